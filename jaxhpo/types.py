@@ -1,0 +1,54 @@
+"""The words that every layer speaks: Proposal, Outcome, Algorithm, Objective.
+
+``B`` is the number of lanes (slots of one compiled batch), ``D`` the number of hyperparameters. All of these are
+pytrees or tuples of pure functions, so they pass through ``jit``, ``vmap`` and ``scan`` unchanged.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+Key = jax.Array  # a typed threefry key, as `jax.random.key` makes it
+State = Any  # a pytree of arrays
+Metrics = dict[str, Array]  # scalars by name, the same names every round
+
+FRESH = -1
+"""``Proposal.source`` of a lane that starts training afresh; ``Proposal.trial`` of a padding lane."""
+
+
+class Proposal(NamedTuple):
+    """A batch of configurations to evaluate."""
+
+    point: Array  # [B, D] float32 in [0, 1]: the unit cube
+    budget: Array  # [B] int32: total budget when this evaluation ends, what `source` had spent included
+    source: Array  # [B] int32: trial whose training state to continue, -1 = start fresh
+    active: Array  # [B] bool: False for a padding lane
+    trial: Array  # [B] int32: the lane's trial id, numbered by the study before evaluate; -1 on padding
+
+
+class Outcome(NamedTuple):
+    """What evaluating a Proposal returned."""
+
+    score: Array  # [B] float32, higher is better, nan = failed
+    aux: dict[str, Array]  # [B, ...] learning curve, steps, ...; never a test score
+
+
+class Algorithm(NamedTuple):
+    """A search method: three pure functions over an explicit state.
+
+    ``ask`` never changes the state and always returns exactly ``lanes`` rows; a row that it has nothing to put in is
+    inactive. ``tell`` accepts any batch of that shape, rows it did not propose included.
+    """
+
+    init: Callable[[Key], State]
+    ask: Callable[[Key, State], Proposal]
+    tell: Callable[[Key, State, Proposal, Outcome], tuple[State, Metrics]]
+
+
+class Objective(NamedTuple):
+    """What is being tuned, as two pure functions; ``init`` returns ``()`` where nothing is kept."""
+
+    init: Callable[[Key], State]
+    evaluate: Callable[[Key, State, Proposal], tuple[State, Outcome]]
