@@ -105,8 +105,8 @@ class Float:
         if not self.level_values:
             return value.astype(jnp.float32)
         index = self.to_level(unit)
-        table, units = np.float32(self.level_values), self.level_units
-        return jnp.where(unit == units[index], jnp.asarray(table)[index], value).astype(jnp.float32)
+        table, units = jnp.asarray(np.float32(self.level_values)), jnp.asarray(self.level_units)
+        return jnp.where(unit == units[index], table[index], value).astype(jnp.float32)
 
     def to_level(self, unit: Array) -> Array:
         """Return the int32 index of the nearest level."""

@@ -1,0 +1,153 @@
+"""The command `jaxhpo`: tune, and list what there is.
+
+Bad input ends with one line on standard error and exit code 2; a study without a success, or one whose output file
+was lost, with 1; Ctrl-C with 130, after showing what had finished.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+import jaxhpo
+from jaxhpo import algorithms, data
+from jaxhpo.report.console import best_table, closing_lines, listing
+from jaxhpo.space import Space
+from jaxhpo.study.journal import plain
+from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Tuning
+
+app = typer.Typer(
+    help="Tune Flax networks: many configurations train at once, a Q-learning agent picks them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(jaxhpo.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def tune(
+    dataset: Annotated[str, typer.Argument(help="What to train on; see `jaxhpo datasets`.")],
+    model: Annotated[str | None, typer.Option(help="mlp or cnn.  [default: cnn for images]")] = None,
+    algorithm: Annotated[str, typer.Option(help="The search method; see `jaxhpo algorithms`.")] = DEFAULT_ALGORITHM,
+    trials: Annotated[int | None, typer.Option(help=f"Configurations to train.  [default: {DEFAULT_TRIALS}]")] = None,
+    lanes: Annotated[
+        int | None, typer.Option(help="How many train at once.  [default: 8 on a CPU, 64 on an accelerator]")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Each trial's training.  [default: 20; 5 above 5,000 training examples]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes every result.")] = 0,
+    engine: Annotated[
+        str | None, typer.Option(help="How lanes run, map or vmap.  [default: map on a CPU, else vmap]")
+    ] = None,
+    space: Annotated[Path | None, typer.Option(help="A JSON file with the space to search.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds after which no further round begins.")] = None,
+    train_examples: Annotated[int | None, typer.Option(help="Train on so many examples only.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets lie.  [default: $TFDS_DATA_DIR]")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A new file that gets every finished trial at once, as JSON lines.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep compiled programs for the next run.")] = True,
+) -> None:
+    """Search for the best configuration of a network on a data set."""
+    warnings.showwarning = _show_warning
+    try:
+        tuning = Tuning(
+            dataset,
+            model=model,
+            algorithm=algorithm,
+            space=None if space is None else read_space(space),
+            trials=trials,
+            lanes=lanes,
+            epochs=epochs,
+            seed=seed,
+            engine=engine,
+            timeout=timeout,
+            train_examples=train_examples,
+            data_dir=data_dir,
+            enqueue=(),
+            output=output,
+            cache=cache,
+        )
+    except ValueError as error:
+        _refuse(str(error))
+    code = 0
+    try:
+        study = tuning.run()
+    except KeyboardInterrupt:
+        study, code = tuning.study, 130
+    summary = study.summary
+    if as_json:
+        print(json.dumps(plain(summary), allow_nan=False))
+    else:
+        console = Console(highlight=False)
+        if summary["best"] is not None:
+            console.print(best_table(study))
+        for line in closing_lines(summary):
+            console.print(line, markup=False, soft_wrap=True)
+    if code == 0 and (summary["best"] is None or tuning.lost):
+        code = 1
+    raise typer.Exit(code)
+
+
+@app.command(name="algorithms")
+def list_algorithms() -> None:
+    """List the search methods."""
+    rows = [(name, algorithms.summary(name)) for name in algorithms.names()]
+    Console(highlight=False).print(listing("Algorithms", ("name", "what it does"), rows))
+
+
+@app.command(name="datasets")
+def list_datasets() -> None:
+    """List the data sets that are known by name."""
+    columns, rows = data.listing()
+    Console(highlight=False).print(listing("Data sets", columns, rows))
+
+
+def read_space(path: Path) -> Space:
+    """Return the space in a JSON file; raise ValueError where it holds none."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"--space {str(path)!r} cannot be read: {error.strerror}; name a JSON file") from None
+    except ValueError as error:
+        raise ValueError(f"--space {str(path)!r} is not JSON: {error}") from None
+    try:
+        return Space.from_json(content)
+    except ValueError as error:
+        raise ValueError(f"--space {str(path)!r}: {error}") from None
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command."""
+    app()

@@ -1,0 +1,105 @@
+"""Compiling once and counting honestly: programs, the compilation counter, the persistent cache."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import platformdirs
+from jax.experimental.compilation_cache import compilation_cache
+
+_COMPILED = "/jax/core/compile/backend_compile_duration"  # fires when the persistent cache answers, too
+_HIT = "/jax/compilation_cache/cache_hits"
+
+
+class _Tally:
+    """What this process has compiled since its import; one listener for all counters, as JAX has no way to drop one."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.hits = 0
+        jax.monitoring.register_event_listener(self._event)
+        jax.monitoring.register_event_duration_secs_listener(self._duration)
+
+    def _event(self, event: str, **_: Any) -> None:
+        self.hits += event == _HIT
+
+    def _duration(self, event: str, seconds: float, **_: Any) -> None:
+        del seconds
+        self.requests += event == _COMPILED
+
+
+_tally = _Tally()
+
+
+class CompilationCounter:
+    """Counts what is compiled in this process from its making on, tiny eager programs included."""
+
+    def __init__(self) -> None:
+        self._requests, self._hits = _tally.requests, _tally.hits
+
+    @property
+    def compiled(self) -> int:
+        """Programs that were compiled."""
+        return self.requests - self.hits
+
+    @property
+    def hits(self) -> int:
+        """Programs that the persistent cache had."""
+        return _tally.hits - self._hits
+
+    @property
+    def requests(self) -> int:
+        """Programs that were compiled or that the persistent cache had."""
+        return _tally.requests - self._requests
+
+
+class Program:
+    """A pure function compiled when it is first called, for the shapes of that call and no others.
+
+    `seconds` is what tracing and compiling took. Calls with other shapes or dtypes raise TypeError: in jaxhpo that
+    is a bug, and a silent compilation every round is what must not happen.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = function
+        self._compiled: Any = None
+        self.seconds = 0.0
+
+    def __call__(self, *args: Any) -> Any:
+        """Return what the function returns."""
+        if self._compiled is None:
+            start = time.perf_counter()
+            self._compiled = jax.jit(self._function).lower(*args).compile()
+            self.seconds = time.perf_counter() - start
+        return self._compiled(*args)
+
+
+def cache_directory() -> Path:
+    """Return where jaxhpo keeps what it can make again: `JAXHPO_CACHE_DIR`, else the user's cache directory."""
+    return Path(os.environ.get("JAXHPO_CACHE_DIR") or platformdirs.user_cache_dir("jaxhpo"))
+
+
+def enable_persistent_cache() -> Path | None:
+    """Keep compiled programs on disk, so that a second process compiles nothing; return the directory.
+
+    A cache that the user has set up (`JAX_COMPILATION_CACHE_DIR`) is left as it is. Where the directory can't be
+    written, nothing is kept and None is returned: a study needs no cache.
+    """
+    if jax.config.jax_compilation_cache_dir is not None:
+        return Path(jax.config.jax_compilation_cache_dir)
+    directory = cache_directory() / "compiled"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(directory, os.W_OK):
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(directory))
+    # Small programs too: a study is a handful of them, and a process start is mostly their compilation.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    compilation_cache.reset_cache()  # JAX looks at the directory only once, at the process's first compilation
+    return directory

@@ -1,0 +1,62 @@
+"""Dropout whose rate is traced and whose bits depend on the trial, the epoch and the example's place in it.
+
+A bit never depends on how the epoch is cut into batches or on which lanes train beside this one: it is one counter
+of Threefry-2x32 under the trial's epoch key. The cipher is written out here, unrolled, because XLA on a CPU then
+fuses it into one vectorised loop; `jax.random.bits` compiles to a rolled loop there, and cost a small network more
+than its matrix products.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.types import Array
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = np.uint32(0x1BD11BDA)
+_STEPS = 2.0**16  # a rate is rounded to a multiple of 2**-16
+
+
+class Dropout(NamedTuple):
+    """What the layers of one training step drop."""
+
+    rate: Array  # [] float32 in [0, 1)
+    key: Array  # [2] uint32: key data of the trial's epoch
+    position: Array  # [n] int32: each example's place in the epoch
+
+
+def threefry(key: Array, left: Array, right: Array) -> tuple[Array, Array]:
+    """Return Threefry-2x32 of two uint32 arrays of one shape (Salmon et al. 2011, 20 rounds): two of that shape."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
+    left, right = left + schedule[0], right + schedule[1]
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            left = left + right
+            right = ((right << np.uint32(rotation)) | (right >> np.uint32(32 - rotation))) ^ left
+        left = left + schedule[(group + 1) % 3]
+        right = right + schedule[(group + 2) % 3] + np.uint32(group + 1)
+    return left, right
+
+
+def drop_bits(key: Array, position: Array, layer: int, width: int) -> Array:
+    """Return 16 random bits a unit: [n, width] uint32 below 2**16. One cipher block serves four units."""
+    blocks = -(-width // 4)
+    left = jnp.broadcast_to(position.astype(jnp.uint32)[:, None], (position.shape[0], blocks))
+    right = jnp.broadcast_to(np.arange(blocks, dtype=np.uint32)[None] + np.uint32(layer << 24), left.shape)
+    words = threefry(key, left, right)
+    low = np.uint32(0xFFFF)
+    parts = [part for word in words for part in (word & low, word >> np.uint32(16))]
+    return jnp.concatenate(parts, axis=1)[:, :width]
+
+
+def drop(x: Array, dropout: Dropout | None, layer: int) -> Array:
+    """Zero each unit of [n, width] with the rate's probability and scale up the rest; None is the identity."""
+    if dropout is None:
+        return x
+    threshold = jnp.round(dropout.rate * _STEPS)
+    bits = drop_bits(dropout.key, dropout.position, layer, x.shape[1])
+    keep = jax.lax.bitcast_convert_type(bits, jnp.int32) >= threshold.astype(jnp.int32)
+    gain = _STEPS / (_STEPS - threshold.astype(x.dtype))
+    return jnp.where(keep, x * gain, jnp.zeros_like(x))

@@ -1,0 +1,37 @@
+"""The multilayer perceptron."""
+
+import flax.linen as nn
+import numpy as np
+
+from jaxhpo.models.dropout import Dropout, drop
+from jaxhpo.models.layers import Active, Dense, lecun_normal, optional, relu
+from jaxhpo.types import Array
+
+
+class MLP(nn.Module):
+    """`layers` hidden layers of `units` ReLU units, dropout after each: [n, ...] -> [n, classes] logits.
+
+    With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units` units of each, and
+    equals the smaller network.
+    """
+
+    layers: int
+    units: int
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
+        """Return the logits; without `dropout` nothing is dropped."""
+        x = x.reshape(x.shape[0], -1)
+        mask = None if active is None else np.arange(self.units, dtype=np.int32) < active.units
+        for i in range(self.layers):
+            use = True if active is None or i == 0 else i < active.layers
+
+            def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
+                del module
+                outputs = mask if isinstance(use, bool) or mask is None else mask & use
+                h = Dense(self.units, name=f"hidden_{i}")(h, None if i == 0 else mask, outputs)
+                return drop(relu(h), dropout, i)
+
+            x = optional(self, use, layer, x)
+        return Dense(self.classes, init=lecun_normal, name="out")(x, mask, None)

@@ -1,0 +1,103 @@
+"""What a terminal shows: live progress while a study runs, and the tables at its end."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from jaxhpo.study import Study
+
+
+class Progress:
+    """A progress bar on standard error: trials, incumbent, epsilon, lanes, time left. Silent where not `enabled`.
+
+    Where standard error is no terminal it prints nothing: a log needs no bar.
+    """
+
+    def __init__(self, trials: int, lanes: int, *, enabled: bool):
+        console = Console(stderr=True)
+        self._bar = RichProgress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not enabled or not (console.is_terminal or console.is_jupyter),
+        )
+        self._lanes = lanes
+        self._task = self._bar.add_task("compiling", total=trials, status=f"{lanes} lanes")
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def update(self, study: Study, metrics: dict[str, float]) -> None:
+        """Show where the study stands after a round."""
+        best = study.incumbent["score"].iloc[-1]
+        parts = [f"best {best:.4f}" if not math.isnan(best) else "no success yet"]
+        if "epsilon" in metrics:
+            parts.append(f"epsilon {metrics['epsilon']:.2f}")
+        parts.append(f"{self._lanes} lanes")
+        self._bar.update(self._task, description="tuning", completed=len(study.finished), status="  ".join(parts))
+
+
+def shorten(value: Any) -> str:
+    """Return a hyperparameter's value in few characters: floats to three significant digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def best_table(study: Study, size: int = 5) -> Table:
+    """Return a table of the best configurations, one a column, best first."""
+    trials = sorted((t for t in study.finished if not t.failed), key=lambda t: (-t.score, t.trial))[:size]
+    table = Table(title=f"The best {len(trials)} of {len(study.finished)} trials", box=box.SIMPLE_HEAD)
+    table.add_column("trial", style="bold")
+    for trial in trials:
+        table.add_column(str(trial.trial), justify="right", no_wrap=True)
+    table.add_row("validation accuracy", *(f"{t.score:.4f}" for t in trials), style="bold")
+    for name in study.space:
+        table.add_row(name, *(shorten(t.config[name]) for t in trials))
+    return table
+
+
+def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a plain table."""
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    for i, column in enumerate(columns):
+        table.add_column(column, no_wrap=i == 0)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def closing_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what the end of a study says in words: the winner, and where the time went."""
+    best, seconds = summary["best"], summary["seconds"]
+    lines = []
+    if best is None:
+        lines.append(f"None of the {summary['trials']} trials succeeded: every training diverged.")
+    else:
+        test = best["test_accuracy"]
+        tested = "not scored on the test split" if test is None else f"test accuracy {test:.4f}"
+        lines.append(f"Winner: trial {best['trial']}, validation accuracy {best['validation_accuracy']:.4f}, {tested}.")
+    failed = f" ({summary['failed']} diverged)" if summary["failed"] else ""
+    lines.append(
+        f"{summary['trials']} trials{failed} in {seconds['total']:.1f} s: compiling {seconds['compile']:.1f} s, "
+        f"training {seconds['train']:.1f} s, choosing {seconds['algorithm']:.2f} s."
+    )
+    lines.append(
+        f"{summary['compilations']} of {summary['plan']['programs']} programs compiled, "
+        f"{summary['cache_hits']} from the cache; {summary['plan']['lanes']} lanes by {summary['plan']['engine']} "
+        f"on {summary['device']}."
+    )
+    return lines

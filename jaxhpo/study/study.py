@@ -1,0 +1,317 @@
+"""The Study: rounds of ask, evaluate and tell, and what they found."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from jaxhpo.compilation import Program
+from jaxhpo.space import Space
+from jaxhpo.study import trials as tables
+from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, make_steps, round_step
+from jaxhpo.study.trials import Best, Suggestion, Trial
+from jaxhpo.types import FRESH, Algorithm, Objective, Outcome, Proposal, State
+
+_SIGNS = {"maximize": 1.0, "minimize": -1.0}
+_START, _PROPOSE, _EVALUATE, _OBSERVE = "start", "propose", "evaluate", "observe"
+
+OnRound = Callable[["Study", list[Trial], dict[str, float]], None]
+
+
+def check_timeout(timeout: float | None) -> float | None:
+    """Return the timeout; raise ValueError where it is not a number of seconds above 0, or None."""
+    number = isinstance(timeout, int | float | np.floating) and not isinstance(timeout, bool)
+    if timeout is not None and (not number or math.isnan(timeout) or timeout <= 0):
+        raise ValueError(f"timeout={timeout!r} must be a number of seconds above 0, or None")
+    return timeout
+
+
+@dataclass
+class Seconds:
+    """Where a study's time went; compiling is in none of the other two."""
+
+    compile: float = 0.0
+    train: float = 0.0  # evaluating
+    algorithm: float = 0.0  # asking and telling
+
+
+class Study:
+    """A search: an algorithm asks for trials of a space, an objective or the caller scores them.
+
+    Args:
+        space: what varies.
+        algorithm: as a factory of `jaxhpo.algorithms` makes it, for this space.
+        objective: scores trials in `run`; None where the caller does, with `ask` and `tell`.
+        seed: an integer in [0, 2**32); with the same plan it fixes every result bit for bit.
+        direction: "maximize" or "minimize", for scores that are told; an Objective's are always higher is better.
+
+    Raises:
+        ValueError: naming the argument that cannot be.
+    """
+
+    PROGRAMS = (_START, _PROPOSE, _EVALUATE, _OBSERVE)
+    """The programs that `run` compiles, each once, however many trials it runs."""
+
+    def __init__(
+        self,
+        space: Space,
+        algorithm: Algorithm,
+        objective: Objective | None = None,
+        *,
+        seed: int = 0,
+        direction: str = "maximize",
+    ):
+        if not isinstance(space, Space):
+            raise ValueError(f"space={space!r} must be a jaxhpo.Space")
+        if taken := [name for name in space if name in tables.RESERVED]:
+            raise ValueError(f"space has a hyperparameter named {taken[0]!r}, a column of the trials; rename it")
+        if not isinstance(algorithm, Algorithm):
+            raise ValueError(f"algorithm={algorithm!r} must be an Algorithm; see jaxhpo.algorithms")
+        if objective is not None and not isinstance(objective, Objective):
+            raise ValueError(f"objective={objective!r} must be an Objective of two pure functions, or None")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+            raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
+        if direction not in _SIGNS:
+            raise ValueError(f"direction={direction!r} must be 'maximize' or 'minimize'")
+        if objective is not None and direction == "minimize":
+            raise ValueError("direction='minimize' is for told scores; an Objective returns higher is better")
+        self.space, self.seed, self.direction = space, seed, direction
+        self.seconds = Seconds()
+        self.summary: dict[str, Any] = {}
+        """What `tune` reports as JSON: best, trials, seconds, compilations, device, versions, ..."""
+        self._objective, self._sign = objective, _SIGNS[direction]
+        self._pure = make_steps(algorithm, objective)
+        self._programs: dict[str, Program] = {}
+        self._trials: list[Trial] = []
+        self._metrics: list[dict[str, float]] = []
+        self._queue: deque[tuple[np.ndarray, int | None]] = deque()
+        self._taken: list[tuple[np.ndarray, int | None]] = []  # of the queue, by the round under way
+        self._pending: Proposal | None = None
+        self._test: dict[int, float] = {}
+        self._begun = time.perf_counter()
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        shape = jax.eval_shape(lambda k: algorithm.ask(k, algorithm.init(k)), key).point.shape
+        if len(shape) != 2 or shape[1] != len(space):
+            raise ValueError(f"algorithm proposes points of shape {shape}, but the space has {len(space)} dimensions")
+        self.lanes: int = shape[0]
+        self._keys: Keys | None = None
+        self._carry: Carry | None = None
+
+    # --- what was found ------------------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> list[Trial]:
+        """Every finished trial in order, with what the objective said beside the score."""
+        return list(self._trials)
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: trial, round, lane, source, budget, the hyperparameters, score, state, seconds."""
+        return tables.trials_table(self.space, self._trials)
+
+    @property
+    def incumbent(self) -> pd.DataFrame:
+        """The best score after every trial: columns trial, score, seconds."""
+        return tables.incumbent_table(self._trials, self._sign)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row a round: round, trials told so far, seconds, and the algorithm's own metrics."""
+        return pd.DataFrame(self._metrics)
+
+    @property
+    def best(self) -> Best:
+        """The best trial so far; raises ValueError while none has a score."""
+        found = tables.best_trial(self._trials, self._sign)
+        if found is None:
+            state = f"all {len(self._trials)} trials failed" if self._trials else "no trial has been told"
+            raise ValueError(f"study has no best trial: {state}")
+        return Best(found.trial, found.config, found.score, self._test.get(found.trial))
+
+    def __repr__(self) -> str:
+        found = tables.best_trial(self._trials, self._sign)
+        best = f", best={found.score:.4f} of trial {found.trial}" if found else ""
+        return f"Study({len(self._trials)} trials of {', '.join(self.space)}; lanes={self.lanes}{best})"
+
+    # --- ask and tell --------------------------------------------------------------------------------------------
+
+    def enqueue(self, config: Mapping[str, Any], *, budget: int | None = None) -> None:
+        """Have a configuration evaluated before the algorithm's next ones; `budget` None is what it would give."""
+        if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
+            raise ValueError(f"budget={budget!r} must be an integer of at least 1, or None")
+        self._queue.append((self.space.from_config(config), budget))
+
+    def ask(self) -> list[Suggestion]:
+        """Return the next batch, at most `lanes` trials; the same one until it is told. Empty: nothing is left."""
+        if self._pending is None:
+            steps = self._steps()
+            keys, carry = self._start()
+            limit = np.int32(self.lanes)
+            self._pending = _to_host(steps.propose(keys, carry.algorithm, carry.clock, limit))  # pyright: ignore[reportArgumentType]
+        return tables.suggestions(self.space, self._pending)
+
+    def tell(self, scores: Sequence[float] | Mapping[int, float]) -> list[Trial]:
+        """Tell the scores of the batch that `ask` returned, in its order or by trial; nan = failed."""
+        if self._pending is None:
+            raise ValueError("tell needs a batch; call ask first")
+        asked = tables.suggestions(self.space, self._pending)
+        if isinstance(scores, Mapping):
+            if set(scores) != {s.trial for s in asked}:
+                raise ValueError(f"scores name trials {sorted(scores)}; ask returned {[s.trial for s in asked]}")
+            scores = [scores[s.trial] for s in asked]
+        values = np.asarray(scores)
+        if values.shape != (len(asked),) or values.dtype.kind not in "iuf":
+            raise ValueError(f"scores={scores!r} must be {len(asked)} numbers, one for each trial that ask returned")
+        score = np.full(self.lanes, np.nan, np.float32)
+        score[self._pending.active] = self._sign * values
+        keys, carry = self._start()
+        # Told scores have no aux, so they are another program than `run`'s.
+        observe = self._program("observe_told", self._pure.observe)
+        state, clock, outcome, metrics = self._timed(
+            _OBSERVE, observe, keys, carry.algorithm, carry.clock, self._pending, Outcome(score, {})
+        )
+        self._carry = Carry(state, carry.objective, clock)
+        return self._record(Record(self._pending, outcome, metrics))
+
+    # --- run -----------------------------------------------------------------------------------------------------
+
+    def run(self, trials: int, *, timeout: float | None = None, on_round: OnRound | None = None) -> "Study":
+        """Run `trials` more trials with the objective; return the study.
+
+        Ends before that where the algorithm has nothing left to propose, or where the next round, taking as long as
+        the longest so far, would end after `timeout` seconds; one round always runs. `on_round` is called after
+        every round with the study, the round's trials and the algorithm's metrics. Whatever ends the run early,
+        finished rounds stay.
+        """
+        if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+            raise ValueError(f"trials={trials!r} must be an integer of at least 1")
+        check_timeout(timeout)
+        if self._objective is None:
+            raise ValueError("run needs an objective; give Study one, or use ask and tell")
+        if self._pending is not None:
+            raise ValueError("run needs every asked batch told; call tell first")
+        begun, goal, longest = time.perf_counter(), len(self._trials) + trials, 0.0
+        steps = self._steps()
+        while len(self._trials) < goal:
+            start, compiling = time.perf_counter(), self.seconds.compile
+            if timeout is not None and longest and start - begun + longest > timeout:
+                break
+            keys, carry = self._start(objective=True)
+            limit = np.int32(goal - len(self._trials))
+            try:
+                carry, record = round_step(steps, keys, carry, limit)  # pyright: ignore[reportArgumentType]
+            except BaseException:  # Ctrl-C too: an interrupted round gives the user's configurations back
+                self._queue.extendleft(reversed(self._taken))
+                self._taken = []
+                raise
+            if not np.any(record.proposal.active):
+                break
+            self._carry = carry
+            done = self._record(record)
+            # The first round compiles, which no later one will.
+            longest = max(longest, time.perf_counter() - start - (self.seconds.compile - compiling))
+            if on_round is not None:
+                on_round(self, done, self._metrics[-1])
+        return self
+
+    def rerun(self, trial: int) -> tuple[State, Proposal, Outcome]:
+        """Evaluate a finished trial once more, alone in lane 0, in the program that first did.
+
+        Returns the objective's state after it (for a Trainer: with its weights), the proposal and the outcome, which
+        equals the first one; the study itself does not change.
+        """
+        again = next((t for t in self._trials if t.trial == trial), None)
+        if again is None or self._objective is None:
+            raise ValueError(f"trial={trial!r} is not among the {len(self._trials)} trials that this study has run")
+        if again.source != FRESH:
+            raise ValueError(f"trial={trial} continued trial {again.source}; only trials that started fresh can rerun")
+        point = np.zeros((self.lanes, len(self.space)), np.float32)
+        point[0] = self.space.from_config(again.config)
+        first = np.arange(self.lanes) == 0
+        number = np.where(first, np.int32(trial), np.int32(FRESH))
+        budget = np.where(first, np.int32(again.budget), np.int32(0))
+        proposal = Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), first, number)  # pyright: ignore[reportArgumentType]
+        keys, carry = self._start(objective=True)
+        state, outcome = self._steps().evaluate(keys, carry.objective, proposal)
+        return state, proposal, outcome
+
+    def record_test(self, trial: int, score: float) -> None:
+        """Note the test score of a trial, for `best.test_score`."""
+        self._test[trial] = float(score)
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _program(self, name: str, function: Callable) -> Program:
+        return self._programs.setdefault(name, Program(function))
+
+    def _timed(self, name: str, program: Program, *args: Any) -> Any:
+        """Run a program to its end, and book the time where it belongs."""
+        start, compiled = time.perf_counter(), program.seconds
+        result = jax.block_until_ready(program(*args))
+        compiling = program.seconds - compiled
+        self.seconds.compile += compiling
+        running = time.perf_counter() - start - compiling
+        if name == _EVALUATE:
+            self.seconds.train += running
+        else:
+            self.seconds.algorithm += running
+        return result
+
+    def _steps(self) -> Steps:
+        """Return the round's parts as compiled programs, with the user's queue before the algorithm."""
+
+        def host(name: str) -> Callable:
+            program = self._program(name, getattr(self._pure, name))
+            return lambda *args: self._timed(name, program, *args)
+
+        propose = host(_PROPOSE)
+
+        def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
+            return self._from_queue(_to_host(propose(keys, state, clock, limit)), int(clock.trial), int(limit))
+
+        return Steps(host(_START), propose_or_queued, host(_EVALUATE), host(_OBSERVE))
+
+    def _start(self, *, objective: bool = False) -> tuple[Keys, Carry]:
+        if self._keys is None or self._carry is None:
+            self._keys, state = self._steps().start(np.uint32(self.seed))  # pyright: ignore[reportArgumentType]
+            self._carry = Carry(state, None, Clock(np.int32(0), np.int32(0)))  # pyright: ignore[reportArgumentType]
+        if objective and self._carry.objective is None and self._objective is not None:
+            self._carry = self._carry._replace(objective=self._objective.init(self._keys.objective))
+        return self._keys, self._carry
+
+    def _from_queue(self, proposal: Proposal, trial: int, limit: int) -> Proposal:
+        """Return a batch of enqueued configurations where there are any: a round of their own.
+
+        Mixed with the algorithm's they would take the places of points that it counts as asked.
+        """
+        size = min(len(self._queue), self.lanes, limit)
+        if size == 0:
+            return proposal
+        point, budget = proposal.point.copy(), proposal.budget.copy()
+        self._taken = [self._queue.popleft() for _ in range(size)]
+        for lane, (config, wanted) in enumerate(self._taken):
+            point[lane] = config
+            budget[lane] = budget[lane] if wanted is None else wanted
+        active = np.arange(self.lanes) < size
+        number = np.where(active, trial + np.arange(self.lanes), FRESH).astype(np.int32)
+        return Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), active, number)  # pyright: ignore[reportArgumentType]
+
+    def _record(self, record: Record) -> list[Trial]:
+        record = _to_host(record)
+        seconds = time.perf_counter() - self._begun
+        done = tables.finished(self.space, record, len(self._metrics), seconds, self._sign)
+        self._trials += done
+        self._pending, self._taken = None, []
+        row = {"round": len(self._metrics), "trials": len(self._trials), "seconds": seconds}
+        self._metrics.append(row | {name: float(value) for name, value in record.metrics.items()})
+        return done
+
+
+def _to_host(tree: Any) -> Any:
+    return jax.tree.map(np.asarray, tree)

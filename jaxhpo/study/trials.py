@@ -1,0 +1,114 @@
+"""What a study has learned, as people read it: trials, the best one, tables."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from jaxhpo.space import Space
+from jaxhpo.study.rounds import Record
+from jaxhpo.types import Proposal
+
+BEFORE = ("trial", "round", "lane", "source", "budget")
+AFTER = ("score", "state", "seconds")
+RESERVED = (*BEFORE, *AFTER)
+"""Columns of the table of trials that are not hyperparameters."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A configuration that the study wants evaluated."""
+
+    trial: int
+    config: dict[str, Any]
+    budget: int  # total budget to reach
+    source: int  # trial whose training to continue, -1 = start fresh
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished evaluation."""
+
+    trial: int
+    config: dict[str, Any]
+    score: float  # nan where it failed
+    budget: int
+    source: int
+    round: int
+    lane: int
+    seconds: float  # since the study's start, when its round ended
+    aux: dict[str, np.ndarray] = field(repr=False)  # what the objective said beside the score
+
+    @property
+    def failed(self) -> bool:
+        """Whether the evaluation gave no score."""
+        return math.isnan(self.score)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The incumbent: the trial with the best score so far, the first of them where several are equal."""
+
+    trial: int
+    config: dict[str, Any]
+    score: float
+    test_score: float | None = None  # scored once, for the winner, where there is a test split
+
+
+def suggestions(space: Space, proposal: Proposal) -> list[Suggestion]:
+    """Return the active rows of a proposal (NumPy arrays)."""
+    return [
+        Suggestion(
+            int(proposal.trial[lane]),
+            space.to_config(proposal.point[lane]),
+            int(proposal.budget[lane]),
+            int(proposal.source[lane]),
+        )
+        for lane in np.flatnonzero(proposal.active)
+    ]
+
+
+def finished(space: Space, record: Record, round_: int, seconds: float, sign: float) -> list[Trial]:
+    """Return the trials of one told round (NumPy arrays); `sign` turns scores into the user's direction."""
+    proposal, outcome = record.proposal, record.outcome
+    lanes = np.flatnonzero(proposal.active)
+    return [
+        Trial(
+            trial=suggestion.trial,
+            config=suggestion.config,
+            score=sign * float(outcome.score[lane]),
+            budget=suggestion.budget,
+            source=suggestion.source,
+            round=round_,
+            lane=int(lane),
+            seconds=seconds,
+            aux={name: np.asarray(value[lane]) for name, value in outcome.aux.items()},
+        )
+        for lane, suggestion in zip(lanes, suggestions(space, proposal), strict=True)
+    ]
+
+
+def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
+    """Return one row a trial: RESERVED columns and one a hyperparameter, in the space's order."""
+    rows = [
+        [t.trial, t.round, t.lane, t.source, t.budget]
+        + [t.config[name] for name in space]
+        + [t.score, "failed" if t.failed else "complete", t.seconds]
+        for t in trials
+    ]
+    return pd.DataFrame(rows, columns=[*BEFORE, *space, *AFTER])
+
+
+def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:
+    """Return the best score after every trial: columns trial, score (nan before the first success), seconds."""
+    scores = np.array([t.score for t in trials], float)
+    best = sign * np.fmax.accumulate(sign * scores) if len(scores) else scores
+    return pd.DataFrame({"trial": [t.trial for t in trials], "score": best, "seconds": [t.seconds for t in trials]})
+
+
+def best_trial(trials: Iterable[Trial], sign: float) -> Trial | None:
+    """Return the first trial with the best score; None where none has one."""
+    return max((t for t in trials if not t.failed), key=lambda t: (sign * t.score, -t.trial), default=None)

@@ -1,0 +1,18 @@
+"""Training many configurations at once: one lane's step, optimizers by lane, engines, and the plan that picks them."""
+
+from jaxhpo.training.hyperparameters import ALIASES, DEFAULTS, default_space
+from jaxhpo.training.optimizers import OPTIMIZERS
+from jaxhpo.training.plan import Plan, default_lanes, make_plan
+from jaxhpo.training.trainer import Trainer, TrainerState
+
+__all__ = [
+    "ALIASES",
+    "DEFAULTS",
+    "OPTIMIZERS",
+    "Plan",
+    "Trainer",
+    "TrainerState",
+    "default_lanes",
+    "default_space",
+    "make_plan",
+]

@@ -1,0 +1,77 @@
+"""Five optimizers as one elementwise formula, so that every lane may use another.
+
+Under `vmap` a `switch` over optimizers would run them all. Here an optimizer is a row of coefficients of
+
+    mu <- b1 mu + w1 g,   nu <- b2 nu + w2 g^2,
+    p  <- p - lr [ (mu / c1) / (sqrt(nu / c2 + inner) + outer) + decay p ],   c_i = 1 - b_i^t where it corrects bias
+
+with optax's defaults: momentum 0.9 (Polyak 1964), rmsprop (Tieleman & Hinton 2012), adam (Kingma & Ba 2015), adamw
+(Loshchilov & Hutter 2019). A row with ``b2 = w2 = 0, inner = 1, outer = 0`` divides by exactly one.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.types import Array
+
+
+class Coefficients(NamedTuple):
+    """One optimizer; every field is a scalar of the parameters' dtype."""
+
+    b1: Array
+    w1: Array
+    b2: Array
+    w2: Array
+    corrects: Array  # 1 where the moments are corrected for their zero start
+    inner: Array
+    outer: Array
+    decay: Array  # decoupled weight decay
+
+
+_ROWS = {
+    #            b1   w1   b2     w2     corrects inner outer decay
+    "sgd": (0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0),
+    "momentum": (0.9, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0),
+    "rmsprop": (0.0, 1.0, 0.9, 0.1, 0.0, 1e-8, 0.0, 0.0),
+    "adam": (0.9, 0.1, 0.999, 0.001, 1.0, 0.0, 1e-8, 0.0),
+    "adamw": (0.9, 0.1, 0.999, 0.001, 1.0, 0.0, 1e-8, 1e-4),
+}
+
+OPTIMIZERS = tuple(_ROWS)
+"""The optimizers that a lane can use, by name."""
+
+
+class Moments(NamedTuple):
+    """An optimizer's state; two moments whichever optimizer, so that all lanes have one shape."""
+
+    mu: Any  # as the parameters
+    nu: Any  # as the parameters
+    count: Array  # [] int32: updates so far
+
+
+def coefficients(names: tuple[str, ...], index: Array, dtype: Any = np.float32) -> Coefficients:
+    """Return the coefficients of ``names[index]``, index a traced int32 scalar."""
+    table = np.array([_ROWS[name] for name in names], dtype)
+    return Coefficients(*jnp.asarray(table)[index])
+
+
+def start(params: Any) -> Moments:
+    """Return the state before the first update."""
+    return Moments(jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params), jnp.int32(0))
+
+
+def update(c: Coefficients, learning_rate: Array, grads: Any, moments: Moments, params: Any) -> tuple[Any, Moments]:
+    """Return the parameters and state after one update; `learning_rate` is a float32 scalar."""
+    count = moments.count + 1
+    learning_rate, t = learning_rate.astype(c.b1.dtype), count.astype(c.b1.dtype)
+    c1, c2 = (1 - c.corrects * b**t for b in (c.b1, c.b2))
+    mu = jax.tree.map(lambda m, g: c.b1 * m + c.w1 * g, moments.mu, grads)
+    nu = jax.tree.map(lambda v, g: c.b2 * v + c.w2 * g * g, moments.nu, grads)
+
+    def move(p: Array, m: Array, v: Array) -> Array:
+        return p - learning_rate * ((m / c1) / (jnp.sqrt(v / c2 + c.inner) + c.outer) + c.decay * p)
+
+    return jax.tree.map(move, params, mu, nu), Moments(mu, nu, count)
