@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import platformdirs
 from jax.experimental.compilation_cache import compilation_cache
+
+from jaxhpo.cache import cache_directory
 
 _COMPILED = "/jax/core/compile/backend_compile_duration"  # fires when the persistent cache answers, too
 _HIT = "/jax/compilation_cache/cache_hits"
@@ -75,11 +76,6 @@ class Program:
             self._compiled = jax.jit(self._function).lower(*args).compile()
             self.seconds = time.perf_counter() - start
         return self._compiled(*args)
-
-
-def cache_directory() -> Path:
-    """Return where jaxhpo keeps what it can make again: `JAXHPO_CACHE_DIR`, else the user's cache directory."""
-    return Path(os.environ.get("JAXHPO_CACHE_DIR") or platformdirs.user_cache_dir("jaxhpo"))
 
 
 def enable_persistent_cache() -> Path | None:

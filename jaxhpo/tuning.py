@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxhpo import algorithms
 from jaxhpo.compilation import CompilationCounter, Program, enable_persistent_cache
@@ -169,9 +170,10 @@ class Tuning:
             return
         best = self.study.best
         state, proposal, outcome = self.study.rerun(best.trial)
-        if float(outcome.score[0]) != best.score:
+        again = float(np.asarray(outcome.score)[0])
+        if again != best.score:
             warnings.warn(
-                f"trial {best.trial} scored {float(outcome.score[0]):.6f} when trained again, {best.score:.6f} before: "
+                f"trial {best.trial} scored {again:.6f} when trained again, {best.score:.6f} before: "
                 "this machine's arithmetic is not reproducible",
                 RuntimeWarning,
                 stacklevel=4,

@@ -96,8 +96,8 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
         f"training {seconds['train']:.1f} s, choosing {seconds['algorithm']:.2f} s."
     )
     lines.append(
-        f"{summary['compilations']} of {summary['plan']['programs']} programs compiled, "
-        f"{summary['cache_hits']} from the cache; {summary['plan']['lanes']} lanes by {summary['plan']['engine']} "
+        f"{summary['compilations']} programs compiled, {summary['cache_hits']} taken from the cache; "
+        f"{summary['plan']['lanes']} lanes by {summary['plan']['engine']} "
         f"on {summary['device']}."
     )
     return lines

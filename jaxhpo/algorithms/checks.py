@@ -1,0 +1,25 @@
+"""Checks that the factories of algorithms share."""
+
+from typing import Any
+
+from jaxhpo.space import Space
+
+
+def check_common(space: Any, lanes: Any, budget: Any) -> None:
+    """Raise ValueError where a factory's common arguments cannot be."""
+    if not isinstance(space, Space):
+        raise ValueError(f"space={space!r} must be a jaxhpo.Space")
+    check_integer("lanes", lanes, 1)
+    check_integer("budget", budget, 1)
+
+
+def check_integer(name: str, value: Any, least: int) -> None:
+    """Raise ValueError where a value is not an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
+
+
+def check_number(name: str, value: Any, low: float, high: float) -> None:
+    """Raise ValueError where a value is not a number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name}={value!r} must be a number in [{low:g}, {high:g}]")

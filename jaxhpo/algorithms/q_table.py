@@ -1,0 +1,97 @@
+"""A Q table that has rows for visited states only, in a buffer of fixed size.
+
+One dense table over configurations, performances and epochs would be millions of rows, nearly all of them unseen.
+A state is stored under an exact key: its digits packed, mixed-radix, into as few 32-bit words as hold them. When the
+buffer is full the oldest row makes room; what it knew is forgotten.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.types import Array
+
+
+class QTable(NamedTuple):
+    """The rows; C of them at most, A actions, W words a key."""
+
+    keys: Array  # [C, W] uint32
+    values: Array  # [C, A] float32
+    inserted: Array  # [] int32: rows ever inserted; the next goes to this modulo C
+
+
+class Packing:
+    """How digits below `sizes` are packed into words: exact, so that no two states share a row."""
+
+    def __init__(self, sizes: tuple[int, ...]):
+        self._parts: list[list[tuple[int, int]]] = [[]]  # a word is a sum of digit * stride
+        capacity = 1
+        for index, size in enumerate(sizes):
+            if capacity * size > 2**32:
+                self._parts.append([])
+                capacity = 1
+            self._parts[-1].append((index, capacity))
+            capacity *= size
+        self.words = len(self._parts)
+
+    def pack(self, digits: Array) -> Array:
+        """Return keys: [N, len(sizes)] int32 -> [N, W] uint32."""
+        digits = digits.astype(jnp.uint32)
+        words = [sum(digits[:, i] * np.uint32(stride) for i, stride in part) for part in self._parts]
+        return jnp.stack(words, axis=1)  # pyright: ignore[reportArgumentType]
+
+
+def empty(capacity: int, words: int, actions: int) -> QTable:
+    """Return a table without rows."""
+    return QTable(jnp.zeros((capacity, words), jnp.uint32), jnp.zeros((capacity, actions)), jnp.int32(0))
+
+
+def find(table: QTable, keys: Array) -> tuple[Array, Array]:
+    """Return the rows of keys ([N, W] -> [N] int32), and whether they are there ([N] bool)."""
+    capacity = table.keys.shape[0]
+    used = jnp.arange(capacity, dtype=jnp.int32) < table.inserted
+    same = jnp.all(table.keys[None] == keys[:, None], axis=2) & used[None]
+    return jnp.argmax(same, axis=1).astype(jnp.int32), jnp.any(same, axis=1)
+
+
+def read(table: QTable, keys: Array, initial: float) -> Array:
+    """Return Q of every action: [N, W] -> [N, A]; an unseen state has the initial value throughout."""
+    row, there = find(table, keys)
+    return jnp.where(there[:, None], table.values[row], jnp.float32(initial))
+
+
+def insert(table: QTable, keys: Array, wanted: Array, initial: float) -> tuple[QTable, Array, Array]:
+    """Give every wanted key ([N, W], [N] bool) a row.
+
+    Returns the table, the keys' rows ([N] int32), and where a row is the key's own ([N] bool): not where the key was
+    not wanted, nor where its old row has just made room for another of this batch.
+    """
+    capacity, size = table.keys.shape[0], keys.shape[0]
+    row, there = find(table, keys)
+    new = wanted & ~there
+    # The same new key twice in a batch gets one row, which the first of them makes.
+    same = jnp.all(keys[:, None] == keys[None], axis=2) & new[None]
+    first = jnp.argmax(same, axis=1).astype(jnp.int32)
+    leads = new & (first == jnp.arange(size, dtype=jnp.int32))
+    place = (table.inserted + jnp.cumsum(leads.astype(jnp.int32)) - 1) % capacity
+    place = jnp.where(new, place[first], row)
+    target = jnp.where(leads, place, capacity)  # out of range, hence dropped
+    made = jnp.zeros(capacity, bool).at[target].set(True, mode="drop")
+    table = QTable(
+        table.keys.at[target].set(keys, mode="drop"),
+        jnp.where(made[:, None], jnp.float32(initial), table.values),
+        table.inserted + jnp.sum(leads, dtype=jnp.int32),
+    )
+    return table, place, wanted & (new | ~made[row])
+
+
+def add_mean(table: QTable, rows: Array, changes: Array, use: Array) -> QTable:
+    """Add changes ([N, A] float32, where `use` [N, A] bool) to rows ([N] int32).
+
+    Several changes of one cell are averaged: summed, they would multiply the learning rate by their number.
+    """
+    weight = use.astype(jnp.float32)
+    same = (rows[:, None] == rows[None]).astype(jnp.float32)
+    count = jnp.maximum(same @ weight, 1.0)
+    return table._replace(values=table.values.at[rows].add(jnp.where(use, changes, 0.0) / count))

@@ -1,0 +1,74 @@
+"""A data set: arrays on the host, split in three, and how the network sees them."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from jaxhpo.data.splits import subset
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples for classification.
+
+    Images are [N, H, W, C], vectors [N, F]; labels int32 in 0 .. classes - 1. Trials train on `train`, are compared
+    on `valid`, and the winner alone is scored, once, on `test`.
+    """
+
+    name: str
+    x_train: np.ndarray  # as stored: uint8 images stay uint8
+    y_train: np.ndarray
+    x_valid: np.ndarray
+    y_valid: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: int
+
+    @property
+    def kind(self) -> str:
+        """Either "image" or "vector"."""
+        return "image" if self.x_train.ndim == 4 else "vector"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One example's shape."""
+        return self.x_train.shape[1:]
+
+    @cached_property
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        # Images share one mean and deviation; a vector's features have their own. Training data only.
+        axes = 0 if self.kind == "vector" else None
+        x = self.x_train
+        mean, deviation = x.mean(axes, np.float64), x.std(axes, np.float64)
+        ones = (1,) * (len(self.shape) if self.kind == "image" else 0)
+        # A constant feature says nothing, whatever it is divided by; relative, as rounding alone gives it a deviation.
+        constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
+        scale = np.where(constant, 1.0, 1 / np.where(constant, 1.0, deviation))
+        return tuple(np.reshape(a, ones or a.shape).astype(np.float32) for a in (mean, scale))
+
+    @property
+    def offset(self) -> np.ndarray:
+        """Float32, broadcastable to one example: the network sees ``(x - offset) * scale``."""
+        return self._moments[0]
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Float32, broadcastable to one example: one over the training examples' standard deviation."""
+        return self._moments[1]
+
+    def take(self, train_examples: int, *, seed: int = 0) -> "Dataset":
+        """Return the data set with a seeded, stratified part of its training examples, normalised anew."""
+        if isinstance(train_examples, bool) or not isinstance(train_examples, int | np.integer) or train_examples < 1:
+            raise ValueError(f"train_examples={train_examples!r} must be an integer of at least 1")
+        there = len(self.y_train)
+        if train_examples > there:
+            raise ValueError(f"train_examples={train_examples} exceeds the {there} of {self.name}; use at most {there}")
+        if train_examples == there:
+            return self
+        rows = subset(self.y_train, int(train_examples), seed)
+        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+
+    def __repr__(self) -> str:
+        sizes = "/".join(str(len(y)) for y in (self.y_train, self.y_valid, self.y_test))
+        return f"Dataset({self.name!r}, {self.kind} {self.shape}, {self.classes} classes, {sizes} train/valid/test)"

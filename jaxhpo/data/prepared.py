@@ -1,0 +1,175 @@
+"""Images from a prepared TFDS directory, read without TensorFlow, decoded once and cached."""
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from jaxhpo.cache import cache_directory
+from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.splits import hold_out
+
+_SPLIT = 0  # of the validation examples; fixed, so that studies of different seeds compare
+_VALID = 5000
+
+
+def load_mnist(data_dir: str | os.PathLike | None = None) -> Dataset:
+    """Return MNIST: [N, 28, 28, 1] uint8, 55,000/5,000/10,000 train/valid/test, ten classes.
+
+    The test split is the official one; validation is a stratified part of the official training split. Source:
+    LeCun, Cortes & Burges 1998 (CC BY-SA 3.0).
+
+    Args:
+        data_dir: holds the TFDS data set `mnist` in the `array_record` format; None takes `TFDS_DATA_DIR`.
+
+    Raises:
+        ValueError: naming the directory, what is wrong with it, and the command that prepares it.
+    """
+    arrays = _read("mnist", data_dir)
+    x, y = arrays["x_train"], arrays["y_train"]
+    train, valid = hold_out(y, _VALID, _SPLIT)
+    return Dataset("mnist", x[train], y[train], x[valid], y[valid], arrays["x_test"], arrays["y_test"], 10)
+
+
+def _refuse(name: str, root: Path | None, problem: str) -> NoReturn:
+    place = f"data_dir={str(root)!r} {problem}" if root is not None else problem
+    where = root if root is not None else "DIR"
+    raise ValueError(
+        f"{place}; prepare it with: pip install 'jaxhpo[tensorflow]' && "
+        f"tfds build {name} --data_dir {where} --file_format array_record"
+    )
+
+
+def _read(name: str, data_dir: str | os.PathLike | None) -> dict[str, np.ndarray]:
+    """Return x_train, y_train, x_test, y_test, from the cache where it is good."""
+    given = data_dir if data_dir is not None else os.environ.get("TFDS_DATA_DIR")
+    if not given:
+        _refuse(name, None, f"{name} needs data_dir= or the environment's TFDS_DATA_DIR, the directory that holds it")
+    root = Path(given).expanduser()
+    directory = _prepared(name, root)
+    cached = cache_directory() / "data" / f"{name}-{directory.name}-{_identity(directory)}.npz"
+    arrays = _load_cache(cached)
+    if arrays is None:
+        arrays = _decode(name, root, directory)
+        _save_cache(cached, arrays)
+    return arrays
+
+
+def _prepared(name: str, root: Path) -> Path:
+    """Return the newest prepared version's directory."""
+    if not root.is_dir():
+        _refuse(name, root, "is not a directory")
+    versions = sorted(p for p in (root / name).glob("*.*.*") if p.is_dir() and p.name[0].isdigit())
+    if not versions:
+        half = list((root / name).glob("incomplete*"))
+        _refuse(name, root, f"holds a half-written {name} only" if half else f"does not hold {name}")
+    directory = max(versions, key=lambda p: [int(part) if part.isdigit() else 0 for part in p.name.split(".")])
+    for needed in ("dataset_info.json", "features.json"):
+        if not (directory / needed).is_file():
+            _refuse(name, root, f"holds a half-written {name}: {directory.name}/{needed} is missing")
+    return directory
+
+
+def _identity(directory: Path) -> str:
+    """Return a digest that changes when the files do."""
+    facts = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(directory.iterdir())]
+    return hashlib.sha256(repr((str(directory.resolve()), facts)).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep TFDS and what it imports from writing to the user's terminal."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+
+
+def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of both splits; any fault of the files is the directory's."""
+    with _quiet():
+        try:
+            import tensorflow_datasets as tfds
+        except ImportError as error:
+            raise ValueError(f"{name} needs tensorflow-datasets, which cannot be imported: {error}") from None
+        try:
+            builder = tfds.builder_from_directory(directory)
+            splits = builder.info.splits
+            known = set(splits)
+        except Exception as error:  # whatever a damaged JSON file makes TFDS raise
+            _refuse(name, root, f"holds a {name} that cannot be read ({_first_line(error)})")
+        if missing := {"train", "test"} - known:
+            _refuse(name, root, f"holds a {name} without the split {sorted(missing)[0]}")
+        if str(builder.info.file_format.value) != "array_record":
+            _refuse(name, root, f"holds {name} in the format {builder.info.file_format.value}, not array_record")
+        arrays = {}
+        for split in ("train", "test"):
+            if absent := [Path(p).name for p in splits[split].filepaths if not Path(p).is_file()]:
+                _refuse(name, root, f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
+            expected = splits[split].num_examples
+            try:
+                source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+                if len(source) != expected:
+                    raise ValueError(f"{len(source)} of {expected} examples are there")
+                images, labels = _decode_split(source)
+            except Exception as error:  # a cut file surfaces as one of many types from C++
+                _refuse(name, root, f"holds a damaged {name}, split {split} ({_first_line(error)})")
+            arrays |= {f"x_{split}": images, f"y_{split}": labels}
+    return arrays
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+
+
+def _decode_split(source: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return [N, H, W, C] uint8 and [N] int32."""
+    from PIL import Image
+
+    labels = np.empty(len(source), np.int32)
+    images: np.ndarray | None = None
+    for i in range(len(source)):
+        row = source[i]
+        image = np.asarray(Image.open(io.BytesIO(row["image"])))
+        if images is None:
+            images = np.empty((len(source), *image.shape), np.uint8)
+        images[i], labels[i] = image, row["label"]
+    assert images is not None
+    return (images[..., None] if images.ndim == 3 else images), labels
+
+
+def _load_cache(path: Path) -> dict[str, np.ndarray] | None:
+    """Return the cached arrays; None where there are none or the file is damaged (the zip's CRCs tell)."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in ("x_train", "y_train", "x_test", "y_test")}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _save_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write the cache whole or not at all; a study goes on without one."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = Path(file.name)
+            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        warnings.warn(f"decoded images are not cached in {path.parent}: {error.strerror}", RuntimeWarning, stacklevel=5)

@@ -1,0 +1,63 @@
+"""The one formula equals optax's five optimizers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxhpo.training.optimizers import OPTIMIZERS, coefficients, start, update
+
+OPTAX = {
+    "sgd": optax.sgd(0.1),
+    "momentum": optax.sgd(0.1, momentum=0.9),
+    "rmsprop": optax.rmsprop(0.1),
+    "adam": optax.adam(0.1),
+    "adamw": optax.adamw(0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.usefixtures("standard_promotion")
+def test_ten_steps_equal_optax(name):
+    rng = np.random.default_rng(0)
+    params = {"a": rng.normal(size=(3, 2)).astype(np.float32), "b": rng.normal(size=4).astype(np.float32)}
+    ours, theirs = params, params
+    moments, state = start(params), OPTAX[name].init(params)
+    row = coefficients(OPTIMIZERS, jnp.int32(OPTIMIZERS.index(name)))
+    step = jax.jit(update)
+    for _ in range(10):
+        grads = jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params)
+        ours, moments = step(row, jnp.float32(0.1), grads, moments, ours)
+        change, state = OPTAX[name].update(grads, state, theirs)
+        theirs = optax.apply_updates(theirs, change)
+    assert moments.count == 10
+    for left, right in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(left, right, rtol=2e-5, atol=1e-6)
+
+
+def test_hand_computed_steps():
+    # Parameter 1, gradients 2 and then 4, learning rate 0.1.
+    expected = {
+        "sgd": [0.8, 0.4],
+        "momentum": [0.8, 0.8 - 0.1 * (0.9 * 2 + 4)],
+        "rmsprop": [1 - 0.2 / np.sqrt(0.4 + 1e-8), None],
+        "adam": [0.9, None],
+        "adamw": [1 - 0.1 * (1 + 1e-4), None],
+    }
+    for name, values in expected.items():
+        row = coefficients((name,), jnp.int32(0))
+        p, moments = jnp.float32(1), start(jnp.float32(1))
+        for gradient, value in zip((2.0, 4.0), values, strict=True):
+            p, moments = update(row, jnp.float32(0.1), jnp.float32(gradient), moments, p)
+            if value is not None:
+                np.testing.assert_allclose(p, value, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_zero_weight_without_gradient_stays_exactly_zero(name):
+    row = coefficients((name,), jnp.int32(0))
+    p, moments = jnp.zeros(3), start(jnp.zeros(3))
+    for _ in range(5):
+        p, moments = update(row, jnp.float32(0.5), jnp.zeros(3), moments, p)
+    assert np.asarray(p).tolist() == [0, 0, 0]
