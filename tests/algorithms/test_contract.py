@@ -1,0 +1,245 @@
+"""What every registered method must do; a new method is held to it by being registered."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxhpo import algorithms
+from jaxhpo.space import Choice, Float, Int, Space
+from jaxhpo.types import Algorithm, Outcome, Proposal
+
+SPACE = Space(
+    {
+        "learning_rate": Float(1e-4, 1e-1, log=True, levels=7),
+        "units": Choice((8, 16, 32, 64)),
+        "layers": Int(1, 3),
+        "optimizer": Choice(("sgd", "adam", "rmsprop")),
+        "fixed": Choice(("only",)),
+    }
+)
+BUDGET = 9
+VARIANTS = {name: (name, {}) for name in algorithms.names()} | {
+    "tabular_q-faster": ("tabular_q", {"variance_rule": "high_var_faster"}),
+    "tabular_q-rungs": ("tabular_q", {"rungs": (1, 3, 9), "eps_max": 0.5}),
+    "tabular_q-small": ("tabular_q", {"capacity": 16, "gamma": 0.0}),
+}
+
+
+def score_of(point):
+    """A smooth score with one optimum; float32 on the host."""
+    return (1 - ((np.asarray(point) - 0.6) ** 2).sum(-1)).astype(np.float32)
+
+
+class Compiled:
+    """A method with its functions jitted once, for all tests of it; counts traces."""
+
+    def __init__(self, variant, lanes):
+        name, options = VARIANTS[variant]
+        self.lanes = lanes
+        self.plain = algorithms.make(name, SPACE, lanes=lanes, budget=BUDGET, **options)
+        self.traces = {"init": 0, "ask": 0, "tell": 0}
+        self.jitted = Algorithm(*(jax.jit(self._counted(part)) for part in ("init", "ask", "tell")))
+
+    def _counted(self, part):
+        function = getattr(self.plain, part)
+
+        @functools.wraps(function)
+        def counted(*args):
+            self.traces[part] += 1
+            return function(*args)
+
+        return counted
+
+    def run(self, rounds, *, seed=0, score=score_of, edit=None):
+        """Run rounds; return the states (the first included), proposals, outcomes and metrics."""
+        key = jax.random.key(seed)
+        states, told = [self.jitted.init(key)], []
+        for r in range(rounds):
+            proposal = self.jitted.ask(jax.random.fold_in(key, r), states[-1])
+            trial = jnp.arange(self.lanes, dtype=jnp.int32) + r * self.lanes
+            proposal = proposal._replace(trial=jnp.where(proposal.active, trial, -1))
+            outcome = Outcome(jnp.where(proposal.active, score(proposal.point), jnp.nan), {})
+            if edit is not None:
+                proposal, outcome = edit(r, proposal, outcome)
+            state, metrics = self.jitted.tell(jax.random.fold_in(key, r), states[-1], proposal, outcome)
+            states.append(state)
+            told.append((proposal, outcome, metrics))
+        return states, told
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(v, 8) for v in VARIANTS] + [("random_search", 1), ("grid_search", 1), ("tabular_q", 1)],
+    ids=str,
+)
+def method(request):
+    return Compiled(*request.param)
+
+
+def same(a, b):
+    left, right = jax.tree.flatten(a), jax.tree.flatten(b)
+    assert left[1] == right[1]
+    for x, y in zip(left[0], right[0], strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_points_are_legal(method):
+    _, told = method.run(12)
+    for proposal, _, _ in told:
+        point = np.asarray(proposal.point)
+        assert point.shape == (method.lanes, len(SPACE))
+        assert point.dtype == np.float32
+        assert ((point >= 0) & (point <= 1)).all()
+        np.testing.assert_array_equal(point, SPACE.canonical(proposal.point))
+        for row in point:
+            np.testing.assert_array_equal(SPACE.from_config(SPACE.to_config(row)), row)
+        for name in ("budget", "source", "trial"):
+            assert getattr(proposal, name).shape == (method.lanes,)
+            assert getattr(proposal, name).dtype == np.int32
+        assert proposal.active.dtype == bool
+        assert ((np.asarray(proposal.budget) >= 1) & (np.asarray(proposal.budget) <= BUDGET)).all()
+
+
+def test_sources_are_told_trials(method):
+    _, told = method.run(12)
+    for r, (proposal, _, _) in enumerate(told):
+        source = np.asarray(proposal.source)
+        assert ((source >= -1) & (source < r * method.lanes)).all()
+        for lane in np.flatnonzero(source >= 0):
+            earlier, place = told[source[lane] // method.lanes][0], source[lane] % method.lanes
+            assert proposal.budget[lane] > earlier.budget[place]
+            np.testing.assert_array_equal(proposal.point[lane], earlier.point[place])
+
+
+def test_jit_equals_eager(method):
+    states, told = method.run(3)
+    key = jax.random.key(0)
+    same(method.plain.init(key), states[0])
+    proposal, outcome, metrics = told[2]
+    eager = method.plain.ask(jax.random.fold_in(key, 2), states[2])
+    np.testing.assert_array_equal(eager.point, proposal.point)
+    state, eager_metrics = method.plain.tell(jax.random.fold_in(key, 2), states[2], proposal, outcome)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), state, states[3])
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), eager_metrics, metrics)
+
+
+def test_ask_is_read_only_and_deterministic_by_key(method):
+    states, _ = method.run(4)
+    before = jax.tree.map(lambda leaf: np.array(leaf), states[-1])
+    key = jax.random.key(99)
+    first = method.jitted.ask(key, states[-1])
+    method.jitted.ask(jax.random.key(100), states[-1])
+    same(first, method.jitted.ask(key, states[-1]))
+    same(before, states[-1])
+
+
+def test_replayed_tells_rebuild_the_state_bit_for_bit(method):
+    states, told = method.run(10)
+    key = jax.random.key(0)
+    state = method.jitted.init(key)
+    for r, (proposal, outcome, _) in enumerate(told):  # from host arrays, as a journal would give them
+        proposal, outcome = jax.tree.map(np.asarray, (proposal, outcome))
+        state, _ = method.jitted.tell(jax.random.fold_in(key, r), state, proposal, outcome)
+    same(state, states[-1])
+
+
+def test_vmappable_over_seeds(method):
+    def rounds(seed):
+        key = jax.random.key(seed)
+        state = method.plain.init(key)
+        for r in range(3):
+            proposal = method.plain.ask(jax.random.fold_in(key, r), state)
+            score = 1 - jnp.sum(proposal.point, axis=1)
+            state, _ = method.plain.tell(jax.random.fold_in(key, r), state, proposal, Outcome(score, {}))
+        return method.plain.ask(key, state).point
+
+    seeds = np.arange(3, dtype=np.uint32)
+    batched = jax.jit(jax.vmap(rounds))(seeds)
+    for seed, point in zip(seeds, batched, strict=True):
+        np.testing.assert_allclose(point, jax.jit(rounds)(seed), atol=1e-6)
+
+
+@pytest.mark.parametrize("failing", ["all", "some"])
+def test_nan_scores_are_harmless(method, failing):
+    def fail(r, proposal, outcome):
+        lost = np.ones(method.lanes, bool) if failing == "all" else np.arange(method.lanes) % 2 == r % 2
+        return proposal, outcome._replace(score=jnp.where(lost, jnp.nan, outcome.score))
+
+    states, told = method.run(10, edit=fail)
+    finite = jax.tree.map(lambda leaf: not np.isnan(leaf).any(), (states[-1], told[-1][0], told[-1][2]))
+    assert all(jax.tree.leaves(finite)), finite
+
+
+def test_what_an_inactive_lane_holds_does_not_matter(method):
+    ends = []
+    for filler in (0.25, 0.75):
+
+        def deactivate(r, proposal, outcome, filler=filler):
+            active = proposal.active & (np.arange(method.lanes) != r % (method.lanes + 1))
+            junk = int(100 * filler)
+            return Proposal(
+                jnp.where(active[:, None], proposal.point, filler),
+                jnp.where(active, proposal.budget, junk),
+                jnp.where(active, proposal.source, junk),
+                active,
+                jnp.where(active, proposal.trial, junk),
+            ), outcome._replace(score=jnp.where(active, outcome.score, 7.0 * filler))
+
+        states, told = method.run(8, edit=deactivate)
+        ends.append((states[-1], told[-1][2]))
+    same(*ends)
+
+
+def test_a_batch_of_padding_changes_nothing_that_is_asked(method):
+    states, told = method.run(4)
+    proposal, outcome, _ = told[-1]
+    idle = proposal._replace(active=np.zeros(method.lanes, bool))
+    state, _ = method.jitted.tell(jax.random.key(5), states[-1], idle, outcome)
+    same(method.jitted.ask(jax.random.key(6), state), method.jitted.ask(jax.random.key(6), states[-1]))
+
+
+def test_points_of_others_are_legal_tells(method):
+    rng = np.random.default_rng(0)
+
+    def replace(r, proposal, outcome):
+        point = SPACE.canonical(jnp.asarray(rng.uniform(size=proposal.point.shape).astype(np.float32)))
+        fresh = jnp.full(method.lanes, -1, jnp.int32)
+        foreign = proposal._replace(point=point, budget=jnp.full(method.lanes, BUDGET, jnp.int32), source=fresh)
+        return foreign, Outcome(jnp.asarray(score_of(point)), {})
+
+    _, told = method.run(8, edit=replace)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(told[-1][2]))
+
+
+def test_shapes_are_constant(method):
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(method.plain.init, key)
+    proposal = jax.eval_shape(method.plain.ask, key, state)
+    outcome = Outcome(jax.ShapeDtypeStruct((method.lanes,), jnp.float32), {})
+    after, metrics = jax.eval_shape(method.plain.tell, key, state, proposal, outcome)
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), after) == jax.tree.map(lambda a: (a.shape, a.dtype), state)
+    assert all(m.shape == () for m in metrics.values())
+
+
+def test_fifty_rounds_trace_once(method):
+    method.run(50)
+    assert method.traces == {"init": 1, "ask": 1, "tell": 1}
+
+
+@pytest.mark.parametrize("name", algorithms.names())
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lanes": 0}, "lanes=0 must be an integer of at least 1"),
+        ({"lanes": 2.0}, "lanes=2.0 must be an integer"),
+        ({"lanes": 2, "budget": 0}, "budget=0 must be an integer of at least 1"),
+        ({"lanes": 2, "budget": True}, "budget=True must be an integer"),
+    ],
+)
+def test_common_arguments_are_checked(name, arguments, message):
+    with pytest.raises(ValueError) as error:
+        algorithms.make(name, SPACE, **arguments)
+    assert message in str(error.value)
