@@ -44,4 +44,4 @@ class CNN(nn.Module):
         inputs = None if channels is None else jnp.tile(channels, pixels)
         hidden = None if active is None else np.arange(4 * self.units, dtype=np.int32) < 4 * active.units
         x = drop(relu(Dense(4 * self.units, name="dense")(x, inputs, hidden)), dropout, 0)
-        return Dense(self.classes, init=lecun_normal, name="out")(x, hidden, None)
+        return Dense(self.classes, kernel_init=lecun_normal, name="out")(x, hidden, None)

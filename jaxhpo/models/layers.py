@@ -49,12 +49,12 @@ class Dense(nn.Module):
     """`y = x @ kernel + bias`, as `flax.linen.Dense`: [n, in] -> [n, features]."""
 
     features: int
-    init: Callable = he_normal
+    kernel_init: Callable = he_normal
 
     @nn.compact
     def __call__(self, x: Array, inputs: Array | None = None, outputs: Array | None = None) -> Array:
         """Apply the layer; the masks ([in] and [features] bool) matter while initialising only."""
-        kernel = self.param("kernel", masked(self.init, inputs, outputs), (x.shape[-1], self.features), x.dtype)
+        kernel = self.param("kernel", masked(self.kernel_init, inputs, outputs), (x.shape[-1], self.features), x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
         return x @ kernel + bias[None]
 
@@ -67,14 +67,14 @@ class Conv(nn.Module):
     """
 
     features: int
-    init: Callable = he_normal
+    kernel_init: Callable = he_normal
 
     @nn.compact
     def __call__(self, x: Array, inputs: Array | None = None, outputs: Array | None = None) -> Array:
         """Apply the layer; the masks ([in] and [features] bool) matter while initialising only."""
         n, height, width, channels = x.shape
         shape = (3, 3, channels, self.features)
-        kernel = self.param("kernel", masked(self.init, inputs, outputs), shape, x.dtype)
+        kernel = self.param("kernel", masked(self.kernel_init, inputs, outputs), shape, x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
         padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
         shifts = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]

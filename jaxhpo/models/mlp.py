@@ -34,4 +34,4 @@ class MLP(nn.Module):
                 return drop(relu(h), dropout, i)
 
             x = optional(self, use, layer, x)
-        return Dense(self.classes, init=lecun_normal, name="out")(x, mask, None)
+        return Dense(self.classes, kernel_init=lecun_normal, name="out")(x, mask, None)

@@ -39,6 +39,7 @@ def test_dropout_keeps_the_mean(rate):
         np.testing.assert_array_equal(y, x)
 
 
+@pytest.mark.usefixtures("standard_promotion")
 def test_conv_and_dense_are_flax_own():
     x = jax.random.normal(jax.random.key(0), (2, 7, 6, 3))
     params = Conv(5).init(jax.random.key(1), x)

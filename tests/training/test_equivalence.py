@@ -27,7 +27,8 @@ SPACE = Space(
         "optimizer": Choice(OPTIMIZERS),
     }
 )
-# Powers of two, which float32 holds exactly. Every optimizer with two batch sizes, two depths and two widths, in an orthogonal array.
+# Powers of two, which float32 holds exactly. Every optimizer with two batch sizes, two depths and two widths, in an
+# orthogonal array.
 SHAPES = [(16, 1, 8), (16, 3, 16), (32, 1, 16), (32, 3, 8)]
 CONFIGS = [
     {

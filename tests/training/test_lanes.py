@@ -12,7 +12,7 @@ from jaxhpo.types import Proposal
 LANES, EPOCHS = 4, 3
 SPACE = Space(
     {
-        "learning_rate": Float(1e-3, 1e9, log=True),
+        "learning_rate": Float(1e-3, 1e30, log=True),
         "batch_size": Choice((16, 32)),
         "layers": Int(1, 2),
         "units": Choice((8, 16)),
@@ -22,13 +22,17 @@ SPACE = Space(
         "optimizer": Choice(OPTIMIZERS),
     }
 )
+NAMES = tuple(SPACE)
 GOOD = [
-    dict(learning_rate=0.05, batch_size=16, layers=2, units=8, l1=0.0, l2=0.0, dropout=0.0, optimizer="sgd"),
-    dict(learning_rate=0.005, batch_size=32, layers=1, units=16, l1=1e-4, l2=0.0, dropout=0.2, optimizer="adam"),
-    dict(learning_rate=0.01, batch_size=16, layers=2, units=16, l1=0.0, l2=1e-3, dropout=0.1, optimizer="momentum"),
-    dict(learning_rate=0.002, batch_size=32, layers=2, units=8, l1=0.0, l2=0.0, dropout=0.3, optimizer="rmsprop"),
+    dict(zip(NAMES, values, strict=True))
+    for values in [
+        (0.05, 16, 2, 8, 0.0, 0.0, 0.0, "sgd"),
+        (0.005, 32, 1, 16, 1e-4, 0.0, 0.2, "adam"),
+        (0.01, 16, 2, 16, 0.0, 1e-3, 0.1, "momentum"),
+        (0.002, 32, 2, 8, 0.0, 0.0, 0.3, "rmsprop"),
+    ]
 ]
-BAD = GOOD[0] | {"learning_rate": 1e9}
+BAD = GOOD[0] | {"learning_rate": 1e30}
 
 
 def proposal(configs, *, budget=EPOCHS, trials=None, active=None):

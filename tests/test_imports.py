@@ -1,0 +1,108 @@
+"""The house rules of who imports whom, read from the source."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "jaxhpo"
+
+# A room may import these rooms of jaxhpo, and itself.
+ROOMS = {
+    "types": set(),
+    "cache": set(),
+    "compilation": {"cache"},
+    "dimensions": {"types"},
+    "space": {"types", "dimensions"},
+    "algorithms": {"types", "space"},
+    "models": {"types", "space"},
+    "data": {"types", "space", "cache"},
+    "training": {"types", "space", "models", "data", "compilation"},
+    "study": {"types", "space", "compilation"},
+    "report": {"types", "space", "study"},
+    "tuning": {"types", "space", "algorithms", "models", "data", "training", "study", "report", "compilation", "cache"},
+    "cli": {"types", "space", "algorithms", "models", "data", "training", "study", "report", "tuning", ""},
+    "": {"types", "space", "algorithms", "models", "data", "training", "study", "tuning"},
+}
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return "" if parts == ("__init__",) else parts[0]
+
+
+def imported(path):
+    """Yield the rooms of jaxhpo and the other packages that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [f"jaxhpo.{alias.name}" for alias in node.names] if node.module == "jaxhpo" else [node.module]
+        else:
+            continue
+        yield from names
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    room = room_of(path)
+    assert room in ROOMS, f"{path} is in a room that the rules do not know"
+    for name in imported(path):
+        package, _, rest = name.partition(".")
+        if package == "jaxhpo":
+            other = rest.split(".")[0]
+            other = other if other in ROOMS else ""  # `from jaxhpo import Study`
+            assert other == room or other in ROOMS[room], f"{path.name} imports {name}"
+
+
+def test_algorithms_and_study_see_no_models_data_or_disk():
+    for room in ("algorithms", "study"):
+        assert not ROOMS[room] & {"models", "data", "training", "report"}
+    for path in (PACKAGE / "algorithms").glob("*.py"):
+        assert not set(imported(path)) & {"os", "pathlib", "io", "json", "flax", "optax"}
+
+
+def test_the_file_of_public_names_only_names():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+
+
+def test_every_public_name_is_there():
+    import jaxhpo
+
+    for name in jaxhpo.__all__:
+        assert getattr(jaxhpo, name) is not None
+
+
+def test_import_loads_no_optional_package_and_no_tfds():
+    code = "import sys, jaxhpo; print([m for m in sys.argv[1:] if m in sys.modules])"
+    optional = [
+        "tensorflow_datasets",
+        "tensorflow",
+        "array_record",
+        "PIL",
+        "chex",
+        "pytest",
+        "hypothesis",
+        "matplotlib",
+        "typer",
+    ]
+    found = subprocess.run([sys.executable, "-c", code, *optional], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_import_compiles_nothing_and_leaves_jax_as_it_is():
+    code = """
+import jax
+before = dict(jax.config.values)
+count = []
+jax.monitoring.register_event_duration_secs_listener(lambda e, s, **k: count.append(e))
+import jaxhpo
+assert not count, count
+assert dict(jax.config.values) == before
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
