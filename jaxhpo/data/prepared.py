@@ -116,7 +116,7 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
         if str(builder.info.file_format.value) != "array_record":
             _refuse(name, root, f"holds {name} in the format {builder.info.file_format.value}, not array_record")
         arrays = {}
-        for split in ("train", "test"):
+        for split in ("test", "train"):  # the smaller first: a fault shows sooner
             if absent := [Path(p).name for p in splits[split].filepaths if not Path(p).is_file()]:
                 _refuse(name, root, f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
             expected = splits[split].num_examples
@@ -154,7 +154,7 @@ def _decode_split(source: Any) -> tuple[np.ndarray, np.ndarray]:
 def _load_cache(path: Path) -> dict[str, np.ndarray] | None:
     """Return the cached arrays; None where there are none or the file is damaged (the zip's CRCs tell)."""
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in ("x_train", "y_train", "x_test", "y_test")}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

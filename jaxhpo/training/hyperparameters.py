@@ -40,6 +40,8 @@ ALIASES = {
 }
 """Other names under which a space may hold a hyperparameter."""
 
+_SMALL_SIDE = 16  # pixels
+
 _LIMITS = {
     # name: (lowest, highest, whether the lowest is allowed, whether whole numbers are needed)
     "learning_rate": (0.0, np.inf, False, False),
@@ -76,13 +78,26 @@ class Ranges(NamedTuple):
     drops: bool  # whether any lane may use dropout
 
 
-def default_space(model: str) -> Space:
+def default_space(model: str, shape: tuple[int, ...] = ()) -> Space:
     """Return the space that `tune` searches where the user names none: all eight hyperparameters.
 
-    468,000 configurations for either model. The ranges are those from which practice usually picks for small
-    networks: learning rates by factors of 1.8, penalties by factors of ten, dropout up to one half.
+    468,000 configurations on its grid. The ranges are those from which practice usually picks for small networks:
+    learning rates by factors of 1.8, penalties by factors of ten, dropout up to one half. A CNN gets up to 64
+    channels on small images and up to 32 on those of more than 16 pixels a side, where each costs more.
+
+    Args:
+        model: "mlp" or "cnn".
+        shape: one example's, as `Dataset.shape`.
+
+    Raises:
+        ValueError: there is no such model.
     """
-    units = {"mlp": (32, 64, 128, 256), "cnn": (8, 16, 24, 32)}[model]
+    if model not in ("mlp", "cnn"):
+        raise ValueError(f"model={model!r} is unknown; use one of mlp, cnn")
+    if model == "mlp":
+        units = (32, 64, 128, 256)
+    else:
+        units = (8, 16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (16, 32, 48, 64)
     penalties = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
     return Space(
         {

@@ -1,0 +1,184 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+from jaxhpo.data import Dataset, from_arrays, listing, load, names
+
+
+def rows_of(dataset):
+    return [np.asarray(getattr(dataset, f"x_{split}")) for split in ("train", "valid", "test")]
+
+
+def test_digits_are_whole_and_split_in_three():
+    d = load("digits")
+    assert (d.name, d.kind, d.shape, d.classes) == ("digits", "image", (8, 8, 1), 10)
+    assert [len(y) for y in (d.y_train, d.y_valid, d.y_test)] == [1077, 360, 360]
+    assert d.x_train.dtype == np.uint8
+    assert d.y_train.dtype == np.int32
+    ours = np.concatenate([x.reshape(len(x), -1) for x in rows_of(d)])
+    labels = np.concatenate([d.y_train, d.y_valid, d.y_test])
+    theirs, y = load_digits(return_X_y=True)
+    ours, theirs = np.c_[ours, labels], np.c_[theirs, y]
+    np.testing.assert_array_equal(ours[np.lexsort(ours.T)], theirs[np.lexsort(theirs.T)])
+
+
+def test_splits_are_stratified_and_fixed():
+    one, two = load("digits", seed=0), load("digits", seed=1)
+    np.testing.assert_array_equal(one.x_valid, two.x_valid)  # studies of different seeds compare
+    shares = np.stack([np.bincount(y) / len(y) for y in (one.y_train, one.y_valid, one.y_test)])
+    assert np.ptp(shares, axis=0).max() < 0.005
+
+
+def test_normalisation_is_fitted_on_training_data_alone():
+    x = np.arange(40, dtype=np.float64).reshape(20, 2) ** 2
+    d = from_arrays(x, [0, 1] * 10)
+    np.testing.assert_allclose(d.offset, d.x_train.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(d.scale, 1 / d.x_train.std(0), rtol=1e-5)
+    assert d.offset.dtype == d.scale.dtype == np.float32
+    changed = Dataset(d.name, d.x_train, d.y_train, d.x_valid + 9, d.y_valid, d.x_test + 9, d.y_test, 2)
+    np.testing.assert_array_equal(changed.offset, d.offset)
+
+
+def test_hand_computed_normalisation():
+    four = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0], [6.0, 5.0]], np.float32)
+    y = np.array([0, 1, 0, 1], np.int32)
+    d = Dataset("four", four, y, four, y, four, y, 2)
+    np.testing.assert_allclose(d.offset, [3.0, 5.0])
+    np.testing.assert_allclose(d.scale, [1 / np.sqrt(5), 1.0])  # a constant column is not divided by zero
+    images = Dataset("one", four.reshape(4, 2, 1, 1), y, four, y, four, y, 2)
+    assert images.offset.shape == (1, 1, 1)
+    np.testing.assert_allclose(images.offset, 4.0)
+
+
+def test_take_is_seeded_stratified_and_normalised_anew():
+    d = load("digits")
+    part = d.take(100)
+    assert len(part.y_train) == 100
+    assert set(np.bincount(part.y_train)) <= {9, 10, 11}
+    np.testing.assert_array_equal(part.x_train, d.take(100).x_train)
+    assert not np.array_equal(part.x_train, d.take(100, seed=1).x_train)
+    np.testing.assert_array_equal(part.x_valid, d.x_valid)
+    np.testing.assert_allclose(part.offset, part.x_train.mean(), rtol=1e-6)
+    assert d.take(1077) is d
+    assert len(d.take(3).y_train) == 3
+    assert len(load("digits", train_examples=50).y_train) == 50
+
+
+@pytest.mark.parametrize("bad", [0, -5, 2.0, True, "10"])
+def test_bad_takes(bad):
+    with pytest.raises(ValueError, match=r"train_examples=.* must be an integer of at least 1"):
+        load("digits").take(bad)
+
+
+def test_take_more_than_there_are():
+    with pytest.raises(ValueError, match="train_examples=2000 exceeds the 1077 of digits; use at most 1077"):
+        load("digits", train_examples=2000)
+
+
+# --- the user's own arrays ------------------------------------------------------------------------------------------
+
+X = np.random.default_rng(0).normal(size=(60, 4))
+Y = np.arange(60) % 3
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "kind", "shape"),
+    [
+        (X, Y, "vector", (4,)),
+        (X.tolist(), Y.tolist(), "vector", (4,)),
+        (pd.DataFrame(X), pd.Series(Y), "vector", (4,)),
+        (pd.DataFrame({"a": X[:, 0], "b": Y, "c": Y > 1}), Y[:, None], "vector", (3,)),
+        (X.reshape(60, 2, 2), Y.astype(float), "image", (2, 2, 1)),
+        (X.reshape(60, 2, 2, 1), Y.astype(np.uint8), "image", (2, 2, 1)),
+    ],
+)
+def test_what_arrays_may_be(x, y, kind, shape):
+    d = load((x, y))
+    assert (d.kind, d.shape, d.classes) == (kind, shape, 3)
+    assert [len(part) for part in (d.y_train, d.y_valid, d.y_test)] == [36, 12, 12]
+    assert d.x_train.dtype == np.float32
+
+
+def test_the_seed_splits_arrays():
+    assert np.array_equal(load((X, Y), seed=1).x_test, load((X, Y), seed=1).x_test)
+    assert not np.array_equal(load((X, Y), seed=1).x_test, load((X, Y), seed=2).x_test)
+
+
+def test_bytes_stay_bytes():
+    d = from_arrays(np.full((60, 3, 3), 200, np.uint8), Y)
+    assert d.x_train.dtype == np.uint8
+
+
+def with_value(array, value, row=7):
+    array = np.array(array, dtype=object if isinstance(value, str) else np.float64)
+    array[row] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:50], Y, "x has 50 examples and y 60; give one label an example"),
+        (X[:0], Y[:0], "x is empty, of shape (0, 4)"),
+        (X[:, 0], Y, "x has shape (60,); give [N, features]"),
+        (X[:, :, None, None, None], Y, "x has shape (60, 4, 1, 1, 1)"),
+        (with_value(X, np.nan), Y, "x holds nan first in row 7; fill or drop such rows"),
+        (with_value(X, -np.inf), Y, "x holds -inf first in row 7"),
+        (with_value(X, 1e300), Y, "x holds a number beyond float32 first in row 7"),
+        (with_value(X, "red"), Y, "x has dtype object, not numbers; encode text and categories first"),
+        (X.astype(str), Y, "not numbers"),
+        (X.astype(complex), Y, "x has dtype complex128, not numbers"),
+        ([[1.0], [1.0, 2.0]], Y, "x has rows of different lengths"),
+        (X, Y + 0.5, "y holds 0.5 in row 0, not a whole number"),
+        (X, with_value(Y, np.nan), "y holds nan first in row 7"),
+        (X, with_value(Y, "cat"), "y has dtype object, not numbers"),
+        (X, Y - 1, "y holds the label -1; labels must be 0 .. K - 1"),
+        (X, Y + 1, "y holds labels 1 .. 3 but none is 0; labels must be 0 .. K - 1: subtract 1"),
+        (X, Y * 2, "y holds labels 0 .. 4 but none is 1; labels must be 0 .. K - 1: use sklearn's LabelEncoder"),
+        (X, Y * 0, "y holds the single class 0; give at least two"),
+        (X, np.eye(3)[Y], "y has shape (60, 3); give one integer label an example"),
+        (X, with_value(Y * 0, 1), "y has 1 examples of class 1; a split in three needs at least 5 of each"),
+    ],
+)
+def test_bad_arrays(x, y, message):
+    with pytest.raises(ValueError) as error:
+        load((x, y))
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("digit", "dataset 'digit' is unknown; did you mean 'digits'? known are digits, mnist"),
+        ("nothing like it", "dataset 'nothing like it' is unknown; known are"),
+        (X, "data of type ndarray must be a name, a tuple (x, y), or a Dataset"),
+        ((X,), "data of type tuple must be"),
+        (None, "data of type NoneType must be"),
+    ],
+)
+def test_bad_data(data, message):
+    with pytest.raises(ValueError) as error:
+        load(data)
+    assert message in str(error.value)
+
+
+def test_the_listing_names_every_data_set():
+    columns, rows = listing()
+    assert [row[0] for row in rows] == names() == ["digits", "mnist"]
+    assert all(len(row) == len(columns) for row in rows)
+
+
+def test_repr():
+    assert repr(load("digits")) == ("Dataset('digits', image (8, 8, 1), 10 classes, 1077/360/360 train/valid/test)")
+
+
+def test_loading_digits_does_not_import_tfds():
+    code = "import sys; from jaxhpo.data import load; load('digits'); print('tensorflow_datasets' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert out.stdout.strip() == "False"
