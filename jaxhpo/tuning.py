@@ -201,6 +201,7 @@ class Tuning:
     def _lose(self, error: OSError) -> None:
         assert self._journal is not None
         self.lost = error
+        self._journal.close()
         warnings.warn(
             f"output {str(self._journal.path)!r} can no longer be written ({error.strerror}); later trials are in "
             "memory only",

@@ -1,5 +1,6 @@
 """The journal: every finished trial on disk before the next round begins, one JSON object a line."""
 
+import contextlib
 import json
 import math
 import os
@@ -49,7 +50,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file; what was appended stays."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take was reported when it was written
+            self._file.close()
 
     def _write(self, rows: list[Mapping[str, Any]]) -> None:
         self._file.writelines(json.dumps(plain(row), allow_nan=False) + "\n" for row in rows)

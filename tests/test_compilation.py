@@ -1,0 +1,108 @@
+"""How often programs are compiled, counted as JAX itself reports it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxhpo.compilation import CompilationCounter, Program
+
+# A process of its own: the in-memory caches of this one would hide compilations.
+SCRIPT = """
+import json, sys
+requests, hits, asked = 0, 0, 0
+import jax
+def event(name, **_):
+    global hits, asked
+    hits += name == "/jax/compilation_cache/cache_hits"
+    asked += name == "/jax/compilation_cache/compile_requests_use_cache"
+jax.monitoring.register_event_listener(event)
+import jaxhpo
+options = json.loads(sys.argv[1])
+study = jaxhpo.tune("digits", model="mlp", train_examples=256, epochs=1, verbose=False, **options)
+summary = study.summary
+print(json.dumps({"compilations": summary["compilations"], "hits": summary["cache_hits"],
+                  "planned": summary["plan"]["programs"], "counted": asked - hits, "trials": len(study.trials),
+                  "scores": study.trials["score"].tolist(), "test": study.best.test_score}))
+"""
+
+
+def tune(directory, **options):
+    environment = os.environ | {"JAXHPO_CACHE_DIR": str(directory)}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(options)], capture_output=True, text=True, env=environment
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.slow
+def test_compilations_do_not_grow_with_trials_and_a_second_process_has_none(tmp_path):
+    runs = {trials: tune(tmp_path / str(trials), trials=trials, lanes=8) for trials in (64, 256, 1024)}
+    for trials, run in runs.items():
+        assert run["trials"] == trials
+        assert run["compilations"] == run["counted"] == run["planned"] == 5
+        assert run["hits"] == 0
+    again = tune(tmp_path / "64", trials=64, lanes=8)
+    assert (again["compilations"], again["counted"], again["hits"]) == (0, 0, 5)
+    assert again["scores"] == runs[64]["scores"]
+    assert again["test"] == runs[64]["test"]
+
+
+def test_opting_out_of_the_cache(tmp_path):
+    run = tune(tmp_path / "cache", trials=8, cache=False)
+    assert run["compilations"] == run["planned"]
+    assert run["hits"] == 0
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_counter_sees_eager_programs():
+    counter = CompilationCounter()
+    jnp.sin(np.ones(977, np.float32))  # a shape nothing else uses
+    first = counter.requests
+    assert first >= 1
+    jnp.sin(np.ones(977, np.float32))
+    assert counter.requests == first
+    assert counter.compiled + counter.hits == counter.requests
+
+
+def test_a_program_compiles_once_and_refuses_other_shapes():
+    program = Program(lambda x: x + 1)
+    assert program.seconds == 0
+    assert program(np.float32(1)) == 2
+    took = program.seconds
+    assert took > 0
+    assert program(np.float32(5)) == 6
+    assert program.seconds == took
+    with pytest.raises(TypeError):
+        program(np.zeros(3, np.float32))
+
+
+def test_the_users_own_cache_is_left_alone(tmp_path):
+    script = """
+import jax, sys
+jax.config.update("jax_compilation_cache_dir", sys.argv[1])
+before = jax.config.jax_persistent_cache_min_compile_time_secs
+from jaxhpo.compilation import enable_persistent_cache
+assert str(enable_persistent_cache()) == sys.argv[1]
+assert jax.config.jax_persistent_cache_min_compile_time_secs == before
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+
+
+def test_a_cache_directory_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    script = "from jaxhpo.compilation import enable_persistent_cache; assert enable_persistent_cache() is None"
+    environment = os.environ | {"JAXHPO_CACHE_DIR": str(tmp_path / "file")}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+def test_jax_is_the_tested_one():
+    assert jax.config.jax_threefry_partitionable  # per-lane draws rest on it

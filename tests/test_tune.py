@@ -1,0 +1,198 @@
+"""The front door, end to end on small real data."""
+
+import errno
+import functools
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import jaxhpo as jh
+from jaxhpo import tuning
+from jaxhpo.study import Journal
+
+SMALL = {"model": "mlp", "trials": 4, "lanes": 4, "epochs": 1, "train_examples": 256, "verbose": False, "cache": False}
+SPACE = jh.Space({"learning_rate": jh.Float(1e-3, 1e-1, log=True, levels=5), "units": jh.Choice((8, 16))})
+
+
+@pytest.fixture(scope="module")
+def study():
+    return jh.tune("digits", **(SMALL | {"trials": 10, "epochs": 3}))
+
+
+def test_the_study_says_what_it_found(study):
+    assert len(study.trials) == 10
+    assert (study.trials[list(study.space)].nunique() > 1).all()  # all eight vary
+    assert len(study.space) == 8
+    assert study.best.score == study.trials["score"].max()
+    assert 0 <= study.best.test_score <= 1
+    assert list(study.incumbent) == ["trial", "score", "seconds"]
+    assert study.metrics["epsilon"].is_monotonic_decreasing
+    assert study.finished[0].aux["curve"].shape == (3,)
+
+
+def test_the_summary_is_json(study):
+    summary = json.loads(json.dumps(study.summary))
+    assert summary["best"]["config"] == study.best.config
+    assert summary["best"]["validation_accuracy"] == study.best.score
+    assert summary["best"]["test_accuracy"] == study.best.test_score
+    assert summary["trials"] == 10
+    assert set(summary["seconds"]) == {"total", "compile", "train", "algorithm"}
+    assert sum(summary["seconds"].values()) <= 2 * summary["seconds"]["total"]
+    assert summary["versions"]["jax"]
+    assert summary["plan"]["lanes"] == 4
+
+
+def test_the_winner_alone_is_tested_once(monkeypatch):
+    calls = []
+    original = jh.Trainer.test
+    monkeypatch.setattr(jh.Trainer, "test", lambda self, *args: calls.append(args) or original(self, *args))
+    study = jh.tune("digits", **SMALL)
+    assert len(calls) == 1
+    assert study.best.test_score is not None
+    assert not any("test" in name for trial in study.finished for name in trial.aux)
+
+
+def test_the_test_score_is_that_of_the_winners_weights(study):
+    trainer = jh.Trainer(jh.data.load("digits", train_examples=256), "mlp", epochs=3, lanes=4)
+    again = jh.Study(
+        trainer.space, jh.algorithms.make("tabular_q", trainer.space, lanes=4, budget=3), trainer.objective
+    )
+    again.run(10)
+    pd.testing.assert_series_equal(again.trials["score"], study.trials["score"])
+    state, proposal, _ = again.rerun(study.best.trial)
+    assert float(trainer.test(state, proposal, trainer.test_split)) == study.best.test_score
+
+
+def test_silence(capfd):
+    jh.tune("digits", **SMALL)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_own_arrays_space_algorithm_and_configurations():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 5))
+    mine = {"learning_rate": 0.1, "units": 16}
+    study = jh.tune(
+        (x, (x[:, 0] > 0).astype(int)),
+        space=SPACE,
+        algorithm=functools.partial(jh.algorithms.tabular_q, gamma=0.5),
+        enqueue=[mine],
+        epochs=5,
+        trials=6,
+        verbose=False,
+        cache=False,
+    )
+    assert study.finished[0].config == mine
+    assert list(study.trials.columns[5:7]) == ["learning_rate", "units"]
+    assert study.best.score > 0.8
+    assert study.lanes == 6
+
+
+def test_a_timeout_ends_early():
+    study = jh.tune("digits", **(SMALL | {"trials": 4000, "timeout": 0.05}))
+    assert 4 <= len(study.trials) < 4000
+    assert study.best.test_score is not None
+
+
+def test_all_trials_failing_is_said(tmp_path):
+    space = jh.Space({"learning_rate": jh.Float(1e28, 1e30, levels=3), "optimizer": jh.Choice(("sgd",))})
+    study = jh.tune("digits", **(SMALL | {"space": space}))
+    assert study.summary["best"] is None
+    assert study.summary["failed"] == 4
+    with pytest.raises(ValueError, match="all 4 trials failed"):
+        _ = study.best
+
+
+def test_the_output_file_holds_every_trial(tmp_path):
+    path = tmp_path / "study.jsonl"
+    study = jh.tune("digits", **SMALL, output=path)
+    header, *trials, result = (json.loads(line) for line in path.read_text().splitlines())
+    assert header["header"]["space"] == study.space.to_json()
+    assert [t["score"] for t in trials] == study.trials["score"].tolist()
+    assert result["result"]["best"]["test_accuracy"] == study.best.test_score
+
+
+def test_a_full_disk_loses_no_trial(tmp_path, monkeypatch):
+    original, calls = Journal._write, []
+
+    def write(self, rows):
+        calls.append(rows)
+        if len(calls) == 3:  # the header and one round fit
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(self, rows)
+
+    monkeypatch.setattr(Journal, "_write", write)
+    path = tmp_path / "study.jsonl"
+    with pytest.warns(RuntimeWarning, match=r"can no longer be written \(No space left on device\)"):
+        study = jh.tune("digits", **(SMALL | {"trials": 12}), output=path)
+    assert len(study.trials) == 12
+    assert study.best.test_score is not None
+    assert len(path.read_text().splitlines()) == 5  # what fitted is whole
+    assert len(calls) == 3  # and nothing is written behind the gap
+
+
+TUNING = dict.fromkeys(
+    ("model", "space", "trials", "lanes", "epochs", "engine", "timeout", "train_examples", "data_dir", "output")
+) | {"algorithm": "random_search", "seed": 0, "enqueue": (), "cache": False}
+TUNING |= {k: v for k, v in SMALL.items() if k != "verbose"}
+
+
+def test_ctrl_c_leaves_what_finished():
+    run = tuning.Tuning("digits", **(TUNING | {"trials": 400}))
+    original = run._append
+
+    def stop(trials):
+        original(trials)
+        if len(run.study.finished) == 8:
+            raise KeyboardInterrupt
+
+    run._append = stop
+    with pytest.raises(KeyboardInterrupt):
+        run.run(verbose=False)
+    assert run.study.summary["trials"] == 8
+    assert run.study.summary["best"]["test_accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"data": "digit"}, "did you mean 'digits'"),
+        ({"model": "rnn"}, "model='rnn' is unknown; use one of mlp, cnn"),
+        ({"algorithm": "tabular"}, "algorithm 'tabular' is unknown; did you mean 'tabular_q'"),
+        ({"trials": 0}, "trials=0 must be an integer of at least 1"),
+        ({"trials": 2.5}, "trials=2.5 must be an integer"),
+        ({"lanes": 0}, "lanes=0 must be an integer of at least 1"),
+        ({"trials": 4, "lanes": 8}, "lanes=8 exceeds trials=4; lower lanes or raise trials"),
+        ({"epochs": 0}, "epochs=0 must be an integer of at least 1"),
+        ({"engine": "pmap"}, "engine='pmap' is unknown; use one of map, vmap"),
+        ({"seed": -1}, "seed=-1 must be an integer in [0, 2**32)"),
+        ({"timeout": -5}, "timeout=-5 must be a number of seconds above 0"),
+        ({"timeout": math.nan}, "timeout=nan must be"),
+        ({"train_examples": 0}, "train_examples=0 must be"),
+        ({"train_examples": 5000}, "exceeds the 1077 of digits"),
+        ({"train_examples": 100}, "batch_size: 256 exceeds the 100 training examples"),
+        ({"space": {"units": (1, 2)}}, "must be a jaxhpo.Space"),
+        ({"space": jh.Space({"momentum": jh.Float(0.0, 1.0)})}, "unknown hyperparameter 'momentum'"),
+        ({"space": jh.Space({"units": jh.Choice((8, 16)), "dropout": jh.Float(0.0, 0.5)})}, "dropout=Float"),
+        ({"enqueue": [{"units": 8}]}, "config lacks learning_rate"),
+        ({"output": "/nonexistent/file"}, "output='/nonexistent/file' cannot be written"),
+        ({"data": (np.ones((10, 3)), np.ones(10, int))}, "y holds the single class 1"),
+        ({"data": (np.ones((50, 3)), np.arange(50) % 2), "model": "cnn"}, "model='cnn' needs images"),
+    ],
+)
+def test_bad_input(arguments, message):
+    arguments = {"data": "digits", "verbose": False, "cache": False} | arguments
+    with pytest.raises(ValueError) as error:
+        jh.tune(arguments.pop("data"), **arguments)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_lanes_and_trials_fit_each_other():
+    assert tuning._check_sizes(None, None) == (64, 8)
+    assert tuning._check_sizes(3, None) == (3, 3)
+    assert tuning._check_sizes(None, 100) == (100, 100)
+    assert tuning._check_sizes(20, 20) == (20, 20)
