@@ -17,6 +17,7 @@ import jaxhpo
 from jaxhpo import algorithms, data
 from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.space import Space
+from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
 from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Tuning
 
@@ -71,44 +72,49 @@ def tune(
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep compiled programs for the next run.")] = True,
 ) -> None:
     """Search for the best configuration of a network on a data set."""
-    warnings.showwarning = _show_warning
-    try:
-        tuning = Tuning(
-            dataset,
-            model=model,
-            algorithm=algorithm,
-            space=None if space is None else read_space(space),
-            trials=trials,
-            lanes=lanes,
-            epochs=epochs,
-            seed=seed,
-            engine=engine,
-            timeout=timeout,
-            train_examples=train_examples,
-            data_dir=data_dir,
-            enqueue=(),
-            output=output,
-            cache=cache,
-        )
-    except ValueError as error:
-        _refuse(str(error))
-    code = 0
-    try:
-        study = tuning.run()
-    except KeyboardInterrupt:
-        study, code = tuning.study, 130
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            tuning = Tuning(
+                dataset,
+                model=model,
+                algorithm=algorithm,
+                space=None if space is None else read_space(space),
+                trials=trials,
+                lanes=lanes,
+                epochs=epochs,
+                seed=seed,
+                engine=engine,
+                timeout=timeout,
+                train_examples=train_examples,
+                data_dir=data_dir,
+                enqueue=(),
+                output=output,
+                cache=cache,
+            )
+        except ValueError as error:
+            _refuse(str(error))
+        code = 0
+        try:
+            tuning.run()
+        except KeyboardInterrupt:
+            code = 130
+    _report(tuning.study, as_json)
+    if code == 0 and (tuning.study.summary["best"] is None or tuning.lost):
+        code = 1
+    raise typer.Exit(code)
+
+
+def _report(study: Study, as_json: bool) -> None:
     summary = study.summary
     if as_json:
         print(json.dumps(plain(summary), allow_nan=False))
-    else:
-        console = Console(highlight=False)
-        if summary["best"] is not None:
-            console.print(best_table(study))
-        for line in closing_lines(summary):
-            console.print(line, markup=False, soft_wrap=True)
-    if code == 0 and (summary["best"] is None or tuning.lost):
-        code = 1
-    raise typer.Exit(code)
+        return
+    console = Console(highlight=False)
+    if summary["best"] is not None:
+        console.print(best_table(study))
+    for line in closing_lines(summary):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command(name="algorithms")

@@ -84,8 +84,9 @@ def enable_persistent_cache() -> Path | None:
     A cache that the user has set up (`JAX_COMPILATION_CACHE_DIR`) is left as it is. Where the directory can't be
     written, nothing is kept and None is returned: a study needs no cache.
     """
-    if jax.config.jax_compilation_cache_dir is not None:
-        return Path(jax.config.jax_compilation_cache_dir)
+    theirs = jax.config.values["jax_compilation_cache_dir"]
+    if theirs is not None:
+        return Path(theirs)
     directory = cache_directory() / "compiled"
     try:
         directory.mkdir(parents=True, exist_ok=True)

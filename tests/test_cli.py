@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -22,7 +23,7 @@ def run(*arguments, environment=()):
 
 def process(*arguments, **options):
     """Run the installed command in a process of its own."""
-    command = [os.path.join(os.path.dirname(sys.executable), "jaxhpo"), *arguments]
+    command = [str(Path(sys.executable).parent / "jaxhpo"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
@@ -91,19 +92,8 @@ def test_version_and_help():
     assert run("--version").stdout.strip() == jaxhpo.__version__
     assert "tune" in run("--help").stdout
     shown = run("tune", "--help").stdout
-    for option in (
-        "model",
-        "algorithm",
-        "trials",
-        "lanes",
-        "epochs",
-        "seed",
-        "engine",
-        "space",
-        "timeout",
-        "output",
-        "json",
-    ):
+    options = "model algorithm trials lanes epochs seed engine space timeout train-examples output json"
+    for option in options.split():
         assert f"--{option}" in shown
 
 
@@ -205,6 +195,7 @@ def test_ctrl_c_shows_what_finished(monkeypatch):
     assert "8 trials" in done.stdout
 
 
+@pytest.mark.filterwarnings("default")
 def test_a_lost_output_file_is_said(monkeypatch, tmp_path):
     from jaxhpo.study import Journal
 
@@ -232,7 +223,7 @@ def test_numbers_are_short():
 
 def test_the_closing_lines_add_up():
     summary = {
-        "best": {"trial": 7, "config": {}, "validation_accuracy": 0.98765, "test_accuracy": 0.97},
+        "best": {"trial": 7, "config": {}, "validation_accuracy": 0.98764, "test_accuracy": 0.97},
         "trials": 64,
         "failed": 2,
         "seconds": {"total": 30.04, "compile": 6.0, "train": 23.0, "algorithm": 0.031},

@@ -39,7 +39,7 @@ class Packing:
         """Return keys: [N, len(sizes)] int32 -> [N, W] uint32."""
         digits = digits.astype(jnp.uint32)
         words = [sum(digits[:, i] * np.uint32(stride) for i, stride in part) for part in self._parts]
-        return jnp.stack(words, axis=1)  # pyright: ignore[reportArgumentType]
+        return jnp.stack(words, axis=1)
 
 
 def empty(capacity: int, words: int, actions: int) -> QTable:

@@ -45,7 +45,8 @@ class Dataset:
         # A constant feature says nothing, whatever it is divided by; relative, as rounding alone gives it a deviation.
         constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
         scale = np.where(constant, 1.0, 1 / np.where(constant, 1.0, deviation))
-        return tuple(np.reshape(a, ones or a.shape).astype(np.float32) for a in (mean, scale))
+        mean, scale = (np.reshape(a, ones or a.shape).astype(np.float32) for a in (mean, scale))
+        return mean, scale
 
     @property
     def offset(self) -> np.ndarray:

@@ -113,15 +113,16 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
             _refuse(name, root, f"holds a {name} that cannot be read ({_first_line(error)})")
         if missing := {"train", "test"} - known:
             _refuse(name, root, f"holds a {name} without the split {sorted(missing)[0]}")
-        if str(builder.info.file_format.value) != "array_record":
-            _refuse(name, root, f"holds {name} in the format {builder.info.file_format.value}, not array_record")
-        arrays = {}
+        file_format = getattr(builder.info.file_format, "value", None)
+        if file_format != "array_record":
+            _refuse(name, root, f"holds {name} in the format {file_format}, not array_record")
+        arrays, skip = {}, tfds.decode.SkipDecoding()  # pyright: ignore[reportCallIssue]
         for split in ("test", "train"):  # the smaller first: a fault shows sooner
             if absent := [Path(p).name for p in splits[split].filepaths if not Path(p).is_file()]:
                 _refuse(name, root, f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
             expected = splits[split].num_examples
             try:
-                source = builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+                source = builder.as_data_source(split, decoders={"image": skip})
                 if len(source) != expected:
                     raise ValueError(f"{len(source)} of {expected} examples are there")
                 images, labels = _decode_split(source)
@@ -167,7 +168,7 @@ def _save_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             temporary = Path(file.name)
-            np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+            np.savez(file, **arrays)
         temporary.replace(path)
     except OSError as error:
         if temporary is not None:

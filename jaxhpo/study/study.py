@@ -153,7 +153,7 @@ class Study:
             steps = self._steps()
             keys, carry = self._start()
             limit = np.int32(self.lanes)
-            self._pending = _to_host(steps.propose(keys, carry.algorithm, carry.clock, limit))  # pyright: ignore[reportArgumentType]
+            self._pending = _to_host(steps.propose(keys, carry.algorithm, carry.clock, limit))
         return tables.suggestions(self.space, self._pending)
 
     def tell(self, scores: Sequence[float] | Mapping[int, float]) -> list[Trial]:
@@ -205,7 +205,7 @@ class Study:
             keys, carry = self._start(objective=True)
             limit = np.int32(goal - len(self._trials))
             try:
-                carry, record = round_step(steps, keys, carry, limit)  # pyright: ignore[reportArgumentType]
+                carry, record = round_step(steps, keys, carry, limit)
             except BaseException:  # Ctrl-C too: an interrupted round gives the user's configurations back
                 self._queue.extendleft(reversed(self._taken))
                 self._taken = []
@@ -236,7 +236,7 @@ class Study:
         first = np.arange(self.lanes) == 0
         number = np.where(first, np.int32(trial), np.int32(FRESH))
         budget = np.where(first, np.int32(again.budget), np.int32(0))
-        proposal = Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), first, number)  # pyright: ignore[reportArgumentType]
+        proposal = Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), first, number)
         keys, carry = self._start(objective=True)
         state, outcome = self._steps().evaluate(keys, carry.objective, proposal)
         return state, proposal, outcome
@@ -279,8 +279,8 @@ class Study:
 
     def _start(self, *, objective: bool = False) -> tuple[Keys, Carry]:
         if self._keys is None or self._carry is None:
-            self._keys, state = self._steps().start(np.uint32(self.seed))  # pyright: ignore[reportArgumentType]
-            self._carry = Carry(state, None, Clock(np.int32(0), np.int32(0)))  # pyright: ignore[reportArgumentType]
+            self._keys, state = self._steps().start(np.uint32(self.seed))
+            self._carry = Carry(state, None, Clock(np.int32(0), np.int32(0)))
         if objective and self._carry.objective is None and self._objective is not None:
             self._carry = self._carry._replace(objective=self._objective.init(self._keys.objective))
         return self._keys, self._carry
@@ -300,7 +300,7 @@ class Study:
             budget[lane] = budget[lane] if wanted is None else wanted
         active = np.arange(self.lanes) < size
         number = np.where(active, trial + np.arange(self.lanes), FRESH).astype(np.int32)
-        return Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), active, number)  # pyright: ignore[reportArgumentType]
+        return Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), active, number)
 
     def _record(self, record: Record) -> list[Trial]:
         record = _to_host(record)

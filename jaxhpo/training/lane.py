@@ -174,7 +174,7 @@ def train_lane(
         used = (counts <= steps // group * group).astype(jnp.float32)
         loss = jnp.sum(losses * used) / jnp.sum(used)
 
-        def network(x: Array) -> Array:
+        def network(x: Array) -> Any:
             return model.apply({"params": params}, normalise(data, x), active=Active(hyper.layers, hyper.units))
 
         score, valid_loss = accuracy(network, data.valid)

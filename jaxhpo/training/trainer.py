@@ -32,7 +32,7 @@ class Trainer:
     Args:
         data: the examples.
         model: "mlp" or "cnn" (images only); None takes the CNN for images, the MLP for vectors.
-        space: what varies; None is `default_space(model, data.shape)`. Hyperparameters it leaves out have `DEFAULTS`' values.
+        space: what varies; None is `default_space(model, data.shape)`. What it leaves out has the value in `DEFAULTS`.
         epochs: the most epochs that a trial's budget may name.
         lanes: how many configurations train at once; None follows the machine.
         engine: "map" or "vmap"; None follows the machine.
@@ -120,7 +120,7 @@ class Trainer:
     def _empty(self) -> Proposal:
         lanes = self.plan.lanes
         number = np.zeros(lanes, np.int32)
-        return Proposal(np.zeros((lanes, len(self.space)), np.float32), number, number, number > 0, number)  # pyright: ignore[reportArgumentType]
+        return Proposal(np.zeros((lanes, len(self.space)), np.float32), number, number, number > 0, number)
 
     def _evaluate(self, key: Key, state: TrainerState, proposal: Proposal) -> tuple[TrainerState, Outcome]:
         result = self.train(key, state.data, proposal)
