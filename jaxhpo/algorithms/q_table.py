@@ -49,26 +49,27 @@ def empty(capacity: int, words: int, actions: int) -> QTable:
 
 def find(table: QTable, keys: Array) -> tuple[Array, Array]:
     """Return the rows of keys ([N, W] -> [N] int32), and whether they are there ([N] bool)."""
-    capacity = table.keys.shape[0]
-    used = jnp.arange(capacity, dtype=jnp.int32) < table.inserted
-    same = jnp.all(table.keys[None] == keys[:, None], axis=2) & used[None]
-    return jnp.argmax(same, axis=1).astype(jnp.int32), jnp.any(same, axis=1)
+    index = jnp.arange(table.keys.shape[0], dtype=jnp.int32)
+    same = jnp.all(table.keys[None] == keys[:, None], axis=2) & (index < table.inserted)[None]
+    # A maximum of numbers: XLA on a CPU vectorises it, where an argmax of booleans takes ten times as long.
+    row = jnp.max(jnp.where(same, index[None], -1), axis=1)
+    return jnp.maximum(row, 0), row >= 0
 
 
-def read(table: QTable, keys: Array, initial: float) -> Array:
-    """Return Q of every action: [N, W] -> [N, A]; an unseen state has the initial value throughout."""
-    row, there = find(table, keys)
+def read(table: QTable, row: Array, there: Array, initial: float) -> Array:
+    """Return Q of every action at what `find` returned: [N] -> [N, A]; an unseen state has the initial value."""
     return jnp.where(there[:, None], table.values[row], jnp.float32(initial))
 
 
-def insert(table: QTable, keys: Array, wanted: Array, initial: float) -> tuple[QTable, Array, Array]:
-    """Give every wanted key ([N, W], [N] bool) a row.
+def insert(
+    table: QTable, keys: Array, row: Array, there: Array, wanted: Array, initial: float
+) -> tuple[QTable, Array, Array]:
+    """Give every wanted key ([N, W], [N] bool) a row; `row` and `there` are what `find` returned for the keys.
 
     Returns the table, the keys' rows ([N] int32), and where a row is the key's own ([N] bool): not where the key was
     not wanted, nor where its old row has just made room for another of this batch.
     """
     capacity, size = table.keys.shape[0], keys.shape[0]
-    row, there = find(table, keys)
     new = wanted & ~there
     # The same new key twice in a batch gets one row, which the first of them makes.
     same = jnp.all(keys[:, None] == keys[None], axis=2) & new[None]

@@ -110,7 +110,7 @@ def tabular_q(
         coin_key, tie_key, explore_key, start_key = jax.random.split(key, 4)
         lane = state.lane
         legal = moves.legal(lane.levels, lane.rung)
-        q = q_table.read(state.table, keys_of(lane), q_init)
+        q = q_table.read(state.table, *q_table.find(state.table, keys_of(lane)), q_init)
         best = legal & (q >= jnp.max(jnp.where(legal, q, -jnp.inf), axis=1, keepdims=True))
         explores = jax.random.uniform(coin_key, (lanes,)) < schedule.epsilon(state.decay)
         action = jnp.where(explores, _pick(explore_key, legal), _pick(tie_key, best))
@@ -142,11 +142,10 @@ def tabular_q(
         )
         # What a padding lane holds must not matter: it stays where it is.
         after = jax.tree.map(lambda new, old: jnp.where(_like(active, new), new, old), after, lane)
-        before_keys, after_keys = keys_of(lane), keys_of(after)
-        q = q_table.read(state.table, before_keys, q_init)
-        ahead = jnp.where(
-            moves.legal(after.levels, after.rung), q_table.read(state.table, after_keys, q_init), -jnp.inf
-        )
+        keys = jnp.concatenate([keys_of(lane), keys_of(after)])
+        row, there = q_table.find(state.table, keys)
+        both = q_table.read(state.table, row, there, q_init)
+        q, ahead = both[:lanes], jnp.where(moves.legal(after.levels, after.rung), both[lanes:], -jnp.inf)
         error = (reward + gamma * jnp.max(ahead, axis=1))[:, None] - q
         goes_on = (proposal.source != FRESH) & (proposal.source == lane.trial)
         learns = moves.leading(lane.levels, lane.rung, after.levels, after.rung, goes_on)
@@ -159,7 +158,7 @@ def tabular_q(
         k = jnp.sum(jnp.where(active, schedule.rate(variance), 0.0)) / jnp.maximum(number, 1.0)
 
         wanted = jnp.concatenate([active & lane.placed, active])
-        table, row, own = q_table.insert(state.table, jnp.concatenate([before_keys, after_keys]), wanted, q_init)
+        table, row, own = q_table.insert(state.table, keys, row, there, wanted, q_init)
         learns = learns & own[:lanes, None]
         table = q_table.add_mean(table, row[:lanes], alpha * error, learns)
 

@@ -116,7 +116,7 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
         file_format = getattr(builder.info.file_format, "value", None)
         if file_format != "array_record":
             _refuse(name, root, f"holds {name} in the format {file_format}, not array_record")
-        arrays, skip = {}, tfds.decode.SkipDecoding()  # pyright: ignore[reportCallIssue]
+        arrays, skip = {}, tfds.decode.SkipDecoding()
         for split in ("test", "train"):  # the smaller first: a fault shows sooner
             if absent := [Path(p).name for p in splits[split].filepaths if not Path(p).is_file()]:
                 _refuse(name, root, f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")

@@ -1,0 +1,1 @@
+"""One script a claim; each writes JSON to `results/` with the device, the versions and the command."""

@@ -1,0 +1,41 @@
+"""What every benchmark writes beside its figures."""
+
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxhpo.tuning import versions
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def processor() -> str:
+    """Return the processor's name, as Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def save(name: str, result: dict[str, Any]) -> Path:
+    """Write a result to `results/NAME.json`, with what it was measured on; print it and return the path."""
+    command = " ".join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
+    about = {
+        "command": command,
+        "device": f"{jax.default_backend()}: {jax.devices()[0].device_kind}",
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    text = json.dumps(result | {"measured_on": about}, indent=2)
+    path.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    return path
