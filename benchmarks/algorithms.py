@@ -1,6 +1,6 @@
 """Seconds that choosing costs: ask and tell of every method, warm, with compilation apart.
 
-    python -m benchmarks.algorithms [--quick]
+    python -m benchmarks.algorithms [--quick] [--no-save]
 
 The space is the default one of eight hyperparameters, the batch 8 and 64 lanes. Two thousand trials are told first,
 so that tables and histories are as full as a long study makes them.
@@ -54,12 +54,13 @@ def main() -> None:
     """Measure every method and write `results/algorithms.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few rounds: does it run, not how fast")
-    quick = parser.parse_args().quick
-    rounds, told = (5, 64) if quick else (300, 2000)
+    parser.add_argument("--no-save", action="store_true", help="print the result only")
+    options = parser.parse_args()
+    rounds, told = (5, 64) if options.quick else (300, 2000)
     rows = {
         name: {f"{lanes} lanes": measure(name, lanes, rounds, told) for lanes in (8, 64)} for name in algorithms.names()
     }
-    save("algorithms", {"rounds": rounds, "told_before": told, "methods": rows})
+    save("algorithms", {"rounds": rounds, "told_before": told, "methods": rows}, write=not options.no_save)
 
 
 if __name__ == "__main__":

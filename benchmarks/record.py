@@ -23,8 +23,8 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def save(name: str, result: dict[str, Any]) -> Path:
-    """Write a result to `results/NAME.json`, with what it was measured on; print it and return the path."""
+def save(name: str, result: dict[str, Any], *, write: bool = True) -> None:
+    """Print a result with what it was measured on, and write it to `results/NAME.json`."""
     command = " ".join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
     about = {
         "command": command,
@@ -33,9 +33,8 @@ def save(name: str, result: dict[str, Any]) -> Path:
         "cores": os.cpu_count(),
         "versions": versions(),
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
     text = json.dumps(result | {"measured_on": about}, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
     print(text)
-    return path
+    if write:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")

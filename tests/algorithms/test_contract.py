@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,11 +80,7 @@ def method(request):
     return Compiled(*request.param)
 
 
-def same(a, b):
-    left, right = jax.tree.flatten(a), jax.tree.flatten(b)
-    assert left[1] == right[1]
-    for x, y in zip(left[0], right[0], strict=True):
-        np.testing.assert_array_equal(x, y)
+same = chex.assert_trees_all_equal
 
 
 def test_points_are_legal(method):

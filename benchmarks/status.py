@@ -1,0 +1,69 @@
+"""The figures of the README's status: the two main jobs from the command line, over several seeds.
+
+    python -m benchmarks.status [--seeds 5] [--data-dir DIR] [--quick] [--no-save]
+
+Runs `jaxhpo tune digits` and, where a directory with a prepared MNIST is given, `jaxhpo tune mnist --model cnn
+--train-examples 10000 --trials 32`, each in processes of its own, the first of each with a cold compilation cache.
+The winner is picked by validation accuracy; its test accuracy is reported as it is.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.record import save
+
+_COMMAND = Path(sys.executable).parent / "jaxhpo"
+
+
+def run(arguments: list[str], cache: str) -> dict:
+    """Return what one `jaxhpo ... --json` printed, and its seconds from start to end of the process."""
+    start = time.perf_counter()
+    environment = os.environ | {"JAXHPO_CACHE_DIR": cache}
+    done = subprocess.run(
+        [str(_COMMAND), *arguments, "--json"], capture_output=True, text=True, check=True, env=environment
+    )
+    summary = json.loads(done.stdout)
+    return {
+        "seed": summary["seed"],
+        "validation_accuracy": summary["best"]["validation_accuracy"],
+        "test_accuracy": summary["best"]["test_accuracy"],
+        "trials": summary["trials"],
+        "failed": summary["failed"],
+        "process_seconds": round(time.perf_counter() - start, 2),
+        "seconds": {name: round(value, 2) for name, value in summary["seconds"].items()},
+        "compilations": summary["compilations"],
+    }
+
+
+def main() -> None:
+    """Run the jobs and write `results/status.json`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 .. N - 1 for digits; MNIST runs seed 0 only")
+    parser.add_argument("--data-dir", help="where TFDS data sets lie")
+    parser.add_argument("--quick", action="store_true", help="few trials: does it run")
+    parser.add_argument("--no-save", action="store_true", help="print the result only")
+    options = parser.parse_args()
+    short = ["--trials", "8", "--epochs", "1", "--model", "mlp"] if options.quick else []
+    result = {}
+    with tempfile.TemporaryDirectory() as cache:
+        digits = ["tune", "digits", *short]
+        for algorithm in ("tabular_q", "random_search"):
+            rows = [
+                run([*digits, "--algorithm", algorithm, "--seed", str(seed)], cache) for seed in range(options.seeds)
+            ]
+            result[f"jaxhpo tune digits --algorithm {algorithm}"] = rows
+        if options.data_dir:
+            mnist = ["tune", "mnist", "--model", "cnn", "--train-examples", "10000", "--trials", "32"]
+            row = run([*mnist, "--data-dir", options.data_dir, *short], cache)
+            result["jaxhpo " + " ".join(mnist)] = [row]
+    save("status", {"runs": result}, write=not options.no_save)
+
+
+if __name__ == "__main__":
+    main()

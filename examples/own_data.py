@@ -1,0 +1,31 @@
+"""Tune a network on your own arrays: scikit-learn's wines, 178 bottles of three growers.
+
+python examples/own_data.py
+"""
+
+from sklearn.datasets import load_wine
+
+import jaxhpo as jh
+
+
+def main(trials: int = 32) -> jh.Study:
+    """Tune an MLP and print what was found."""
+    x, y = load_wine(return_X_y=True)
+    space = jh.Space(
+        {
+            "learning_rate": jh.Float(1e-3, 1e-1, log=True, levels=9),
+            "batch_size": jh.Choice((16, 32)),
+            "units": jh.Choice((8, 16, 32)),
+            "dropout": jh.Float(0.0, 0.5, levels=6),
+        }
+    )
+    # A configuration that you already believe in is trained first.
+    mine = {"learning_rate": 0.01, "batch_size": 16, "units": 16, "dropout": 0.0}
+    study = jh.tune((x, y), space=space, enqueue=[mine], trials=trials, epochs=30)
+    print(study.trials.sort_values("score", ascending=False).head().to_string(index=False))
+    print(study.best)
+    return study
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What the README says is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import jaxhpo as jh
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", BLOCKS)
+def test_the_examples_run_as_written(code, capsys, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    assert len(code.strip().splitlines()) <= 12
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert "Best(" in capsys.readouterr().out
+    assert names["study"].best.score is not None
+
+
+def test_there_are_examples():
+    assert len(BLOCKS) == 2
+
+
+def test_the_table_lists_every_algorithm():
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", README, re.MULTILINE))
+    assert {name: rows.get(name) for name in jh.algorithms.names()} == {
+        name: jh.algorithms.summary(name) for name in jh.algorithms.names()
+    }
+
+
+def test_the_space_file_is_one():
+    (text,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    assert list(jh.Space.from_json(json.loads(text))) == ["learning_rate", "layers", "optimizer"]
+
+
+def test_the_two_commands_are_there_word_for_word():
+    assert "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/jaxhpo tune digits\n" in README
+    assert "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest\n" in README
+
+
+def test_every_option_of_the_command_is_named():
+    from typer.testing import CliRunner
+
+    from jaxhpo.cli import app
+
+    shown = CliRunner().invoke(app, ["tune", "--help"]).stdout
+    options = set(re.findall(r"--[a-z][a-z-]+", shown)) - {"--help", "--cache"}
+    assert options == {option for option in options if option in README}
