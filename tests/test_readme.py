@@ -15,7 +15,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 @pytest.mark.parametrize("code", BLOCKS)
 def test_the_examples_run_as_written(code, capsys, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
-    assert len(code.strip().splitlines()) <= 12
+    assert len(code.strip().splitlines()) <= 10
     names = {}
     exec(compile(code, "README.md", "exec"), names)
     assert "Best(" in capsys.readouterr().out
