@@ -50,7 +50,9 @@ def tune(
     dataset: Annotated[str, typer.Argument(help="What to train on; see `jaxhpo datasets`.")],
     model: Annotated[str | None, typer.Option(help="mlp or cnn.  [default: cnn for images]")] = None,
     algorithm: Annotated[str, typer.Option(help="The search method; see `jaxhpo algorithms`.")] = DEFAULT_ALGORITHM,
-    trials: Annotated[int | None, typer.Option(help=f"Configurations to train.  [default: {DEFAULT_TRIALS}]")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help=f"Configurations to train.  [default: {DEFAULT_TRIALS}, or 4 times --lanes]")
+    ] = None,
     lanes: Annotated[
         int | None, typer.Option(help="How many train at once.  [default: 8 on a CPU, 64 on an accelerator]")
     ] = None,

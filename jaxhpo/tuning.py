@@ -55,7 +55,7 @@ def tune(
         algorithm: a name (see `jaxhpo algorithms`), or a factory called as `factory(space, lanes=..., budget=...)`,
             such as `functools.partial(jaxhpo.algorithms.tabular_q, gamma=0.9)`.
         space: what varies; None is all eight hyperparameters over the model's default ranges.
-        trials: configurations to train, 64 unless given.
+        trials: configurations to train; unless given 64, or four batches where that is more.
         lanes: how many train at once; unless given 8 on a CPU, 64 on an accelerator.
         epochs: each trial's training; unless given 20 up to 5,000 training examples, 5 beyond.
         seed: fixes every result bit for bit on one machine.
@@ -267,4 +267,5 @@ def _check_sizes(trials: int | None, lanes: int | None) -> tuple[int, int]:
         raise ValueError(f"lanes={lanes} exceeds trials={trials}; lower lanes or raise trials")
     if lanes is None:
         lanes = default_lanes() if trials is None else min(default_lanes(), trials)
-    return max(DEFAULT_TRIALS, lanes) if trials is None else trials, lanes
+    # Four batches at least, or the algorithm would have nothing to decide.
+    return max(DEFAULT_TRIALS, 4 * lanes) if trials is None else trials, lanes

@@ -194,5 +194,5 @@ def test_bad_input(arguments, message):
 def test_lanes_and_trials_fit_each_other():
     assert tuning._check_sizes(None, None) == (64, 8)
     assert tuning._check_sizes(3, None) == (3, 3)
-    assert tuning._check_sizes(None, 100) == (100, 100)
+    assert tuning._check_sizes(None, 100) == (400, 100)
     assert tuning._check_sizes(20, 20) == (20, 20)

@@ -25,6 +25,17 @@ class Dataset:
     y_test: np.ndarray
     classes: int
 
+    def __post_init__(self) -> None:
+        for split in ("train", "valid", "test"):
+            x, y = getattr(self, f"x_{split}"), getattr(self, f"y_{split}")
+            if x.ndim not in (2, 4) or x.shape[1:] != self.shape:
+                wanted = "[N, features] or [N, height, width, channels], alike in all splits"
+                raise ValueError(f"x_{split} has shape {x.shape}; give {wanted}")
+            if y.shape != (len(x),) or y.dtype != np.int32 or len(y) == 0:
+                raise ValueError(f"y_{split} must be int32 labels [{len(x)}], one or more, not {y.dtype} {y.shape}")
+            if y.min() < 0 or y.max() >= self.classes:
+                raise ValueError(f"y_{split} has labels {y.min()} .. {y.max()}, outside 0 .. {self.classes - 1}")
+
     @property
     def kind(self) -> str:
         """Either "image" or "vector"."""

@@ -50,6 +50,7 @@ class Study:
         objective: scores trials in `run`; None where the caller does, with `ask` and `tell`.
         seed: an integer in [0, 2**32); with the same plan it fixes every result bit for bit.
         direction: "maximize" or "minimize", for scores that are told; an Objective's are always higher is better.
+        continues: whether the objective can continue trials, as algorithms with rungs ask it to.
 
     Raises:
         ValueError: naming the argument that cannot be.
@@ -66,6 +67,7 @@ class Study:
         *,
         seed: int = 0,
         direction: str = "maximize",
+        continues: bool = False,
     ):
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
@@ -85,7 +87,7 @@ class Study:
         self.seconds = Seconds()
         self.summary: dict[str, Any] = {}
         """What `tune` reports as JSON: best, trials, seconds, compilations, device, versions, ..."""
-        self._objective, self._sign = objective, _SIGNS[direction]
+        self._objective, self._sign, self._continues = objective, _SIGNS[direction], continues
         self._pure = make_steps(algorithm, objective)
         self._programs: dict[str, Program] = {}
         self._trials: list[Trial] = []
@@ -232,7 +234,7 @@ class Study:
         if again.source != FRESH:
             raise ValueError(f"trial={trial} continued trial {again.source}; only trials that started fresh can rerun")
         point = np.zeros((self.lanes, len(self.space)), np.float32)
-        point[0] = self.space.from_config(again.config)
+        point[0] = again.point  # not its configuration: a real number's float64 may round to a neighbouring point
         first = np.arange(self.lanes) == 0
         number = np.where(first, np.int32(trial), np.int32(FRESH))
         budget = np.where(first, np.int32(again.budget), np.int32(0))
@@ -270,12 +272,15 @@ class Study:
             program = self._program(name, getattr(self._pure, name))
             return lambda *args: self._timed(name, program, *args)
 
-        propose = host(_PROPOSE)
+        propose, evaluate = host(_PROPOSE), host(_EVALUATE)
+
+        def checked(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
+            return evaluate(keys, state, self._check_sources(proposal))
 
         def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
             return self._from_queue(_to_host(propose(keys, state, clock, limit)), int(clock.trial), int(limit))
 
-        return Steps(host(_START), propose_or_queued, host(_EVALUATE), host(_OBSERVE))
+        return Steps(host(_START), propose_or_queued, checked, host(_OBSERVE))
 
     def _start(self, *, objective: bool = False) -> tuple[Keys, Carry]:
         if self._keys is None or self._carry is None:
@@ -284,6 +289,13 @@ class Study:
         if objective and self._carry.objective is None and self._objective is not None:
             self._carry = self._carry._replace(objective=self._objective.init(self._keys.objective))
         return self._keys, self._carry
+
+    def _check_sources(self, proposal: Proposal) -> Proposal:
+        goes_on = proposal.active & (proposal.source != FRESH)
+        if np.any(goes_on) and not self._continues:
+            trial = int(proposal.source[np.argmax(goes_on)])
+            raise ValueError(f"algorithm continues trial {trial}, which the objective cannot; use a single rung")
+        return proposal
 
     def _from_queue(self, proposal: Proposal, trial: int, limit: int) -> Proposal:
         """Return a batch of enqueued configurations where there are any: a round of their own.

@@ -40,6 +40,7 @@ class Trial:
     round: int
     lane: int
     seconds: float  # since the study's start, when its round ended
+    point: np.ndarray = field(repr=False)  # [D] float32: the configuration in the unit cube
     aux: dict[str, np.ndarray] = field(repr=False)  # what the objective said beside the score
 
     @property
@@ -85,6 +86,7 @@ def finished(space: Space, record: Record, round_: int, seconds: float, sign: fl
             round=round_,
             lane=int(lane),
             seconds=seconds,
+            point=np.asarray(proposal.point[lane]),
             aux={name: np.asarray(value[lane]) for name, value in outcome.aux.items()},
         )
         for lane, suggestion in zip(lanes, suggestions(space, proposal), strict=True)

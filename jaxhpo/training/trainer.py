@@ -14,7 +14,7 @@ from jaxhpo.training.engines import ENGINES
 from jaxhpo.training.hyperparameters import default_space, read_hyper, read_ranges
 from jaxhpo.training.lane import Lane, Result, Split, TrainingData, accuracy, normalise, train_lane
 from jaxhpo.training.plan import make_plan
-from jaxhpo.types import Array, Key, Objective, Outcome, Proposal
+from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
 _TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
 
@@ -51,9 +51,11 @@ class Trainer:
         lanes: int | None = None,
         engine: str | None = None,
     ):
+        if not isinstance(data, Dataset):
+            raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
         if model is None:
             model = "cnn" if data.kind == "image" else "mlp"
-        if model not in MODELS:
+        if not isinstance(model, str) or model not in MODELS:
             raise ValueError(f"model={model!r} is unknown; use one of {', '.join(MODELS)}")
         if model == "cnn" and data.kind != "image":
             raise ValueError(f"model='cnn' needs images, but {data.name} has vectors of shape {data.shape}; use 'mlp'")
@@ -75,7 +77,8 @@ class Trainer:
         """The validation accuracy after `Proposal.budget` epochs, with every trial's curve.
 
         `Outcome.aux` has `curve` ([B, epochs] float32, validation accuracy after each epoch), `loss` ([B, epochs]
-        float32, training cross-entropy) and `updates` ([B] int32). Training starts fresh: `source` must be -1.
+        float32, training cross-entropy) and `updates` ([B] int32). Training starts fresh: a trial that continues
+        another, or whose budget is not in 1 .. epochs, fails.
         """
         return Objective(self._init, self._evaluate)
 
@@ -85,7 +88,7 @@ class Trainer:
         lanes = Lane(
             key=jax.vmap(lambda trial: jax.random.fold_in(trial_key, trial))(proposal.trial),
             hyper=read_hyper(self.space, self.ranges, proposal.point),
-            budget=jnp.minimum(proposal.budget, self.epochs),
+            budget=jnp.clip(proposal.budget, 0, self.epochs),
             active=proposal.active,
         )
         last = jnp.max(jnp.where(lanes.active, lanes.budget, 0))
@@ -124,6 +127,8 @@ class Trainer:
 
     def _evaluate(self, key: Key, state: TrainerState, proposal: Proposal) -> tuple[TrainerState, Outcome]:
         result = self.train(key, state.data, proposal)
-        score = jnp.where(proposal.active, result.score, jnp.nan)
+        # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
+        kept = (proposal.source == FRESH) & (proposal.budget >= 1) & (proposal.budget <= self.epochs)
+        score = jnp.where(proposal.active & kept, result.score, jnp.nan)
         aux = {"curve": result.curve, "loss": result.loss, "updates": result.updates}
         return TrainerState(state.data, result.params), Outcome(score, aux)

@@ -50,7 +50,8 @@ def test_hand_computed_normalisation():
     d = Dataset("four", four, y, four, y, four, y, 2)
     np.testing.assert_allclose(d.offset, [3.0, 5.0])
     np.testing.assert_allclose(d.scale, [1 / np.sqrt(5), 1.0])  # a constant column is not divided by zero
-    images = Dataset("one", four.reshape(4, 2, 1, 1), y, four, y, four, y, 2)
+    square = four.reshape(4, 2, 1, 1)
+    images = Dataset("one", square, y, square, y, square, y, 2)
     assert images.offset.shape == (1, 1, 1)
     np.testing.assert_allclose(images.offset, 4.0)
 
@@ -182,3 +183,22 @@ def test_loading_digits_does_not_import_tfds():
     code = "import sys; from jaxhpo.data import load; load('digits'); print('tensorflow_datasets' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert out.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_valid": np.zeros((4, 3), np.float32)}, "x_valid has shape (4, 3); give [N, features]"),
+        ({"x_train": np.zeros((4, 2, 2), np.float32)}, "x_train has shape (4, 2, 2)"),
+        ({"y_test": np.zeros(3, np.int32)}, "y_test must be int32 labels [4], one or more, not int32 (3,)"),
+        ({"y_test": np.zeros(4)}, "y_test must be int32 labels [4], one or more, not float64 (4,)"),
+        ({"y_train": np.array([0, 1, 2, 1], np.int32)}, "y_train has labels 0 .. 2, outside 0 .. 1"),
+    ],
+)
+def test_a_dataset_made_by_hand_is_checked(change, message):
+    x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1], np.int32)
+    splits = {f"x_{s}": x for s in ("train", "valid", "test")} | {f"y_{s}": y for s in ("train", "valid", "test")}
+    assert Dataset("mine", **splits, classes=2).kind == "vector"
+    with pytest.raises(ValueError) as error:
+        Dataset("mine", **(splits | change), classes=2)
+    assert message in str(error.value)

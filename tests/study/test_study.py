@@ -269,6 +269,21 @@ def test_rerun_repeats_a_trial_and_changes_nothing():
         study.rerun(99)
 
 
+def test_continuing_needs_an_objective_that_can():
+    space = SPACE_OF_LEVELS
+    rungs = tabular_q(space, lanes=4, budget=9, rungs=(1, 3, 9), eps_min=0.0, eps_max=0.0)
+    with pytest.raises(
+        ValueError, match=r"algorithm continues trial \d+, which the objective cannot; use a single rung"
+    ):
+        Study(space, rungs, objective_of(space)).run(400)
+    study = Study(space, rungs, objective_of(space), continues=True).run(400)
+    goes_on = study.trials[study.trials["source"] >= 0]
+    assert len(goes_on) > 0
+    parents = study.trials.loc[goes_on["source"]]
+    assert (parents[["a", "b"]].to_numpy() == goes_on[["a", "b"]].to_numpy()).all()
+    assert (parents["budget"].to_numpy() < goes_on["budget"].to_numpy()).all()
+
+
 # --- at the door ----------------------------------------------------------------------------------------------------
 
 

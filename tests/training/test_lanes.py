@@ -124,6 +124,12 @@ def test_budgets_are_each_lanes_own(evaluate):
         assert mixed.score[lane] == curve[budget - 1]
 
 
+def test_a_trial_trained_otherwise_than_asked_fails(evaluate):
+    asked = proposal(GOOD)
+    asked = asked._replace(budget=np.array([3, 4, 0, 3], np.int32), source=np.array([-1, -1, -1, 0], np.int32))
+    assert np.isnan(np.asarray(evaluate(asked)[1].score)).tolist() == [False, True, True, True]
+
+
 def test_engines_agree(small_digits):
     scores = []
     for engine in ("map", "vmap"):
