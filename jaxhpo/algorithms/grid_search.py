@@ -64,7 +64,7 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         # a batch that the user enqueued moves nothing.
         point, there = following(state)
         own = proposal.active & there & jnp.all(proposal.point == point, axis=-1)
-        done = jnp.sum(jnp.cumprod(own.astype(jnp.int32)), dtype=jnp.int32)
+        done = jnp.sum(jnp.cumprod(own, dtype=jnp.int32), dtype=jnp.int32)
         return ahead(state, done), {}
 
     return Algorithm(init, ask, tell)

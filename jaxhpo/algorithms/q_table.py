@@ -44,7 +44,7 @@ class Packing:
 
 def empty(capacity: int, words: int, actions: int) -> QTable:
     """Return a table without rows."""
-    return QTable(jnp.zeros((capacity, words), jnp.uint32), jnp.zeros((capacity, actions)), jnp.int32(0))
+    return QTable(jnp.zeros((capacity, words), jnp.uint32), jnp.zeros((capacity, actions), jnp.float32), jnp.int32(0))
 
 
 def find(table: QTable, keys: Array) -> tuple[Array, Array]:
@@ -75,7 +75,7 @@ def insert(
     same = jnp.all(keys[:, None] == keys[None], axis=2) & new[None]
     first = jnp.argmax(same, axis=1).astype(jnp.int32)
     leads = new & (first == jnp.arange(size, dtype=jnp.int32))
-    place = (table.inserted + jnp.cumsum(leads.astype(jnp.int32)) - 1) % capacity
+    place = (table.inserted + jnp.cumsum(leads, dtype=jnp.int32) - 1) % capacity
     place = jnp.where(new, place[first], row)
     target = jnp.where(leads, place, capacity)  # out of range, hence dropped
     made = jnp.zeros(capacity, bool).at[target].set(True, mode="drop")

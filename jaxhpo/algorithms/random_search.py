@@ -27,7 +27,7 @@ def random_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
     def ask(key: Key, state: State) -> Proposal:
         del state
-        point = space.canonical(jax.random.uniform(key, (lanes, len(space))))
+        point = space.canonical(jax.random.uniform(key, (lanes, len(space)), jnp.float32))
         none = jnp.full((lanes,), FRESH, jnp.int32)
         return Proposal(point, jnp.full((lanes,), budget, jnp.int32), none, jnp.ones((lanes,), bool), none)
 

@@ -104,7 +104,9 @@ def tabular_q(
         zero = jnp.zeros(lanes, jnp.int32)
         lane = LaneState(jnp.zeros((lanes, len(sizes)), jnp.int32), zero, zero, zero + FRESH, zero > 0)
         table = q_table.empty(capacity, packing.words, moves.count)
-        return TabularQState(table, lane, jnp.zeros(_HISTORY), jnp.int32(0), jnp.float32(jnp.inf), jnp.float32(0.0))
+        return TabularQState(
+            table, lane, jnp.zeros(_HISTORY, jnp.float32), jnp.int32(0), jnp.float32(jnp.inf), jnp.float32(0.0)
+        )
 
     def ask(key: Key, state: TabularQState) -> Proposal:
         coin_key, tie_key, explore_key, start_key = jax.random.split(key, 4)
@@ -112,7 +114,7 @@ def tabular_q(
         legal = moves.legal(lane.levels, lane.rung)
         q = q_table.read(state.table, *q_table.find(state.table, keys_of(lane)), q_init)
         best = legal & (q >= jnp.max(jnp.where(legal, q, -jnp.inf), axis=1, keepdims=True))
-        explores = jax.random.uniform(coin_key, (lanes,)) < schedule.epsilon(state.decay)
+        explores = jax.random.uniform(coin_key, (lanes,), jnp.float32) < schedule.epsilon(state.decay)
         action = jnp.where(explores, _pick(explore_key, legal), _pick(tie_key, best))
         goes_on = moves.continues(action) & lane.placed
         start = jax.random.randint(start_key, (lanes, len(sizes)), 0, jnp.asarray(sizes)[None], jnp.int32)
@@ -193,7 +195,7 @@ def _check(levels: tuple[int, ...], budget: int, rungs: tuple[int, ...], bins: i
 
 def _pick(key: Key, allowed: Array) -> Array:
     """Return one allowed column of each row at random: [B, A] bool -> [B] int32."""
-    draw = jax.random.uniform(key, allowed.shape)
+    draw = jax.random.uniform(key, allowed.shape, jnp.float32)
     return jnp.argmax(jnp.where(allowed, draw, -1.0), axis=1).astype(jnp.int32)
 
 
@@ -211,7 +213,7 @@ def _rewards(score: Array, active: Array, worst: Array) -> tuple[Array, Array]:
 def _remember(rewards: Array, told: Array, reward: Array, active: Array) -> tuple[Array, Array]:
     """Return the ring with the active lanes' rewards in it, and the number of trials told."""
     size = rewards.shape[0]
-    rank = jnp.cumsum(active.astype(jnp.int32))
+    rank = jnp.cumsum(active, dtype=jnp.int32)
     # Of a batch larger than the ring the last ones stay.
     keep = active & (rank > rank[-1] - size)
     place = jnp.where(keep, (told + rank - 1) % size, size)

@@ -80,7 +80,7 @@ def make_steps(algorithm: Algorithm, objective: Objective | None) -> Steps:
 
 def number(proposal: Proposal, trial: Array, limit: Array) -> Proposal:
     """Return the proposal with at most `limit` active lanes, numbered from `trial` on."""
-    rank = jnp.cumsum(proposal.active.astype(jnp.int32)) - 1
+    rank = jnp.cumsum(proposal.active, dtype=jnp.int32) - 1
     active = proposal.active & (rank < limit)
     return proposal._replace(active=active, trial=jnp.where(active, trial + rank, FRESH))
 

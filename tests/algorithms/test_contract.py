@@ -209,13 +209,21 @@ def test_points_of_others_are_legal_tells(method):
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(told[-1][2]))
 
 
-def test_shapes_are_constant(method):
+@pytest.mark.parametrize("x64", [False, True])
+def test_shapes_are_constant_and_32_bits_wide(method, x64):
+    with jax.enable_x64(x64):
+        check_shapes(method)
+
+
+def check_shapes(method):
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(method.plain.init, key)
     proposal = jax.eval_shape(method.plain.ask, key, state)
     outcome = Outcome(jax.ShapeDtypeStruct((method.lanes,), jnp.float32), {})
     after, metrics = jax.eval_shape(method.plain.tell, key, state, proposal, outcome)
     assert jax.tree.map(lambda a: (a.shape, a.dtype), after) == jax.tree.map(lambda a: (a.shape, a.dtype), state)
+    narrow = {np.dtype(name) for name in ("float32", "int32", "uint32", "bool")}
+    assert {leaf.dtype for leaf in jax.tree.leaves((state, proposal, metrics))} <= narrow
     assert all(m.shape == () for m in metrics.values())
 
 
