@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
+from benchmarks.tables import status_table
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -51,3 +52,9 @@ def test_every_option_of_the_command_is_named():
     shown = CliRunner().invoke(app, ["tune", "--help"]).stdout
     options = set(re.findall(r"--[a-z][a-z-]+", shown)) - {"--help", "--cache"}
     assert options == {option for option in options if option in README}
+
+
+def test_the_status_is_what_was_measured():
+    results = Path(__file__).parent.parent / "benchmarks" / "results"
+    status, algorithms = (json.loads((results / f"{name}.json").read_text()) for name in ("status", "algorithms"))
+    assert status_table(status, algorithms) in README

@@ -122,7 +122,7 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
                 _refuse(name, root, f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
             expected = splits[split].num_examples
             try:
-                source = builder.as_data_source(split, decoders={"image": skip})
+                source = builder.as_data_source(split, decoders={"image": skip})  # pyright: ignore[reportCallIssue]
                 if len(source) != expected:
                     raise ValueError(f"{len(source)} of {expected} examples are there")
                 images, labels = _decode_split(source)
