@@ -14,6 +14,7 @@ from jaxhpo import tuning
 from jaxhpo.study import Journal
 
 SMALL = {"model": "mlp", "trials": 4, "lanes": 4, "epochs": 1, "train_examples": 256, "verbose": False, "cache": False}
+LARGE_BATCHES = jh.Space({"batch_size": jh.Choice((64, 256))})
 SPACE = jh.Space({"learning_rate": jh.Float(1e-3, 1e-1, log=True, levels=5), "units": jh.Choice((8, 16))})
 
 
@@ -89,6 +90,13 @@ def test_own_arrays_space_algorithm_and_configurations():
     assert list(study.trials.columns[5:7]) == ["learning_rate", "units"]
     assert study.best.score > 0.8
     assert study.lanes == 6
+
+
+def test_few_examples_need_no_space():
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    study = jh.tune((x, (x[:, 0] > 0).astype(int)), trials=8, epochs=3, verbose=False, cache=False)
+    assert study.space["batch_size"] == jh.Choice((2, 4, 8, 16))
+    assert study.best.score > 0.4
 
 
 def test_a_timeout_ends_early():
@@ -173,7 +181,7 @@ def test_ctrl_c_leaves_what_finished():
         ({"timeout": math.nan}, "timeout=nan must be"),
         ({"train_examples": 0}, "train_examples=0 must be"),
         ({"train_examples": 5000}, "exceeds the 1077 of digits"),
-        ({"train_examples": 100}, "batch_size: 256 exceeds the 100 training examples"),
+        ({"train_examples": 100, "space": LARGE_BATCHES}, "batch_size: 256 exceeds the 100 training examples"),
         ({"space": {"units": (1, 2)}}, "must be a jaxhpo.Space"),
         ({"space": jh.Space({"momentum": jh.Float(0.0, 1.0)})}, "unknown hyperparameter 'momentum'"),
         ({"space": jh.Space({"units": jh.Choice((8, 16)), "dropout": jh.Float(0.0, 0.5)})}, "dropout=Float"),

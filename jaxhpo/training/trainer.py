@@ -32,7 +32,7 @@ class Trainer:
     Args:
         data: the examples.
         model: "mlp" or "cnn" (images only); None takes the CNN for images, the MLP for vectors.
-        space: what varies; None is `default_space(model, data.shape)`. What it leaves out has the value in `DEFAULTS`.
+        space: what varies; None is `default_space`'s choice. What it leaves out has the value in `DEFAULTS`.
         epochs: the most epochs that a trial's budget may name.
         lanes: how many configurations train at once; None follows the machine.
         engine: "map" or "vmap"; None follows the machine.
@@ -62,7 +62,7 @@ class Trainer:
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
         self.data, self.epochs, self.model_name = data, epochs, model
-        self.space = default_space(model, data.shape) if space is None else space
+        self.space = default_space(model, data.shape, len(data.y_train)) if space is None else space
         self.ranges = read_ranges(self.space)
         if self.ranges.largest_batch > len(data.y_train):
             raise ValueError(

@@ -16,6 +16,27 @@ def test_default_spaces_vary_all_eight(model):
     assert (ranges.micro_batch, ranges.largest_batch, ranges.layers, ranges.drops) == (32, 256, 3, True)
 
 
+@pytest.mark.parametrize(
+    ("examples", "batches"),
+    [
+        (None, (32, 64, 128, 256)),
+        (256, (32, 64, 128, 256)),
+        (255, (16, 32, 64, 128)),
+        (36, (4, 8, 16, 32)),
+        (3, (1, 2, 4, 8)),
+    ],
+)
+def test_default_batches_fit_the_examples(examples, batches):
+    assert default_space("mlp", (4,), examples)["batch_size"] == Choice(batches)
+
+
+def test_default_channels_follow_the_image():
+    assert default_space("cnn", (8, 8, 1))["units"] == Choice((16, 32, 48, 64))
+    assert default_space("cnn", (28, 28, 1))["units"] == Choice((8, 16, 24, 32))
+    with pytest.raises(ValueError, match="model='rnn' is unknown; use one of mlp, cnn"):
+        default_space("rnn")
+
+
 def test_a_left_out_hyperparameter_has_its_default():
     space = Space({"lr": Float(0.1, 1.0), "width": Int(4, 9)})
     ranges = read_ranges(space)
