@@ -147,7 +147,7 @@ class Space(Mapping[str, Dimension]):
             raise ValueError("space must be a JSON object of name -> {type: float, int or choice, ...}")
         dimensions = {}
         for name, row in data.items():
-            if not isinstance(row, Mapping) or row.get("type") not in _KINDS:
+            if not isinstance(row, Mapping) or row.get("type") not in list(_KINDS):  # a list: it may be unhashable
                 raise ValueError(f"space {name!r}: {row!r} needs a type, one of {', '.join(_KINDS)}")
             kind = _KINDS[row["type"]]
             arguments = {key: value for key, value in row.items() if key != "type"}

@@ -28,7 +28,8 @@ class Packing:
         self._parts: list[list[tuple[int, int]]] = [[]]  # a word is a sum of digit * stride
         capacity = 1
         for index, size in enumerate(sizes):
-            if capacity * size > 2**32:
+            # A digit of one value needs no room, but its stride must fit the word too.
+            if capacity * max(size, 2) > 2**32:
                 self._parts.append([])
                 capacity = 1
             self._parts[-1].append((index, capacity))
@@ -92,7 +93,12 @@ def add_mean(table: QTable, rows: Array, changes: Array, use: Array) -> QTable:
 
     Several changes of one cell are averaged: summed, they would multiply the learning rate by their number.
     """
-    weight = use.astype(jnp.float32)
-    same = (rows[:, None] == rows[None]).astype(jnp.float32)
-    count = jnp.maximum(same @ weight, 1.0)
-    return table._replace(values=table.values.at[rows].add(jnp.where(use, changes, 0.0) / count))
+    capacity, size = table.keys.shape[0], rows.shape[0]
+    same = rows[:, None] == rows[None]
+    weight = same.astype(jnp.float32)
+    total = jnp.matmul(weight, jnp.where(use, changes, 0.0), precision="highest")
+    count = jnp.matmul(weight, use.astype(jnp.float32), precision="highest")
+    # One lane writes for all that share its row: an accelerator adds duplicates in no fixed order.
+    leads = jnp.argmax(same, axis=1) == jnp.arange(size)
+    target = jnp.where(leads, rows, capacity)  # out of range, hence dropped
+    return table._replace(values=table.values.at[target].add(total / jnp.maximum(count, 1.0), mode="drop"))

@@ -1,7 +1,7 @@
 """The search methods by name."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -52,13 +52,17 @@ def make(name: str, space: Space, *, lanes: int, budget: int = 1, **chosen: Any)
     known = options(name)
     for option in chosen:
         if option not in known:
-            raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(known) or 'none'}")
+            hint = _hint(option, known)
+            raise ValueError(f"{name} has no option {option!r}; {hint}it takes {', '.join(known) or 'none'}")
     return factory(space, lanes=lanes, budget=budget, **chosen)
 
 
 def _entry(name: str) -> Entry:
     if not isinstance(name, str) or name not in _ENTRIES:
-        near = get_close_matches(name, _ENTRIES, n=1) if isinstance(name, str) else []
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"algorithm {name!r} is unknown; {hint}known are {', '.join(_ENTRIES)}")
+        raise ValueError(f"algorithm {name!r} is unknown; {_hint(name, _ENTRIES)}known are {', '.join(_ENTRIES)}")
     return _ENTRIES[name]
+
+
+def _hint(word: Any, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, n=1) if isinstance(word, str) else []
+    return f"did you mean {near[0]!r}? " if near else ""

@@ -1,6 +1,6 @@
 """Tabular Q-learning whose exploration decays by the variance of Q."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ class LaneState(NamedTuple):
     """Where each lane's walk stands: the state s of the decision process."""
 
     levels: Array  # [B, D] int32: configuration
+    point: Array  # [B, D] float32: the same as it was told, which may lie between the levels
     bin: Array  # [B] int32: performance it reached, as a quantile of the history then
     rung: Array  # [B] int32: how far it was trained
     trial: Array  # [B] int32: the trial that did
@@ -85,8 +86,8 @@ def tabular_q(
     """
     check_common(space, lanes, budget)
     levels = space.require_levels("tabular_q")
-    rungs = (budget,) if rungs is None else tuple(rungs)
-    _check(levels, budget, rungs, bins, capacity, lanes)
+    rungs = _check_rungs(rungs, budget)
+    _check(levels, bins, capacity, lanes)
     check_number("alpha", alpha, 0.0, 1.0)
     check_number("gamma", gamma, 0.0, 1.0)
     check_number("q_init", q_init, -1e6, 1e6)
@@ -102,7 +103,8 @@ def tabular_q(
     def init(key: Key) -> TabularQState:
         del key
         zero = jnp.zeros(lanes, jnp.int32)
-        lane = LaneState(jnp.zeros((lanes, len(sizes)), jnp.int32), zero, zero, zero + FRESH, zero > 0)
+        lowest = jnp.zeros((lanes, len(sizes)), jnp.int32)
+        lane = LaneState(lowest, space.from_levels(lowest), zero, zero, zero + FRESH, zero > 0)
         table = q_table.empty(capacity, packing.words, moves.count)
         return TabularQState(
             table, lane, jnp.zeros(_HISTORY, jnp.float32), jnp.int32(0), jnp.float32(jnp.inf), jnp.float32(0.0)
@@ -121,7 +123,8 @@ def tabular_q(
         chosen = jnp.where(lane.placed[:, None], moves.apply(lane.levels, action), start)
         rung = jnp.where(goes_on, lane.rung + 1, 0)
         return Proposal(
-            point=space.from_levels(chosen),
+            # Training on must not change the configuration, and an enqueued one may lie between the levels.
+            point=jnp.where(goes_on[:, None], lane.point, space.from_levels(chosen)),
             budget=jnp.asarray(np.array(rungs, np.int32))[rung],
             source=jnp.where(goes_on, lane.trial, FRESH),
             active=jnp.ones((lanes,), bool),
@@ -135,6 +138,7 @@ def tabular_q(
         rewards, told = _remember(state.rewards, state.told, reward, active)
         after = LaneState(
             levels=space.to_levels(proposal.point),
+            point=proposal.point,
             bin=_bin(reward, rewards, told, bins),
             rung=jnp.minimum(
                 jnp.searchsorted(jnp.asarray(np.array(rungs, np.int32)), proposal.budget), len(rungs) - 1
@@ -182,13 +186,23 @@ def tabular_q(
     return Algorithm(init, ask, tell)
 
 
-def _check(levels: tuple[int, ...], budget: int, rungs: tuple[int, ...], bins: int, capacity: int, lanes: int) -> None:
-    if max(levels) < 2:
-        raise ValueError("tabular_q needs a choice to make, but every hyperparameter of the space has one level")
+def _check_rungs(rungs: Any, budget: int) -> tuple[int, ...]:
+    """Return the rungs, `(budget,)` for None; raise ValueError where they cannot be."""
+    if rungs is None:
+        return (budget,)
+    remedy = f"rungs={rungs!r} must be increasing budgets that end with budget={budget}, such as ({budget},)"
+    if not isinstance(rungs, tuple | list):
+        raise ValueError(remedy)
     for rung in rungs:
         check_integer("rungs", rung, 1)
     if not rungs or list(rungs) != sorted(set(rungs)) or rungs[-1] != budget:
-        raise ValueError(f"rungs={rungs!r} must be increasing budgets that end with budget={budget}")
+        raise ValueError(remedy)
+    return tuple(rungs)
+
+
+def _check(levels: tuple[int, ...], bins: int, capacity: int, lanes: int) -> None:
+    if max(levels) < 2:
+        raise ValueError("tabular_q needs a choice to make, but every hyperparameter of the space has one level")
     check_integer("bins", bins, 1)
     check_integer("capacity", capacity, 2 * lanes)  # a batch inserts so many rows at most
 

@@ -13,7 +13,7 @@ __all__ = ["Dataset", "from_arrays", "listing", "load", "names"]
 
 _ROWS = {
     "digits": ("1,797 images, 8x8, 10 classes", "ships with scikit-learn; needs no network"),
-    "mnist": ("70,000 images, 28x28, 10 classes", "a prepared TFDS directory: --data_dir or TFDS_DATA_DIR"),
+    "mnist": ("70,000 images, 28x28, 10 classes", "a prepared TFDS directory: --data-dir or TFDS_DATA_DIR"),
 }
 
 
@@ -50,7 +50,7 @@ def load(
         dataset = data
     elif isinstance(data, str):
         if data not in _ROWS:
-            near = get_close_matches(data, _ROWS, n=1)
+            near = get_close_matches(data.lower(), _ROWS, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or your own (x, y)")
         dataset = digits.load() if data == "digits" else load_mnist(data_dir)

@@ -35,6 +35,8 @@ def _array(name: str, value: Any) -> np.ndarray:
         raise ValueError(f"{name} has rows of different lengths; give a rectangular array") from None
     if array.size == 0:
         raise ValueError(f"{name} is empty, of shape {array.shape}; give at least one example")
+    if array.shape == ():
+        raise ValueError(f"{name} of type {type(value).__name__} is not an array; give a dense array, a list or a table")
     if array.dtype == bool:
         array = array.astype(np.uint8)
     if array.dtype.kind == "O":  # a DataFrame of mixed columns, a list with a None
@@ -78,8 +80,10 @@ def _labels(value: Any) -> np.ndarray:
         row = int(np.argmin(whole))
         raise ValueError(f"y holds {y[row]} in row {row}, not a whole number; give class labels 0 .. K - 1")
     if y.min() < 0:
-        raise ValueError(f"y holds the label {int(y.min())}; labels must be 0 .. K - 1")
-    present = np.unique(y.astype(np.int64))
+        raise ValueError(f"y holds the label {int(y.min())}; labels must be 0 .. K - 1: use sklearn's LabelEncoder")
+    present = np.unique(y)
+    if present[-1] < 2**62:  # beyond it a cast would wrap, and they show as they are
+        present = present.astype(np.int64)
     if len(present) == 1:
         raise ValueError(f"y holds the single class {present[0]}; give at least two")
     if present[-1] != len(present) - 1:

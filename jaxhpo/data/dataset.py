@@ -26,8 +26,16 @@ class Dataset:
     classes: int
 
     def __post_init__(self) -> None:
+        if isinstance(self.classes, bool) or not isinstance(self.classes, int | np.integer) or self.classes < 2:
+            raise ValueError(f"classes={self.classes!r} must be an integer of at least 2")
         for split in ("train", "valid", "test"):
             x, y = getattr(self, f"x_{split}"), getattr(self, f"y_{split}")
+            for what, array in (("x", x), ("y", y)):
+                if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
+                    is_ = getattr(array, "dtype", type(array).__name__)
+                    raise ValueError(f"{what}_{split} is {is_}; give a numpy array of numbers, or use from_arrays")
+            if x.dtype.kind == "f" and not np.isfinite(x).all():
+                raise ValueError(f"x_{split} holds nan or infinite values; fill or drop such rows")
             if x.ndim not in (2, 4) or x.shape[1:] != self.shape:
                 wanted = "[N, features] or [N, height, width, channels], alike in all splits"
                 raise ValueError(f"x_{split} has shape {x.shape}; give {wanted}")

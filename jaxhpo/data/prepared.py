@@ -1,10 +1,12 @@
 """Images from a prepared TFDS directory, read without TensorFlow, decoded once and cached."""
 
 import contextlib
+import functools
 import hashlib
 import io
 import logging
 import os
+import shlex
 import tempfile
 import warnings
 import zipfile
@@ -20,6 +22,8 @@ from jaxhpo.data.splits import hold_out
 
 _SPLIT = 0  # of the validation examples; fixed, so that studies of different seeds compare
 _VALID = 5000
+_SIZES = {"mnist": {"train": 60_000, "test": 10_000}}  # a shortened preparation would score like the whole one
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def load_mnist(data_dir: str | os.PathLike | None = None) -> Dataset:
@@ -40,11 +44,14 @@ def load_mnist(data_dir: str | os.PathLike | None = None) -> Dataset:
     return Dataset("mnist", x[train], y[train], x[valid], y[valid], arrays["x_test"], arrays["y_test"], 10)
 
 
-def _refuse(name: str, root: Path | None, problem: str) -> NoReturn:
+def _refuse(name: str, root: Path | None, problem: str, *, damaged: Path | None = None) -> NoReturn:
+    """Raise ValueError with the remedy; `damaged` is the version's directory that stands in its way."""
     place = f"data_dir={str(root)!r} {problem}" if root is not None else problem
-    where = root if root is not None else "DIR"
+    # `tfds build` takes a directory that exists for prepared, whatever is in it, even with --overwrite for some faults.
+    first = f"move {shlex.quote(str(damaged))} away, then " if damaged is not None else ""
+    where = shlex.quote(str(root)) if root is not None else "DIR"
     raise ValueError(
-        f"{place}; prepare it with: pip install 'jaxhpo[tensorflow]' && "
+        f"{place}; {first}prepare it with: pip install 'jaxhpo[tensorflow]' && "
         f"tfds build {name} --data_dir {where} --file_format array_record"
     )
 
@@ -54,7 +61,10 @@ def _read(name: str, data_dir: str | os.PathLike | None) -> dict[str, np.ndarray
     given = data_dir if data_dir is not None else os.environ.get("TFDS_DATA_DIR")
     if not given:
         _refuse(name, None, f"{name} needs data_dir= or the environment's TFDS_DATA_DIR, the directory that holds it")
-    root = Path(given).expanduser()
+    try:
+        root = Path(given).expanduser()
+    except (TypeError, RuntimeError) as error:  # neither a string nor a path; a home directory of no one
+        raise ValueError(f"data_dir={given!r} is not a path ({_first_line(error)}); give a directory") from None
     directory = _prepared(name, root)
     cached = cache_directory() / "data" / f"{name}-{directory.name}-{_identity(directory)}.npz"
     arrays = _load_cache(cached)
@@ -75,13 +85,15 @@ def _prepared(name: str, root: Path) -> Path:
     directory = max(versions, key=lambda p: [int(part) if part.isdigit() else 0 for part in p.name.split(".")])
     for needed in ("dataset_info.json", "features.json"):
         if not (directory / needed).is_file():
-            _refuse(name, root, f"holds a half-written {name}: {directory.name}/{needed} is missing")
+            problem = f"holds a half-written {name}: {directory.name}/{needed} is missing"
+            _refuse(name, root, problem, damaged=directory)
     return directory
 
 
 def _identity(directory: Path) -> str:
     """Return a digest that changes when the files do."""
-    facts = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(directory.iterdir())]
+    files = sorted(p for p in directory.iterdir() if p.is_file())  # a dangling link is a missing shard: see _decode
+    facts = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return hashlib.sha256(repr((str(directory.resolve()), facts)).encode()).hexdigest()[:16]
 
 
@@ -100,6 +112,7 @@ def _quiet() -> Iterator[None]:
 
 def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
     """Return the arrays of both splits; any fault of the files is the directory's."""
+    refuse = functools.partial(_refuse, name, root, damaged=directory)
     with _quiet():
         try:
             import tensorflow_datasets as tfds
@@ -110,24 +123,26 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
             splits = builder.info.splits
             known = set(splits)
         except Exception as error:  # whatever a damaged JSON file makes TFDS raise
-            _refuse(name, root, f"holds a {name} that cannot be read ({_first_line(error)})")
+            refuse(f"holds a {name} that cannot be read ({_first_line(error)})")
         if missing := {"train", "test"} - known:
-            _refuse(name, root, f"holds a {name} without the split {sorted(missing)[0]}")
+            refuse(f"holds a {name} without the split {sorted(missing)[0]}")
         file_format = getattr(builder.info.file_format, "value", None)
         if file_format != "array_record":
-            _refuse(name, root, f"holds {name} in the format {file_format}, not array_record")
+            refuse(f"holds {name} in the format {file_format}, not array_record")
         arrays, skip = {}, tfds.decode.SkipDecoding()
         for split in ("test", "train"):  # the smaller first: a fault shows sooner
             if absent := [Path(p).name for p in splits[split].filepaths if not Path(p).is_file()]:
-                _refuse(name, root, f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
+                refuse(f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
             expected = splits[split].num_examples
+            if expected != _SIZES[name][split]:
+                refuse(f"holds a {name} of {expected:,} {split} examples, not {_SIZES[name][split]:,}")
             try:
                 source = builder.as_data_source(split, decoders={"image": skip})  # pyright: ignore[reportCallIssue]
                 if len(source) != expected:
                     raise ValueError(f"{len(source)} of {expected} examples are there")
                 images, labels = _decode_split(source)
             except Exception as error:  # a cut file surfaces as one of many types from C++
-                _refuse(name, root, f"holds a damaged {name}, split {split} ({_first_line(error)})")
+                refuse(f"holds a damaged {name}, split {split} ({_first_line(error)})")
             arrays |= {f"x_{split}": images, f"y_{split}": labels}
     return arrays
 
@@ -155,9 +170,12 @@ def _decode_split(source: Any) -> tuple[np.ndarray, np.ndarray]:
 def _load_cache(path: Path) -> dict[str, np.ndarray] | None:
     """Return the cached arrays; None where there are none or the file is damaged (the zip's CRCs tell)."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            return {name: content[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        # Members are read whole, which checks their CRC, and parsed afterwards: `np.load` on the file would stop where
+        # a damaged header says that the array ends, and return a part of it.
+        with zipfile.ZipFile(path) as archive:
+            members = {name: io.BytesIO(archive.read(f"{name}.npy")) for name in _ARRAYS}
+        return {name: np.load(member, allow_pickle=False) for name, member in members.items()}
+    except Exception:  # one wrong bit raises any of a dozen types; whichever it is, the remedy is to decode again
         return None
 
 
@@ -171,6 +189,9 @@ def _save_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
             np.savez(file, **arrays)
         temporary.replace(path)
     except OSError as error:
+        reason = error.strerror or error
+        warnings.warn(f"decoded images are not cached in {path.parent}: {reason}", RuntimeWarning, stacklevel=5)
+    finally:  # on Ctrl-C too
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        warnings.warn(f"decoded images are not cached in {path.parent}: {error.strerror}", RuntimeWarning, stacklevel=5)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)

@@ -142,19 +142,26 @@ def test_replayed_tells_rebuild_the_state_bit_for_bit(method):
 
 
 def test_vmappable_over_seeds(method):
+    def score(point):
+        return 1 - jnp.sum(point, axis=1)
+
     def rounds(seed):
         key = jax.random.key(seed)
-        state = method.plain.init(key)
-        for r in range(3):
-            proposal = method.plain.ask(jax.random.fold_in(key, r), state)
-            score = 1 - jnp.sum(proposal.point, axis=1)
-            state, _ = method.plain.tell(jax.random.fold_in(key, r), state, proposal, Outcome(score, {}))
-        return method.plain.ask(key, state).point
 
-    seeds = np.arange(3, dtype=np.uint32)
-    batched = jax.jit(jax.vmap(rounds))(seeds)
-    for seed, point in zip(seeds, batched, strict=True):
-        np.testing.assert_allclose(point, jax.jit(rounds)(seed), atol=1e-6)
+        def one(state, r):  # scanned, so that ask and tell are compiled once and not once a round
+            proposal = method.plain.ask(jax.random.fold_in(key, r), state)
+            proposal = proposal._replace(trial=jnp.arange(method.lanes, dtype=jnp.int32) + r * method.lanes)
+            outcome = Outcome(score(proposal.point), {})
+            state, _ = method.plain.tell(jax.random.fold_in(key, r), state, proposal, outcome)
+            return state, proposal
+
+        return jax.lax.scan(one, method.plain.init(key), jnp.arange(4, dtype=jnp.int32))[1]
+
+    seeds = range(3)
+    batched = jax.jit(jax.vmap(rounds))(np.array(seeds, np.uint32))
+    for seed in seeds:
+        for r, (proposal, _, _) in enumerate(method.run(4, seed=seed, score=score)[1]):
+            same(jax.tree.map(lambda leaf, at=(seed, r): leaf[at], batched), proposal)
 
 
 @pytest.mark.parametrize("failing", ["all", "some"])

@@ -1,5 +1,6 @@
 """The tabular agent against numbers computed by hand."""
 
+import functools
 import math
 
 import jax
@@ -11,8 +12,8 @@ from jaxhpo.algorithms import q_table, tabular_q
 from jaxhpo.algorithms.moves import Moves
 from jaxhpo.algorithms.q_table import Packing
 from jaxhpo.algorithms.tabular_q import _bin, _remember, _rewards
-from jaxhpo.space import Choice, Int, Space
-from jaxhpo.types import Outcome, Proposal
+from jaxhpo.space import Choice, Float, Int, Space
+from jaxhpo.types import Algorithm, Outcome, Proposal
 
 # Two dimensions, three and two levels. Actions in order:
 # set a=1, a=2, a=3, set b=x, b=y, a up, a down, b up, b down
@@ -21,15 +22,22 @@ A1, A2, A3, BX, BY, UP, DOWN = range(7)
 KEY = jax.random.key(0)
 
 
+@functools.cache
+def compiled(lanes, **options):
+    """An agent's functions, jitted once for all tests with equal options."""
+    return Algorithm(*map(jax.jit, tabular_q(SPACE, lanes=lanes, **({"gamma": 0.9, "bins": 1} | options))))
+
+
 class Agent:
     """A tabular agent that is told whatever the test says."""
 
     def __init__(self, lanes=1, **options):
-        options = {"alpha": 0.5, "gamma": 0.9, "bins": 1} | options
-        self.algorithm = tabular_q(SPACE, lanes=lanes, **options)
-        self._tell = jax.jit(self.algorithm.tell)
+        init, self._ask, self._tell = compiled(lanes, **options)
         self.lanes, self.trial, self.metrics = lanes, 0, {}
-        self.state = self.algorithm.init(KEY)
+        self.state = init(KEY)
+
+    def ask(self, seed=0):
+        return self._ask(jax.random.key(seed), self.state)
 
     def tell(self, *rows, budget=1, source=-1, active=True):
         """Tell one (a, b, score) for each lane."""
@@ -199,28 +207,27 @@ def test_only_legal_actions_are_chosen_and_greed_follows_q():
     agent.tell(*[(2, "x", 0.9)] * 32, *[(1, "y", 0.2)] * 32)
     agent.tell(*[(1, "x", 0.1)] * 64, source=-1)
     for seed in range(3):  # at a=1, b=x the best known step is to a=2
-        proposal = agent.algorithm.ask(jax.random.key(seed), agent.state)
+        proposal = agent.ask(seed)
         assert {tuple(SPACE.to_config(p).values()) for p in np.asarray(proposal.point)} == {(2, "x")}
 
 
 def test_exploring_takes_every_legal_step_and_no_other():
-    agent = Agent(lanes=256, eps_min=1.0)
-    agent.tell(*[(1, "x", 0.1)] * 256)
-    proposal = jax.jit(agent.algorithm.ask)(KEY, agent.state)
+    agent = Agent(lanes=64, eps_min=1.0)
+    agent.tell(*[(1, "x", 0.1)] * 64)
+    proposal = agent.ask()
     seen = {tuple(SPACE.to_config(p).values()) for p in np.asarray(proposal.point)}
     assert seen == {(2, "x"), (3, "x"), (1, "y")}  # never (1, "x") itself
 
 
 def test_ties_are_broken_at_random():
-    agent = Agent(lanes=256, eps_min=0.0, eps_max=0.0)
-    agent.tell(*[(1, "x", 0.1)] * 256)
-    proposal = jax.jit(agent.algorithm.ask)(KEY, agent.state)
+    agent = Agent(lanes=64, eps_min=0.0, eps_max=0.0)
+    agent.tell(*[(1, "x", 0.1)] * 64)
+    proposal = agent.ask()
     assert len({tuple(p) for p in np.asarray(proposal.point)}) == 3
 
 
 def test_a_lane_begins_anywhere():
-    algorithm = tabular_q(SPACE, lanes=256)
-    proposal = algorithm.ask(KEY, algorithm.init(KEY))
+    proposal = Agent(lanes=64, eps_min=0.0, eps_max=0.0).ask()
     assert len({tuple(p) for p in np.asarray(proposal.point)}) == 6
 
 
@@ -235,9 +242,24 @@ def test_rungs_add_the_action_to_train_on():
     assert agent.q(2, "x", rung=0, rungs=3) is not None
     assert agent.q(1, "x", rung=1, rungs=3)[A2] == pytest.approx(0.1)
     agent.tell((1, "x", 0.5), budget=1)
-    proposal = agent.algorithm.ask(KEY, agent.state)  # greedy: go on
+    proposal = agent.ask()  # greedy: go on
     assert (int(proposal.budget[0]), int(proposal.source[0])) == (3, 3)
     np.testing.assert_array_equal(proposal.point[0], SPACE.from_config({"a": 1, "b": "x"}))
+
+
+def test_training_on_keeps_a_configuration_between_the_levels():
+    space = Space({"a": Int(1, 3), "c": Float(0.0, 1.0, levels=3)})
+    algorithm = tabular_q(space, lanes=1, budget=9, rungs=(1, 9), gamma=0.0, eps_min=0.0, eps_max=0.0)
+    ask, tell = jax.jit(algorithm.ask), jax.jit(algorithm.tell)
+    point = space.from_config({"a": 2, "c": 0.3})[None]  # enqueued; the nearest level is 0.5
+    state = algorithm.init(KEY)
+    for trial, (budget, source, score) in enumerate([(1, -1, 0.5), (9, 0, 0.9), (1, -1, 0.5)]):
+        row = [np.array([v], np.int32) for v in (budget, source, trial)]
+        proposal = Proposal(point, row[0], row[1], np.array([True]), row[2])
+        state, _ = tell(KEY, state, proposal, Outcome(np.array([score], np.float32), {}))
+    proposal = ask(KEY, state)
+    assert (int(proposal.source[0]), int(proposal.budget[0])) == (2, 9)
+    np.testing.assert_array_equal(proposal.point, point)
 
 
 def test_the_top_rung_cannot_go_on():
@@ -305,6 +327,18 @@ def test_keys_are_exact_in_huge_spaces():
     assert len(np.unique(keys, axis=0)) == len(np.unique(digits, axis=0))
 
 
+@pytest.mark.parametrize("last", [(), (1,), (1, 1, 3), (2,)])
+def test_keys_are_exact_where_a_word_is_just_full(last):
+    sizes = (16,) * 8 + last  # 2^32: the largest digits fill a word to its last bit
+    packing = Packing(sizes)
+    digits = np.array([[s - 1 for s in sizes], [s - 1 for s in sizes], [0] * len(sizes)], np.int32)
+    digits[1, 0] = 14
+    keys = np.asarray(packing.pack(jnp.asarray(digits)))
+    assert keys.shape == (3, packing.words)
+    assert keys[0, 0] == 2**32 - 1
+    assert len(np.unique(keys, axis=0)) == 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -319,6 +353,8 @@ def test_keys_are_exact_in_huge_spaces():
         ({"rungs": (3, 1)}, "rungs=(3, 1) must be increasing"),
         ({"rungs": (1, 5)}, "must be increasing budgets that end with budget=1"),
         ({"rungs": ()}, "rungs=() must be"),
+        ({"rungs": 5}, "rungs=5 must be increasing budgets that end with budget=1, such as (1,)"),
+        ({"rungs": "19"}, "rungs='19' must be increasing"),
     ],
 )
 def test_bad_options(options, message):
