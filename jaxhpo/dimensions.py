@@ -19,14 +19,27 @@ from jaxhpo.types import Array
 
 _IMPLICIT_LEVELS = 1024  # an Int of at most so many values is its own grid
 _RESOLUTION = 2.0**-24  # spacing of float32 just below 1
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise ValueError(f"{name}={value!r} is not a number")
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # an integer beyond float64
+        finite = False
+    if not finite:
         raise ValueError(f"{name}={value!r} is not finite; give a finite number")
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _fits_float32(value: float) -> bool:
+    return abs(value) <= _LARGEST
+
+
+def _fits_int32(value: int) -> bool:
+    return -(2**31) <= value < 2**31
 
 
 def _check_range(kind: str, low: float, high: float, log: bool, levels: int | None) -> None:
@@ -62,6 +75,13 @@ class Float:
         object.__setattr__(self, "low", float(_number("Float low", self.low)))
         object.__setattr__(self, "high", float(_number("Float high", self.high)))
         _check_range("Float", self.low, self.high, self.log, self.levels)
+        for name, value in (("low", self.low), ("high", self.high)):
+            # A smaller one is flushed to zero on the device, which only a logarithmic range minds.
+            if not _fits_float32(value) or (self.log and value < _SMALLEST):
+                raise ValueError(f"Float {name}={value!r} is beyond float32's range; choose another unit")
+        if len(set(np.float32(self.level_values or (self.low, self.high)).tolist())) < (self.levels or 2):
+            what = "range" if self.levels is None else f"levels={self.levels} in"
+            raise ValueError(f"Float {what} [{self.low!r}, {self.high!r}] is finer than float32 tells apart; widen it")
 
     @cached_property
     def _ends(self) -> tuple[float, float]:
@@ -133,24 +153,25 @@ class Int:
                 raise ValueError(f"Int {name}={value!r} is not a whole number; use Float")
             object.__setattr__(self, name, int(value))
         _check_range("Int", self.low, self.high, self.log, self.levels)
-        if max(abs(self.low), abs(self.high)) > 2**24 or self._narrowest_cell < 16 * _RESOLUTION:
-            raise ValueError(
-                f"Int range [{self.low}, {self.high}] has more values than float32 can tell apart; use Float"
-            )
+        # The second bound keeps the relative rounding of float32's exp below half an integer.
+        largest = 2**20 if self.log else 2**24
+        if max(abs(self.low), abs(self.high)) > largest or self._narrowest_cell < 16 * _RESOLUTION:
+            raise ValueError(f"Int range [{self.low}, {self.high}] is finer than float32 can tell apart; use Float")
         if self.levels is not None and len(set(self.level_values)) < self.levels:
             raise ValueError(f"Int levels={self.levels} do not fit between {self.low} and {self.high}; use fewer")
 
+    @property
+    def _count(self) -> int:
+        return self.high - self.low + 1
+
     @cached_property
-    def _ends(self) -> tuple[float, float]:
-        # Half a unit beyond, so that the first and last integers get cells as wide as the others'.
-        low, high = self.low - 0.5, self.high + 0.5
-        return (math.log(low), math.log(high)) if self.log else (low, high)
+    def _log_width(self) -> float:
+        # Half a unit beyond both ends, so that the first and last integers get whole cells too.
+        return math.log((self.high + 0.5) / (self.low - 0.5))
 
     @cached_property
     def _narrowest_cell(self) -> float:
-        start, end = self._ends
-        width = end - math.log(self.high - 0.5) if self.log else 1.0
-        return width / (end - start)
+        return math.log((self.high + 0.5) / (self.high - 0.5)) / self._log_width if self.log else 1 / self._count
 
     @cached_property
     def level_values(self) -> tuple[int, ...]:
@@ -166,9 +187,11 @@ class Int:
 
     def to_value(self, unit: float) -> int:
         """Return the value at a unit coordinate."""
-        start, end = self._ends
-        value = start + float(unit) * (end - start)
-        return min(max(round(math.exp(value) if self.log else value), self.low), self.high)
+        if self.log:
+            value = round((self.low - 0.5) * math.exp(float(unit) * self._log_width))
+        else:
+            value = self.low + int(np.float32(unit) * np.float32(self._count))  # `decode`'s arithmetic, bit for bit
+        return min(max(value, self.low), self.high)
 
     def to_unit(self, value: Any) -> float:
         """Return the unit coordinate of a value; raise ValueError where it lies outside."""
@@ -177,17 +200,22 @@ class Int:
             raise ValueError(f"value {value!r} is not a whole number")
         if not self.low <= value <= self.high:
             raise ValueError(f"value {value!r} is outside [{self.low}, {self.high}]")
-        start, end = self._ends
-        # The middle of the integer's cell, of the logarithmic one where log.
-        middle = (math.log(value - 0.5) + math.log(value + 0.5)) / 2 if self.log else float(value)
-        return float(np.float32((middle - start) / (end - start)))
+        if self.log:  # the middle of the integer's cell, on the logarithmic scale
+            first = self.low - 0.5
+            middle = (math.log((value - 0.5) / first) + math.log((value + 0.5) / first)) / 2
+            return float(np.float32(middle / self._log_width))
+        if self._count > _IMPLICIT_LEVELS:  # `snap`'s arithmetic, bit for bit
+            return float(np.float32(value - self.low + 0.5) * np.float32(1 / self._count))
+        return float(np.float32((value - self.low + 0.5) / self._count))
 
     def decode(self, unit: Array) -> Array:
         """Return int32 values of any shape's unit coordinates, on the device."""
-        start, end = self._ends
-        value = start + unit * (end - start)
-        value = jnp.round(jnp.exp(value) if self.log else value)
-        return jnp.clip(value, self.low, self.high).astype(jnp.int32)
+        # Counted from `low`: adding it in float32 would lose the difference between two large integers.
+        if self.log:
+            value = jnp.round((self.low - 0.5) * jnp.exp(unit * self._log_width)).astype(jnp.int32)
+        else:
+            value = self.low + jnp.floor(unit * self._count).astype(jnp.int32)
+        return jnp.clip(value, self.low, self.high)
 
     def to_level(self, unit: Array) -> Array:
         """Return the int32 index of the nearest level."""
@@ -195,16 +223,26 @@ class Int:
         return jnp.searchsorted(jnp.asarray(middles), unit, side="right").astype(jnp.int32)
 
     def snap(self, unit: Array) -> Array:
-        """Return the canonical coordinate: the middle of the integer's cell (exact up to 1,024 values)."""
+        """Return the canonical coordinate: the middle of the integer's cell, as `to_unit` gives it.
+
+        The exception: between the levels of a logarithmic range of over 1,024 values the last bits differ.
+        """
         value = self.decode(unit)
         if self.high - self.low < _IMPLICIT_LEVELS:
             # From a table, so that equal configurations are equal points wherever they were encoded.
             table = np.array([self.to_unit(v) for v in range(self.low, self.high + 1)], np.float32)
             return jnp.asarray(table)[value - self.low]
-        start, end = self._ends
-        middle = value.astype(jnp.float32)
-        middle = (jnp.log(middle - 0.5) + jnp.log(middle + 0.5)) / 2 if self.log else middle
-        return ((middle - start) / (end - start)).astype(jnp.float32)
+        if self.log:
+            first, middle = self.low - 0.5, value.astype(jnp.float32)
+            middle = (jnp.log((middle - 0.5) / first) + jnp.log((middle + 0.5) / first)) / 2
+            middle = (middle / self._log_width).astype(jnp.float32)
+        else:
+            middle = ((value - self.low).astype(jnp.float32) + 0.5) * np.float32(1 / self._count)
+        if not self.level_values:
+            return middle
+        level = self.to_level(middle)
+        is_level = jnp.asarray(np.array(self.level_values, np.int32))[level] == value
+        return jnp.where(is_level, jnp.asarray(self.level_units)[level], middle)
 
 
 @dataclass(frozen=True)
@@ -215,8 +253,9 @@ class Choice:
     ordered: bool = field(default=None, kw_only=True)  # pyright: ignore[reportAssignmentType]
 
     def __post_init__(self) -> None:
-        if isinstance(self.options, str) or not hasattr(self.options, "__iter__"):
-            raise ValueError(f"Choice options={self.options!r} must be a list of options")
+        # Not a set: its order, so every option's coordinate, changes from run to run.
+        if isinstance(self.options, str | bytes | set | frozenset) or not hasattr(self.options, "__iter__"):
+            raise ValueError(f"Choice options={self.options!r} must be a list of options, in a fixed order")
         options = tuple(o.item() if isinstance(o, np.generic) else o for o in self.options)
         if not options:
             raise ValueError("Choice options are empty; give at least one")
@@ -228,6 +267,12 @@ class Choice:
         if len({(isinstance(o, bool), o) for o in options}) < len(options):
             raise ValueError(f"Choice options {list(options)!r} hold a duplicate; name each option once")
         object.__setattr__(self, "options", options)
+        if self.numeric:
+            whole = all(isinstance(o, int) for o in options)
+            fits, kind = (_fits_int32, "int32") if whole else (_fits_float32, "float32")
+            for option in options:
+                if not fits(option):
+                    raise ValueError(f"Choice option {option!r} is beyond {kind}; choose another unit")
         if self.ordered is None:
             object.__setattr__(self, "ordered", self.numeric)
         elif not isinstance(self.ordered, bool):

@@ -26,7 +26,8 @@ def floats(draw):
 @st.composite
 def ints(draw):
     log = draw(st.booleans())
-    low = draw(st.integers(1, 500) if log else st.integers(-1000, 1000))
+    offset = draw(st.sampled_from([0, 0, 10**5, 10**6 if log else 15 * 10**6]))
+    low = offset + draw(st.integers(1, 500) if log else st.integers(-1000, 1000))
     high = low + draw(st.integers(1, 3000))
     levels = draw(st.none() | st.integers(2, 9))
     try:
@@ -68,8 +69,8 @@ def test_any_unit_decodes_on_host_and_device_alike(dimension, unit):
         assert abs(float(device) - host) <= 2e-5 * scale
         assert np.float32(dimension.low) <= device <= np.float32(dimension.high)
     elif isinstance(dimension, Int):
-        # At the border between two cells float32 may fall on either side.
-        assert abs(int(device) - host) <= 1
+        # At the border between two cells of a logarithmic scale float32 may fall on either side.
+        assert abs(int(device) - host) <= int(dimension.log)
         assert dimension.low <= int(device) <= dimension.high
     else:
         index = list(dimension.options).index(host)
@@ -81,9 +82,23 @@ def test_snapping_is_idempotent_and_keeps_the_value(dimension, unit):
     snapped = dimension.snap(jnp.float32(unit))
     assert float(dimension.snap(snapped)) == float(snapped)
     assert float(dimension.decode(snapped)) == float(dimension.decode(jnp.float32(unit)))
-    if not isinstance(dimension, Float) and dimension.level_values and len(dimension.level_values) < 1024:
+    wide = isinstance(dimension, Int) and dimension.high - dimension.low >= 1024
+    if not (isinstance(dimension, Float) or (wide and dimension.log)):
         value = dimension.to_value(float(snapped))
         assert np.float32(dimension.to_unit(value)) == np.float32(snapped)
+
+
+@given(dimensions)
+def test_greater_units_give_no_smaller_values(dimension):
+    units = np.unique(np.r_[np.linspace(0, 1, 500), dimension.level_units]).astype(np.float32)
+    device = np.asarray(dimension.decode(jnp.asarray(units)))
+    host = [dimension.to_value(u) for u in units]
+    if isinstance(dimension, Choice):
+        host = [dimension.options.index(v) for v in host]
+        device = host if dimension.numeric else device  # numbers come in the order they were given
+    tolerance = 1e-6 * np.abs(device).max() if isinstance(dimension, Float) else 0  # a level's table against float32
+    assert np.all(np.diff(host) >= (-1e-11 * np.abs(host).max() if isinstance(dimension, Float) else 0))
+    assert np.all(np.diff(device) >= -tolerance)
 
 
 @given(floats(), st.floats(0, 1, width=32))
@@ -100,6 +115,25 @@ def test_every_integer_goes_there_and_back(dimension):
         assert 0 <= unit <= 1
         assert dimension.to_value(unit) == value
         assert int(dimension.decode(jnp.float32(unit))) == value
+
+
+@pytest.mark.parametrize(
+    "dimension",
+    [
+        Int(15_000_000, 15_000_010),
+        Int(-16_000_000, -15_999_000),
+        Int(0, 1_000_000),
+        Int(900_000, 1_000_000, log=True),
+        Int(1, 60_000, log=True),
+    ],
+)
+def test_large_integers_are_told_apart_on_the_device(dimension):
+    values = np.unique(np.linspace(dimension.low, dimension.high, 5000).astype(np.int64))
+    units = jnp.asarray(np.array([dimension.to_unit(v) for v in values.tolist()], np.float32))
+    np.testing.assert_array_equal(dimension.decode(units), values)
+    snapped = dimension.snap(units)
+    np.testing.assert_array_equal(dimension.decode(snapped), values)
+    np.testing.assert_array_equal(dimension.snap(snapped), snapped)
 
 
 def test_known_levels():
@@ -159,6 +193,11 @@ def test_what_is_ordered_and_numeric():
         (lambda: Float(math.nan, 1.0), "Float low=nan is not finite"),
         (lambda: Float("0", 1.0), "Float low='0' is not a number"),
         (lambda: Float(True, 2.0), "Float low=True is not a number"),
+        (lambda: Float(0, 10**400), "is not finite; give a finite number"),
+        (lambda: Float(0.0, 1e39), "Float high=1e+39 is beyond float32's range; choose another unit"),
+        (lambda: Float(1e-40, 1.0, log=True), "Float low=1e-40 is beyond float32's range"),
+        (lambda: Float(1.0, 1.0 + 1e-12), "Float range [1.0, 1.000000000001] is finer than float32 tells apart"),
+        (lambda: Float(1.0, 1.000001, levels=90), "Float levels=90 in [1.0, 1.000001] is finer than float32"),
         (lambda: Float(0.0, 1.0, levels=1), "Float levels=1 must be an integer of at least 2"),
         (lambda: Float(0.0, 1.0, levels=2.5), "Float levels=2.5 must be"),
         (lambda: Float(0.0, 1.0, log="yes"), "Float log='yes' must be True or False"),
@@ -166,7 +205,15 @@ def test_what_is_ordered_and_numeric():
         (lambda: Int(1.5, 3), "Int low=1.5 is not a whole number; use Float"),
         (lambda: Int(0, 8, log=True), "Int low=0 must be above 0 with log=True"),
         (lambda: Int(1, 4, levels=9), "Int levels=9 do not fit between 1 and 4; use fewer"),
-        (lambda: Int(0, 2**40), "more values than float32 can tell apart; use Float"),
+        (lambda: Int(0, 2**40), "is finer than float32 can tell apart; use Float"),
+        (lambda: Int(2**22, 2**22 + 9, log=True), "is finer than float32 can tell apart; use Float"),
+        (lambda: Int(1, 3, levels=1), "Int levels=1 must be an integer of at least 2"),
+        (lambda: Int(1, math.inf), "Int high=inf is not finite"),
+        (lambda: Int("1", 3), "Int low='1' is not a number"),
+        (lambda: Choice({"a", "b"}), "must be a list of options, in a fixed order"),
+        (lambda: Choice(b"ab"), "Choice options=b'ab' must be a list of options"),
+        (lambda: Choice((1, 2**31)), "Choice option 2147483648 is beyond int32; choose another unit"),
+        (lambda: Choice((0.5, 1e300)), "Choice option 1e+300 is beyond float32; choose another unit"),
         (lambda: Choice(()), "Choice options are empty; give at least one"),
         (lambda: Choice("adam"), "Choice options='adam' must be a list of options"),
         (lambda: Choice(3), "Choice options=3 must be a list"),

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import default_space
@@ -62,6 +64,48 @@ def test_equal_configurations_are_equal_points():
         again = SPACE.from_config(SPACE.to_config(point))
         np.testing.assert_array_equal(again[1:5], point[1:5])
         np.testing.assert_allclose(again, point, atol=1e-7)
+
+
+points = st.lists(st.floats(0, 1, width=32), min_size=6, max_size=6).map(np.float32)
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(points)
+def test_the_canonical_point_decodes_to_the_same_values(point):
+    canonical = SPACE.canonical(jnp.asarray(point))
+    np.testing.assert_array_equal(SPACE.canonical(canonical), canonical)
+    before, after = SPACE.decode(jnp.asarray(point)), SPACE.decode(canonical)
+    for name in SPACE:
+        assert float(before[name]) == float(after[name]), name
+    config = SPACE.to_config(canonical)  # the host's spelling of the device's values
+    for name, dimension in SPACE.items():
+        value = config[name]
+        if isinstance(dimension, Choice) and not dimension.numeric:
+            value = dimension.options.index(value)
+        assert float(after[name]) == pytest.approx(value, rel=1e-5), name
+    np.testing.assert_allclose(SPACE.from_config(config), canonical, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([1, 2], "config=[1, 2] must be a dict of hyperparameters"),
+        ({}, "config lacks learning_rate, units, layers, optimizer, batch_size, dropout; give every"),
+        ({k: v for k, v in CONFIG.items() if k != "units"}, "config lacks units; give every hyperparameter"),
+        (CONFIG | {"momentum": 0.9}, "config has unknown momentum; the space has learning_rate, units"),
+        (CONFIG | {"dropout": 0.6}, "config dropout: value 0.6 is outside [0.0, 0.5]"),
+        (CONFIG | {"layers": 1.5}, "config layers: value 1.5 is not a whole number"),
+        (CONFIG | {"layers": True}, "config layers: value=True is not a number"),
+        (CONFIG | {"learning_rate": float("nan")}, "config learning_rate: value=nan is not finite"),
+        (CONFIG | {"optimizer": "lion"}, "config optimizer: value 'lion' is not one of ['sgd', 'adam', None]"),
+        (CONFIG | {"batch_size": "64"}, "config batch_size: value '64' is not one of [32, 64, 128]"),
+    ],
+)
+def test_bad_configurations(config, message):
+    with pytest.raises(ValueError) as error:
+        SPACE.from_config(config)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_levels_there_and_back():
@@ -136,6 +180,7 @@ def test_bad_spaces(dimensions, message):
     [
         ([], "space must be a JSON object"),
         ({"a": 3}, "space 'a': 3 needs a type, one of float, int, choice"),
+        ({"a": {"type": ["float"]}}, "needs a type, one of float, int, choice"),
         ({"a": {"type": "real"}}, "needs a type, one of float, int, choice"),
         ({"a": {"type": "float", "low": 0}}, "space 'a': high is missing"),
         ({"a": {"type": "choice"}}, "space 'a': options is missing"),

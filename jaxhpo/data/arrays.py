@@ -36,7 +36,9 @@ def _array(name: str, value: Any) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"{name} is empty, of shape {array.shape}; give at least one example")
     if array.shape == ():
-        raise ValueError(f"{name} of type {type(value).__name__} is not an array; give a dense array, a list or a table")
+        raise ValueError(
+            f"{name} of type {type(value).__name__} is not an array; give a dense array, a list or a table"
+        )
     if array.dtype == bool:
         array = array.astype(np.uint8)
     if array.dtype.kind == "O":  # a DataFrame of mixed columns, a list with a None

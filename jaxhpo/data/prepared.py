@@ -47,7 +47,7 @@ def load_mnist(data_dir: str | os.PathLike | None = None) -> Dataset:
 def _refuse(name: str, root: Path | None, problem: str, *, damaged: Path | None = None) -> NoReturn:
     """Raise ValueError with the remedy; `damaged` is the version's directory that stands in its way."""
     place = f"data_dir={str(root)!r} {problem}" if root is not None else problem
-    # `tfds build` takes a directory that exists for prepared, whatever is in it, even with --overwrite for some faults.
+    # `tfds build` reuses a version's directory that exists, whatever is in it; --overwrite mends only some faults.
     first = f"move {shlex.quote(str(damaged))} away, then " if damaged is not None else ""
     where = shlex.quote(str(root)) if root is not None else "DIR"
     raise ValueError(
@@ -116,8 +116,9 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
     with _quiet():
         try:
             import tensorflow_datasets as tfds
+            from array_record.python.array_record_data_source import ArrayRecordDataSource
         except ImportError as error:
-            raise ValueError(f"{name} needs tensorflow-datasets, which cannot be imported: {error}") from None
+            raise ValueError(f"{name} needs tensorflow-datasets and array-record, but {error}") from None
         try:
             builder = tfds.builder_from_directory(directory)
             splits = builder.info.splits
@@ -131,15 +132,17 @@ def _decode(name: str, root: Path, directory: Path) -> dict[str, np.ndarray]:
             refuse(f"holds {name} in the format {file_format}, not array_record")
         arrays, skip = {}, tfds.decode.SkipDecoding()
         for split in ("test", "train"):  # the smaller first: a fault shows sooner
-            if absent := [Path(p).name for p in splits[split].filepaths if not Path(p).is_file()]:
+            shards = [Path(p) for p in splits[split].filepaths]
+            if absent := [shard.name for shard in shards if not shard.is_file()]:
                 refuse(f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
             expected = splits[split].num_examples
             if expected != _SIZES[name][split]:
                 refuse(f"holds a {name} of {expected:,} {split} examples, not {_SIZES[name][split]:,}")
             try:
+                # Counted in the files: the data source's own length is only what dataset_info.json says.
+                if (there := len(ArrayRecordDataSource([str(shard) for shard in shards]))) != expected:
+                    raise ValueError(f"it has {there} examples, but dataset_info.json says {expected}")
                 source = builder.as_data_source(split, decoders={"image": skip})  # pyright: ignore[reportCallIssue]
-                if len(source) != expected:
-                    raise ValueError(f"{len(source)} of {expected} examples are there")
                 images, labels = _decode_split(source)
             except Exception as error:  # a cut file surfaces as one of many types from C++
                 refuse(f"holds a damaged {name}, split {split} ({_first_line(error)})")

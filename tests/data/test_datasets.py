@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.datasets import load_digits
 
 from jaxhpo.data import Dataset, from_arrays, listing, load, names
@@ -105,6 +106,17 @@ def test_what_arrays_may_be(x, y, kind, shape):
     assert d.x_train.dtype == np.float32
 
 
+@pytest.mark.parametrize("counts", [(5, 5), (5, 6), (5, 400), (7, 5, 33), (5,) * 40])
+def test_every_class_stands_in_every_split(counts):
+    y = np.repeat(np.arange(len(counts)), counts)
+    x = np.arange(len(y), dtype=np.float32)[:, None]
+    for seed in range(10):
+        d = from_arrays(x, y, seed=seed)
+        for part in (d.y_train, d.y_valid, d.y_test):
+            assert set(part.tolist()) == set(range(len(counts)))
+        np.testing.assert_array_equal(np.sort(np.concatenate(rows_of(d)), axis=0), x)  # disjoint, and nothing lost
+
+
 def test_the_seed_splits_arrays():
     assert np.array_equal(load((X, Y), seed=1).x_test, load((X, Y), seed=1).x_test)
     assert not np.array_equal(load((X, Y), seed=1).x_test, load((X, Y), seed=2).x_test)
@@ -138,7 +150,12 @@ def with_value(array, value, row=7):
         (X, Y + 0.5, "y holds 0.5 in row 0, not a whole number"),
         (X, with_value(Y, np.nan), "y holds nan first in row 7"),
         (X, with_value(Y, "cat"), "y has dtype object, not numbers"),
-        (X, Y - 1, "y holds the label -1; labels must be 0 .. K - 1"),
+        (X, Y - 1, "y holds the label -1; labels must be 0 .. K - 1: use sklearn's LabelEncoder"),
+        (X, with_value(Y, 1e300), "y holds labels 0.0 .. 1e+300 but none is 3; labels must be 0 .. K - 1"),
+        (X, with_value(Y, 2**63).astype(np.uint64), "y holds labels 0 .. 9223372036854775808 but none is 3"),
+        (None, Y, "x of type NoneType is not an array; give a dense array, a list or a table"),
+        (X, None, "y of type NoneType is not an array"),
+        (csr_matrix(X), Y, "x of type csr_matrix is not an array; give a dense array"),
         (X, Y + 1, "y holds labels 1 .. 3 but none is 0; labels must be 0 .. K - 1: subtract 1"),
         (X, Y * 2, "y holds labels 0 .. 4 but none is 1; labels must be 0 .. K - 1: use sklearn's LabelEncoder"),
         (X, Y * 0, "y holds the single class 0; give at least two"),
@@ -157,6 +174,7 @@ def test_bad_arrays(x, y, message):
     ("data", "message"),
     [
         ("digit", "dataset 'digit' is unknown; did you mean 'digits'? known are digits, mnist"),
+        ("MNIST", "dataset 'MNIST' is unknown; did you mean 'mnist'?"),
         ("nothing like it", "dataset 'nothing like it' is unknown; known are"),
         (X, "data of type ndarray must be a name, a tuple (x, y), or a Dataset"),
         ((X,), "data of type tuple must be"),
@@ -193,12 +211,19 @@ def test_loading_digits_does_not_import_tfds():
         ({"y_test": np.zeros(3, np.int32)}, "y_test must be int32 labels [4], one or more, not int32 (3,)"),
         ({"y_test": np.zeros(4)}, "y_test must be int32 labels [4], one or more, not float64 (4,)"),
         ({"y_train": np.array([0, 1, 2, 1], np.int32)}, "y_train has labels 0 .. 2, outside 0 .. 1"),
+        ({"x_train": [[0.0, 0.0]] * 4}, "x_train is list; give a numpy array of numbers, or use from_arrays"),
+        ({"x_test": np.array([["a", "b"]] * 4)}, "x_test is <U1; give a numpy array of numbers"),
+        ({"y_valid": None}, "y_valid is NoneType; give a numpy array of numbers"),
+        ({"x_valid": np.full((4, 2), np.inf)}, "x_valid holds nan or infinite values; fill or drop such rows"),
+        ({"classes": 1}, "classes=1 must be an integer of at least 2"),
+        ({"classes": 2.0}, "classes=2.0 must be an integer of at least 2"),
     ],
 )
 def test_a_dataset_made_by_hand_is_checked(change, message):
     x, y = np.zeros((4, 2), np.float32), np.array([0, 1, 0, 1], np.int32)
     splits = {f"x_{s}": x for s in ("train", "valid", "test")} | {f"y_{s}": y for s in ("train", "valid", "test")}
-    assert Dataset("mine", **splits, classes=2).kind == "vector"
+    splits["classes"] = 2
+    assert Dataset("mine", **splits).kind == "vector"
     with pytest.raises(ValueError) as error:
-        Dataset("mine", **(splits | change), classes=2)
+        Dataset("mine", **(splits | change))
     assert message in str(error.value)

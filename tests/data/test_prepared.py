@@ -1,16 +1,19 @@
-"""MNIST from a prepared TFDS directory: real data where TFDS_DATA_DIR is set, damaged directories everywhere."""
+"""MNIST from a prepared TFDS directory: real data where TFDS_DATA_DIR is set, a small and damaged one everywhere."""
 
+import io
 import json
 import os
+import shlex
 import shutil
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxhpo.data import load, prepared
-
-COMMAND = "tfds build mnist --data_dir"
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +30,45 @@ def real():
     return Path(root)
 
 
+SIZES = {"train": 60, "test": 20}
+
+
+def example(i):
+    """Return the image and the label that the small mnist holds i-th."""
+    return np.full((28, 28), i, np.uint8), i % 10
+
+
+@pytest.fixture(scope="module")
+def prepared_small(tmp_path_factory):
+    """Return a directory that TFDS itself prepared, of 60 and 20 examples, without network or TensorFlow."""
+    root = tmp_path_factory.mktemp("tfds")
+
+    def split(size):
+        for i in range(size):
+            image, label = example(i)
+            buffer = io.BytesIO()
+            Image.fromarray(image).save(buffer, "PNG")
+            buffer.seek(0)
+            yield i, {"image": buffer, "label": label}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder("mnist", data_dir=root, file_format="array_record")
+        builder._split_generators = lambda _: {name: split(size) for name, size in SIZES.items()}
+        config = tfds.download.DownloadConfig(compute_stats=tfds.download.ComputeStatsMode.SKIP)
+        builder.download_and_prepare(download_dir=root / "downloads", download_config=config)
+    return root
+
+
 @pytest.fixture
-def small(real, tmp_path):
-    """Return a copy of the real directory that a test may damage."""
-    shutil.copytree(real / "mnist", tmp_path / "tfds" / "mnist")
-    return tmp_path / "tfds"
+def small(prepared_small, tmp_path, monkeypatch):
+    """Return a copy of the small directory that a test may damage, taken for whole."""
+    monkeypatch.setattr(prepared, "_SIZES", {"mnist": SIZES})
+    monkeypatch.setattr(prepared, "_VALID", 10)
+    shutil.copytree(prepared_small / "mnist", tmp_path / "tf ds" / "mnist")  # a space: the command must quote it
+    return tmp_path / "tf ds"
 
 
 def refused(root):
@@ -39,9 +76,28 @@ def refused(root):
         load("mnist", data_dir=root)
     message = str(error.value)
     assert str(root) in message
-    assert COMMAND in message
+    assert f"tfds build mnist --data_dir {shlex.quote(str(root))} --file_format array_record" in message
     assert "\n" not in message
+    version = root / "mnist" / "3.0.1"
+    assert (f"move {shlex.quote(str(version))} away, then prepare" in message) == version.exists()
     return message
+
+
+def test_a_small_mnist_is_read_as_it_was_written(small, capfd):
+    d = load("mnist", data_dir=small)
+    assert capfd.readouterr() == ("", "")  # TFDS is silent
+    assert [len(y) for y in (d.y_train, d.y_valid, d.y_test)] == [50, 10, 20]
+    assert np.bincount(d.y_valid).tolist() == [1] * 10
+    for x, y in ((d.x_test, d.y_test), (np.r_[d.x_train, d.x_valid], np.r_[d.y_train, d.y_valid])):
+        order = np.argsort(x[:, 0, 0, 0])
+        images, labels = zip(*(example(i) for i in range(len(y))), strict=True)
+        np.testing.assert_array_equal(x[order, :, :, 0], images)
+        np.testing.assert_array_equal(y[order], labels)
+
+
+def test_the_split_does_not_depend_on_the_seed(small):
+    one, two = load("mnist", data_dir=small, seed=0), load("mnist", data_dir=small, seed=1)
+    np.testing.assert_array_equal(one.x_valid, two.x_valid)
 
 
 def test_real_mnist(real, tmp_path, monkeypatch):
@@ -63,38 +119,68 @@ def test_real_mnist(real, tmp_path, monkeypatch):
     assert cached.name.startswith("mnist-3.0.1-")
 
 
-def test_a_damaged_cache_is_never_used(real, tmp_path, monkeypatch):
-    arrays = {
-        "x_train": np.zeros((6000, 2, 2, 1), np.uint8),
-        "y_train": np.arange(6000, dtype=np.int32) % 10,
-        "x_test": np.ones((10, 2, 2, 1), np.uint8),
-        "y_test": np.arange(10, dtype=np.int32),
-    }
-    monkeypatch.setattr(prepared, "_decode", lambda *_: arrays)
-    load("mnist", data_dir=real)
+ARRAYS = {
+    "x_train": np.arange(6000 * 4).reshape(6000, 2, 2, 1).astype(np.uint8),
+    "y_train": np.arange(6000, dtype=np.int32) % 10,
+    "x_test": np.ones((10, 2, 2, 1), np.uint8),
+    "y_test": np.arange(10, dtype=np.int32),
+}
+
+
+def test_a_damaged_cache_is_rebuilt(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared, "_decode", lambda *_: ARRAYS)
+    load("mnist", data_dir=small)
     (cached,) = (tmp_path / "cache" / "data").iterdir()
     whole = cached.read_bytes()
     monkeypatch.setattr(prepared, "_decode", None)
-    load("mnist", data_dir=real)  # from the cache
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 1
-    for damaged in (whole[: len(whole) // 2], bytes(flipped), b""):
+    load("mnist", data_dir=small)  # from the cache
+    for damaged in (whole[: len(whole) // 2], whole[:-1], b"", b"not a zip"):
         cached.write_bytes(damaged)
-        monkeypatch.setattr(prepared, "_decode", lambda *_: arrays)
-        d = load("mnist", data_dir=real)
-        np.testing.assert_array_equal(d.x_test, arrays["x_test"])
+        monkeypatch.setattr(prepared, "_decode", lambda *_: ARRAYS)
+        np.testing.assert_array_equal(load("mnist", data_dir=small).x_test, ARRAYS["x_test"])
         assert cached.read_bytes() == whole  # and it is whole again
     assert [p.name for p in cached.parent.iterdir()] == [cached.name]
 
 
-def test_a_cache_that_cannot_be_written_stops_nothing(real, tmp_path, monkeypatch):
+def test_no_flipped_bit_of_a_cache_goes_unnoticed(tmp_path):
+    path = tmp_path / "cache.npz"
+    prepared._save_cache(path, ARRAYS)
+    whole = path.read_bytes()
+    ends = [*range(600), *range(len(whole) - 600, len(whole))]  # the zip's own records, where damage has most faces
+    for at in [*ends, *range(600, len(whole), 997)]:
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        arrays = prepared._load_cache(path)  # never raises
+        assert arrays is None or all(np.array_equal(arrays[name], ARRAYS[name]) for name in ARRAYS)
+
+
+def test_a_damaged_header_cannot_shorten_an_array(tmp_path):
+    # The reader that stops where the header says never comes to the end, where the checksum is compared.
+    path = tmp_path / "cache.npz"
+    prepared._save_cache(path, ARRAYS)
+    whole = path.read_bytes()
+    assert whole.count(b"(6000,)") == 1
+    path.write_bytes(whole.replace(b"(6000,)", b"(2000,)"))
+    assert prepared._load_cache(path) is None
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(small, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JAXHPO_CACHE_DIR", str(tmp_path / "file"))
-    arrays = {"x_train": np.zeros((6000, 1, 1, 1), np.uint8), "y_train": np.arange(6000, dtype=np.int32) % 10}
-    arrays |= {"x_test": arrays["x_train"][:9], "y_test": arrays["y_train"][:9]}
-    monkeypatch.setattr(prepared, "_decode", lambda *_: arrays)
+    monkeypatch.setattr(prepared, "_decode", lambda *_: ARRAYS)
     with pytest.warns(RuntimeWarning, match="decoded images are not cached in"):
-        assert len(load("mnist", data_dir=real).y_test) == 9
+        assert len(load("mnist", data_dir=small).y_test) == 10
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        prepared._save_cache(tmp_path / "data" / "cache.npz", ARRAYS)
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 def test_changed_files_are_decoded_again(small):
@@ -107,8 +193,18 @@ def test_changed_files_are_decoded_again(small):
 
 
 def test_a_missing_shard(small):
-    next((small / "mnist" / "3.0.1").glob("*test.array_record*")).unlink()
-    assert "half-written mnist" in refused(small)
+    shard = next((small / "mnist" / "3.0.1").glob("*test.array_record*"))
+    shard.unlink()
+    assert f"holds a half-written mnist: 3.0.1/{shard.name} is missing" in refused(small)
+    shard.symlink_to("nowhere")
+    assert "is missing" in refused(small)
+
+
+def test_a_shard_damaged_after_a_good_load(small):
+    load("mnist", data_dir=small)  # its cache must not answer for other files
+    shard = next((small / "mnist" / "3.0.1").glob("*test.array_record*"))
+    shard.unlink()
+    assert "is missing" in refused(small)
 
 
 @pytest.mark.parametrize("keep", [0, 1000, 0.5, 0.999])
@@ -119,14 +215,28 @@ def test_a_cut_shard(small, keep):
     assert "damaged mnist, split test" in refused(small)
 
 
-def test_fewer_examples_than_the_info_says(small):
+@pytest.mark.parametrize("said", [19, 21])
+def test_another_number_of_examples_than_the_info_says(small, monkeypatch, said):
     info = small / "mnist" / "3.0.1" / "dataset_info.json"
     content = json.loads(info.read_text())
     for split in content["splits"]:
         if split["name"] == "test":
-            split["shardLengths"] = ["10001"]
+            split["shardLengths"] = [str(said)]
     info.write_text(json.dumps(content))
-    refused(small)
+    monkeypatch.setattr(prepared, "_SIZES", {"mnist": SIZES | {"test": said}})
+    assert f"split test (it has 20 examples, but dataset_info.json says {said})" in refused(small)
+
+
+def test_a_shortened_preparation(prepared_small):
+    assert "holds a mnist of 20 test examples, not 10,000" in refused(prepared_small)
+
+
+def test_a_missing_split(small):
+    info = small / "mnist" / "3.0.1" / "dataset_info.json"
+    content = json.loads(info.read_text())
+    content["splits"] = [split for split in content["splits"] if split["name"] != "test"]
+    info.write_text(json.dumps(content))
+    assert "holds a mnist without the split test" in refused(small)
 
 
 def test_another_format(small):
@@ -151,6 +261,20 @@ def test_no_directory_given(monkeypatch):
     monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
     with pytest.raises(ValueError, match=r"mnist needs data_dir= or the environment's TFDS_DATA_DIR.*tfds build mnist"):
         load("mnist")
+
+
+@pytest.mark.parametrize("module", ["tensorflow_datasets", "array_record.python.array_record_data_source"])
+def test_a_package_that_is_not_there(small, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ValueError, match="mnist needs tensorflow-datasets and array-record, but ") as error:
+        load("mnist", data_dir=small)
+    assert module in str(error.value)
+
+
+@pytest.mark.parametrize("data_dir", [3, "~no.such.user/data"])
+def test_what_is_no_path(data_dir):
+    with pytest.raises(ValueError, match=r"data_dir=.* is not a path \(.*\); give a directory"):
+        load("mnist", data_dir=data_dir)
 
 
 def test_a_directory_that_is_not_there(tmp_path):
