@@ -5,11 +5,35 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.models.dropout import Dropout, drop
-from jaxhpo.models.layers import Active, Conv, Dense, lecun_normal, max_pool, optional, relu
+from jaxhpo.models.images import max_pool
+from jaxhpo.models.layers import Active, Conv, Dense, lecun_normal, optional, relu
 from jaxhpo.types import Array
 
 _POOLS = 2
 _SMALLEST = 4  # pixels a side that pooling must leave: 28 -> 14 -> 7, 8 -> 4
+
+
+def _convolutions(cnn: "CNN", x: Array, channels: Array | None, active: Active | None) -> Array:
+    """Return the last feature maps: [n, h, w, units]; the layers become submodules of the network that calls it."""
+    for i in range(max(cnn.layers, _POOLS)):
+        use = i < cnn.layers if active is None or i == 0 or i >= cnn.layers else i < active.layers
+        pools = i < _POOLS and min(x.shape[1:3]) >= 2 * _SMALLEST
+
+        def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
+            del module
+            outputs = channels if isinstance(use, bool) or channels is None else channels & use
+            return Conv(cnn.units, name=f"conv_{i}")(h, None if i == 0 else channels, outputs)
+
+        if not isinstance(use, bool):
+            x = optional(cnn, use, lambda m, h, layer=layer: relu(layer(m, h)), x)
+            x = max_pool(x) if pools else x
+        elif use:
+            x = layer(cnn, x)
+            # The maximum first: the ReLU then sees a quarter of the pixels, and gives the same.
+            x = relu(max_pool(x) if pools else x)
+        elif pools:
+            x = max_pool(x)
+    return x
 
 
 class CNN(nn.Module):
@@ -18,27 +42,32 @@ class CNN(nn.Module):
     The image is halved after the first convolution and where the second is or would be, while four pixels a side
     are left; so every depth sees a head of one shape. Dropout acts on the dense layer. With `active`, a lane uses
     the first `active.layers` convolutions (1 to `layers`) and `active.units` channels, and equals the smaller network.
+
+    With `tile`, the convolutions see so many examples at a time, forward and backward: what they compute in between
+    then stays in a processor's cache, and is not there twice for a large batch.
     """
 
     layers: int
     units: int
     classes: int
+    tile: int | None = None
 
     @nn.compact
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
         """Return the logits; without `dropout` nothing is dropped."""
         channels = None if active is None else np.arange(self.units, dtype=np.int32) < active.units
-        for i in range(max(self.layers, _POOLS)):
-            use = i < self.layers if active is None or i == 0 or i >= self.layers else i < active.layers
 
-            def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
-                del module
-                outputs = channels if isinstance(use, bool) or channels is None else channels & use
-                return relu(Conv(self.units, name=f"conv_{i}")(h, None if i == 0 else channels, outputs))
+        def features(module: "CNN", carry: None, x: Array) -> tuple[None, Array]:
+            return carry, _convolutions(module, x, channels, active)
 
-            x = optional(self, use, layer, x)
-            if i < _POOLS and min(x.shape[1:3]) >= 2 * _SMALLEST:
-                x = max_pool(x)
+        examples, tile = x.shape[0], self.tile
+        if tile is None or examples <= tile or examples % tile or self.is_initializing():
+            x = _convolutions(self, x, channels, active)
+        else:
+            tiles = x.reshape(examples // tile, tile, *x.shape[1:])
+            in_tiles = nn.scan(features, variable_broadcast="params", split_rngs={"params": False})
+            x = in_tiles(self, None, tiles)[1]
+            x = x.reshape(examples, *x.shape[2:])
         pixels = x.shape[1] * x.shape[2]
         x = x.reshape(x.shape[0], -1)
         inputs = None if channels is None else jnp.tile(channels, pixels)

@@ -18,11 +18,6 @@ OPTAX = {
 }
 
 
-def _pool(x):
-    n, h, w, c = x.shape
-    return x[:, : h // 2 * 2, : w // 2 * 2].reshape(n, h // 2, 2, w // 2, 2, c).max((2, 4))
-
-
 class PlainMLP(nn.Module):
     layers: int
     units: int
@@ -52,7 +47,7 @@ class PlainCNN(nn.Module):
             if i < self.layers:
                 x = nn.relu(nn.Conv(self.units, (3, 3), name=f"conv_{i}")(x))
             if i < 2 and min(x.shape[1:3]) >= 8:
-                x = _pool(x)
+                x = nn.max_pool(x, (2, 2), (2, 2))
         x = nn.relu(nn.Dense(4 * self.units, name="dense")(x.reshape(len(x), -1)))
         if keep is not None:
             x = jnp.where(keep[0], x / (1 - rate), 0.0)
