@@ -1,11 +1,14 @@
 """Networks in Flax linen whose depth, width and dropout vary by lane."""
 
 from jaxhpo.models.cnn import CNN
+from jaxhpo.models.cost import Cost
 from jaxhpo.models.dropout import Dropout
-from jaxhpo.models.layers import Active
+from jaxhpo.models.layers import Active, init_together, narrow, widen
 from jaxhpo.models.mlp import MLP
+from jaxhpo.models.recurrent import CELLS
+from jaxhpo.models.rnn import RNN
 
-__all__ = ["CNN", "MLP", "MODELS", "Active", "Dropout"]
+__all__ = ["CELLS", "CNN", "MLP", "MODELS", "RNN", "Active", "Cost", "Dropout", "init_together", "narrow", "widen"]
 
-MODELS = {"mlp": MLP, "cnn": CNN}
+MODELS = {"mlp": MLP, "cnn": CNN, "rnn": RNN}
 """The models that `tune(model=...)` knows by name."""

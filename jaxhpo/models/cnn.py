@@ -4,12 +4,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.images import max_pool
-from jaxhpo.models.layers import Active, Conv, Dense, lecun_normal, optional, relu
+from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, relu
 from jaxhpo.types import Array
 
 _POOLS = 2
+_DENSE = 4  # blocks of `units` in the dense layer
 _SMALLEST = 4  # pixels a side that pooling must leave: 28 -> 14 -> 7, 8 -> 4
 
 
@@ -71,6 +73,33 @@ class CNN(nn.Module):
         pixels = x.shape[1] * x.shape[2]
         x = x.reshape(x.shape[0], -1)
         inputs = None if channels is None else jnp.tile(channels, pixels)
-        hidden = None if active is None else np.arange(4 * self.units, dtype=np.int32) < 4 * active.units
-        x = drop(relu(Dense(4 * self.units, name="dense")(x, inputs, hidden)), dropout, 0)
-        return Dense(self.classes, kernel_init=lecun_normal, name="out")(x, hidden, None)
+        hidden = None if channels is None else jnp.tile(channels, _DENSE)
+        x = drop(relu(Dense(_DENSE * self.units, name="dense")(x, inputs, hidden)), dropout, 0, _DENSE)
+        return Dense(self.classes, deviation=lecun, name="out")(x, hidden, None)
+
+    def cost(self, shape: tuple[int, ...]) -> Cost:
+        """Return what the network costs on images of a shape [h, w, c]."""
+        height, width, channels = shape
+        forward = backward = held = workspace = params = 0
+        for i in range(max(self.layers, _POOLS)):
+            if i < self.layers:
+                product = 18 * channels * self.units * height * width
+                forward, backward = forward + product, backward + (1 if i == 0 else 2) * product
+                held += height * width * (channels + self.units // 4)
+                # In the backward pass: the input's columns and their gradient, and the product's rows.
+                own = 19 * channels + self.units if 2 * channels <= self.units else 7 * channels + 4 * self.units
+                workspace = max(workspace, height * width * own)
+                params += (9 * channels + 1) * self.units
+                channels = self.units
+            if i < _POOLS and min(height, width) >= 2 * _SMALLEST:
+                height, width = height // 2, width // 2
+        flat, hidden = height * width * channels, _DENSE * self.units
+        ahead, _, weights = dense_cost((flat, hidden, self.classes))
+        return Cost(
+            forward + ahead,
+            backward + 2 * ahead,
+            held + 2 * flat + 2 * hidden,
+            workspace,
+            params + weights,
+            30 + 40 * self.layers,
+        )

@@ -6,7 +6,7 @@ fuses it into one vectorised loop; `jax.random.bits` compiles to a rolled loop t
 than its matrix products.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,7 @@ class Dropout(NamedTuple):
     position: Array  # [n] int32: each example's place in the epoch
 
 
+@jax.jit  # so that it is traced once for all layers of a shape
 def threefry(key: Array, left: Array, right: Array) -> tuple[Array, Array]:
     """Return Threefry-2x32 of two uint32 arrays of one shape (Salmon et al. 2011, 20 rounds): two of that shape."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
@@ -40,23 +41,32 @@ def threefry(key: Array, left: Array, right: Array) -> tuple[Array, Array]:
     return left, right
 
 
-def drop_bits(key: Array, position: Array, layer: int, width: int) -> Array:
-    """Return 16 random bits a unit: [n, width] uint32 below 2**16. One cipher block serves four units."""
-    blocks = -(-width // 4)
-    left = jnp.broadcast_to(position.astype(jnp.uint32)[:, None], (position.shape[0], blocks))
-    right = jnp.broadcast_to(np.arange(blocks, dtype=np.uint32)[None] + np.uint32(layer << 24), left.shape)
+def drop_bits(key: Array, position: Array, layer: int, units: int, blocks: int = 1) -> Array:
+    """Return 16 random bits a unit: [n, blocks * units] uint32 below 2**16. One cipher block serves four units.
+
+    A unit's bits follow from its block and its place in it, whatever their numbers: a narrower network's units get
+    the bits that they have in the wider one.
+    """
+    quads = -(-units // 4)
+    shape = (position.shape[0], blocks, quads)
+    left = jnp.broadcast_to(position.astype(jnp.uint32)[:, None, None], shape)
+    place = (np.arange(blocks, dtype=np.uint32)[:, None] << 16) + np.arange(quads, dtype=np.uint32)[None]
+    right = jnp.broadcast_to((place + np.uint32(layer << 24))[None], shape)
     words = threefry(key, left, right)
     low = np.uint32(0xFFFF)
     parts = [part for word in words for part in (word & low, word >> np.uint32(16))]
-    return jnp.concatenate(parts, axis=1)[:, :width]
+    return jnp.stack(parts, axis=-1).reshape(*shape[:2], 4 * quads)[:, :, :units].reshape(shape[0], blocks * units)
 
 
-def drop(x: Array, dropout: Dropout | None, layer: int) -> Array:
-    """Zero each unit of [n, width] with the rate's probability and scale up the rest; None is the identity."""
-    if dropout is None:
-        return x
+def keep(dropout: Dropout, layer: int, units: int, dtype: Any, blocks: int = 1) -> Array:
+    """Return what dropout multiplies units by: [n, blocks * units], 0 with the rate's probability or 1 / (1 - rate)."""
     threshold = jnp.round(dropout.rate * _STEPS)
-    bits = drop_bits(dropout.key, dropout.position, layer, x.shape[1])
-    keep = jax.lax.bitcast_convert_type(bits, jnp.int32) >= threshold.astype(jnp.int32)
-    gain = _STEPS / (_STEPS - threshold.astype(x.dtype))
-    return jnp.where(keep, x * gain, jnp.zeros_like(x))
+    bits = drop_bits(dropout.key, dropout.position, layer, units, blocks)
+    kept = jax.lax.bitcast_convert_type(bits, jnp.int32) >= threshold.astype(jnp.int32)
+    gain = _STEPS / (_STEPS - threshold.astype(dtype))
+    return jnp.where(kept, gain, jnp.zeros_like(gain))
+
+
+def drop(x: Array, dropout: Dropout | None, layer: int, blocks: int = 1) -> Array:
+    """Zero each unit of [n, width] with the rate's probability and scale up the rest; None is the identity."""
+    return x if dropout is None else x * keep(dropout, layer, x.shape[1] // blocks, x.dtype, blocks)

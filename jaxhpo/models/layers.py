@@ -5,18 +5,31 @@ gradient and, under every optimizer here, stays exactly zero. So the training st
 network computes what the narrow network computes. The arithmetic has the dtype of the input.
 """
 
+import math
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxhpo.models.images import convolve
 from jaxhpo.types import Array
 
-he_normal = nn.initializers.he_normal()
-lecun_normal = nn.initializers.lecun_normal()
+Deviation = Callable[[int], float]
+"""From a kernel's fan-in to its weights' standard deviation: `he` where a ReLU follows, else `lecun`."""
+
+
+def he(fan_in: int) -> float:
+    """Return the deviation that keeps the variance through a ReLU (He et al. 2015)."""
+    return math.sqrt(2 / fan_in)
+
+
+def lecun(fan_in: int) -> float:
+    """Return the deviation that keeps the variance (LeCun et al. 1998)."""
+    return math.sqrt(1 / fan_in)
 
 
 class Active(NamedTuple):
@@ -26,36 +39,59 @@ class Active(NamedTuple):
     units: Array  # [] int32
 
 
-def masked(init: Callable, inputs: Array | None, outputs: Array | None) -> Callable:
-    """Return `init` for the narrow kernel inside the full one.
+def masked(deviation: Deviation, inputs: Array | None, outputs: Array | None) -> Callable:
+    """Return the initialiser of a narrow kernel [..., in, out] inside the full one: normal, zero outside.
 
-    It draws at the full shape [..., in, out], zeroes what the masks ([in] and [out] bool, None = all) leave out, and
-    scales to the variance that the *active* fan-in asks for.
+    The masks ([in] and [out] bool, None = all) say what is used; the deviation is what the *active* fan-in asks for.
     """
 
-    def narrow(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
-        kernel = init(key, shape, dtype)
+    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        gain = jnp.full(shape[-2:], deviation(math.prod(shape[:-1])), dtype)
         if inputs is not None:
             used = jnp.maximum(jnp.sum(inputs), 1).astype(dtype)
-            gain = jnp.where(inputs, jnp.sqrt(shape[-2] / used), jnp.zeros_like(used))
-            kernel = kernel * jnp.reshape(gain, (1,) * (len(shape) - 2) + (-1, 1))
+            gain = gain * jnp.where(inputs, jnp.sqrt(shape[-2] / used), jnp.zeros_like(used))[:, None]
         if outputs is not None:
-            kernel = jnp.where(jnp.reshape(outputs, (1,) * (len(shape) - 1) + (-1,)), kernel, jnp.zeros_like(kernel))
-        return kernel
+            gain = jnp.where(outputs[None], gain, jnp.zeros_like(gain))
+        return standard_normal(key, shape, dtype) * gain.reshape((1,) * (len(shape) - 2) + gain.shape)
 
-    return narrow
+    return init
+
+
+_ones = ContextVar("_ones", default=False)
+
+
+def standard_normal(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return normal numbers; ones while `init_together` asks for deviations."""
+    return jnp.ones(shape, dtype) if _ones.get() else jax.random.normal(key, shape, dtype)
+
+
+def init_together(model: nn.Module, key: Array, example: Array, **options: Any) -> Any:
+    """Return a model's initial weights, all drawn at once: as `model.init` draws them, but other numbers.
+
+    A network's dozen of draws is most of what compiling its initialisation takes; this is one.
+    """
+    token = _ones.set(True)
+    try:
+        deviations = model.init(key, example, **options)["params"]
+    finally:
+        _ones.reset(token)
+    leaves, tree = jax.tree.flatten(deviations)
+    normals = jax.random.normal(key, (sum(leaf.size for leaf in leaves),), leaves[0].dtype)
+    ends = np.cumsum([leaf.size for leaf in leaves])
+    parts = [part.reshape(leaf.shape) for part, leaf in zip(jnp.split(normals, ends[:-1]), leaves, strict=True)]
+    return jax.tree.unflatten(tree, [leaf * part for leaf, part in zip(leaves, parts, strict=True)])
 
 
 class Dense(nn.Module):
     """`y = x @ kernel + bias`, as `flax.linen.Dense`: [n, in] -> [n, features]."""
 
     features: int
-    kernel_init: Callable = he_normal
+    deviation: Deviation = he
 
     @nn.compact
     def __call__(self, x: Array, inputs: Array | None = None, outputs: Array | None = None) -> Array:
         """Apply the layer; the masks ([in] and [features] bool) matter while initialising only."""
-        kernel = self.param("kernel", masked(self.kernel_init, inputs, outputs), (x.shape[-1], self.features), x.dtype)
+        kernel = self.param("kernel", masked(self.deviation, inputs, outputs), (x.shape[-1], self.features), x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
         return x @ kernel + bias[None]
 
@@ -64,19 +100,19 @@ class Conv(nn.Module):
     """A 3x3 convolution with zero padding, as `flax.linen.Conv`: [n, h, w, in] -> [n, h, w, features]."""
 
     features: int
-    kernel_init: Callable = he_normal
+    deviation: Deviation = he
 
     @nn.compact
     def __call__(self, x: Array, inputs: Array | None = None, outputs: Array | None = None) -> Array:
         """Apply the layer; the masks ([in] and [features] bool) matter while initialising only."""
         shape = (3, 3, x.shape[-1], self.features)
-        kernel = self.param("kernel", masked(self.kernel_init, inputs, outputs), shape, x.dtype)
+        kernel = self.param("kernel", masked(self.deviation, inputs, outputs), shape, x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
         return convolve(x, kernel) + bias[None, None, None]
 
 
 def optional(module: nn.Module, use: Array | bool, layer: Callable[[nn.Module, Array], Array], x: Array) -> Array:
-    """Return `layer(module, x)` where `use`, else x; both have one shape. The branch is real where `use` is no batch."""
+    """Return `layer(module, x)` where `use`, else x, of one shape. The branch is real where `use` is no batch."""
     if isinstance(use, bool):
         return layer(module, x) if use else x
     if module.is_initializing():
@@ -85,3 +121,53 @@ def optional(module: nn.Module, use: Array | bool, layer: Callable[[nn.Module, A
 
 
 relu = jax.nn.relu
+
+
+def narrow(params: Any, shapes: Any, units: tuple[int, int]) -> Any:
+    """Return the narrow network's part of the weights drawn for the wide one.
+
+    An axis of k blocks of units keeps the first of each block; layers that the narrow network lacks are left out.
+
+    Args:
+        params: the wide network's, nested dicts of arrays.
+        shapes: the narrow network's: anything with a `shape` at the leaves.
+        units: those of the wide and of the narrow network.
+    """
+    wide, few = units
+
+    def cut(path: tuple, leaf: Any) -> Array:
+        full = params
+        for key in path:
+            full = full[key.key]
+        for axis, size in enumerate(leaf.shape):
+            if full.shape[axis] != size:
+                shape = full.shape
+                blocks = full.reshape(*shape[:axis], -1, wide, *shape[axis + 1 :])
+                full = jax.lax.slice_in_dim(blocks, 0, few, axis=axis + 1).reshape(
+                    *shape[:axis], size, *shape[axis + 1 :]
+                )
+        return full
+
+    return jax.tree_util.tree_map_with_path(cut, shapes)
+
+
+def widen(params: Any, like: Any, units: tuple[int, int]) -> Any:
+    """Return the wide network's arrays with the narrow one's in their places and zeros elsewhere: undoes `narrow`.
+
+    Args:
+        params: the narrow network's, nested dicts of arrays.
+        like: the wide network's: anything with a `shape` at the leaves.
+        units: those of the wide and of the narrow network.
+    """
+    wide, few = units
+
+    def place(part: Array, leaf: Any) -> Array:
+        for axis, size in enumerate(leaf.shape):
+            if part.shape[axis] != size:
+                shape = part.shape
+                blocks = part.reshape(*shape[:axis], -1, few, *shape[axis + 1 :])
+                padding = [(0, wide - few if i == axis + 1 else 0) for i in range(blocks.ndim)]
+                part = jnp.pad(blocks, padding).reshape(*shape[:axis], size, *shape[axis + 1 :])
+        return part
+
+    return jax.tree.map(place, params, like)

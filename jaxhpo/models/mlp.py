@@ -1,10 +1,13 @@
 """The multilayer perceptron."""
 
+import math
+
 import flax.linen as nn
 import numpy as np
 
+from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
-from jaxhpo.models.layers import Active, Dense, lecun_normal, optional, relu
+from jaxhpo.models.layers import Active, Dense, lecun, optional, relu
 from jaxhpo.types import Array
 
 
@@ -34,4 +37,10 @@ class MLP(nn.Module):
                 return drop(relu(h), dropout, i)
 
             x = optional(self, use, layer, x)
-        return Dense(self.classes, kernel_init=lecun_normal, name="out")(x, mask, None)
+        return Dense(self.classes, deviation=lecun, name="out")(x, mask, None)
+
+    def cost(self, shape: tuple[int, ...]) -> Cost:
+        """Return what the network costs on examples of a shape."""
+        forward, backward, params = dense_cost((math.prod(shape), *[self.units] * self.layers, self.classes))
+        held = math.prod(shape) + 2 * self.layers * self.units + self.classes
+        return Cost(forward, backward, held, 2 * self.units, params, 12 + 12 * self.layers)

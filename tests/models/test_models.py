@@ -5,11 +5,16 @@ import numpy as np
 import pytest
 from jax.extend.random import threefry_2x32
 
-from jaxhpo.models import CNN, MLP, Active, Dropout
+from jaxhpo.models import CNN, MLP, RNN, Active, Dropout, init_together, narrow, widen
 from jaxhpo.models.dropout import drop, drop_bits, threefry
-from jaxhpo.models.layers import Conv, Dense, max_pool
+from jaxhpo.models.images import convolve, max_pool
+from jaxhpo.models.layers import Conv, Dense
 
 KEY = jax.random.key_data(jax.random.key(5))
+
+
+def tokens(n, steps, vocabulary, dtype=jnp.float32):
+    return jnp.asarray(np.random.default_rng(0).integers(1, vocabulary, (n, steps)), dtype)
 
 
 def test_threefry_is_jax_own():
@@ -26,6 +31,15 @@ def test_dropout_bits_follow_the_example_and_are_uniform():
     assert abs(bits.mean() / 2**16 - 0.5) < 0.01
     assert not np.array_equal(bits, drop_bits(KEY, position, 1, 64))
     assert len(np.unique(bits)) > 20_000
+
+
+def test_a_narrow_networks_units_drop_as_they_do_in_the_wide_one():
+    position = jnp.arange(8, dtype=jnp.int32)
+    for blocks in (1, 4):
+        wide = np.asarray(drop_bits(KEY, position, 2, 32, blocks)).reshape(8, blocks, 32)
+        few = np.asarray(drop_bits(KEY, position, 2, 6, blocks)).reshape(8, blocks, 6)
+        np.testing.assert_array_equal(wide[:, :, :6], few)
+        assert len(np.unique(wide)) > 0.9 * wide.size
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.9])
@@ -50,14 +64,62 @@ def test_conv_and_dense_are_flax_own():
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 6, 3), (2, 7, 5, 1)])
-def test_max_pool_is_flax_own(shape):
+@pytest.mark.parametrize("ties", [False, True])
+def test_max_pool_is_flax_own_forward_and_back(shape, ties):
     x = jax.random.normal(jax.random.key(0), shape)
-    np.testing.assert_array_equal(max_pool(x), nn.max_pool(x, (2, 2), strides=(2, 2)))
+    x = jnp.round(x) if ties else x
+    ours, pull = jax.vjp(max_pool, x)
+    theirs, their_pull = jax.vjp(lambda x: nn.max_pool(x, (2, 2), strides=(2, 2)), x)
+    np.testing.assert_array_equal(ours, theirs)
+    dy = jax.random.normal(jax.random.key(1), ours.shape)
+    np.testing.assert_array_equal(pull(dy)[0], their_pull(dy)[0])
 
 
-@pytest.mark.parametrize("model", [MLP(3, 16, 10), CNN(3, 8, 10)])
+def test_max_pool_shows_a_nan():
+    assert np.isnan(max_pool(jnp.full((1, 2, 2, 1), jnp.nan))).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 6, 3), (1, 5, 7, 1), (3, 4, 4, 2), (2, 1, 6, 3), (2, 2, 1, 5), (1, 1, 1, 4)])
+def test_the_convolution_and_its_gradients_are_lax_own(shape):
+    with jax.enable_x64(True):
+        x = jax.random.normal(jax.random.key(0), shape, jnp.float64)
+        kernel = jax.random.normal(jax.random.key(1), (3, 3, shape[-1], 5), jnp.float64)
+
+        def lax(x, kernel):
+            return jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+        ours, pull = jax.vjp(convolve, x, kernel)
+        theirs, their_pull = jax.vjp(lax, x, kernel)
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+        dy = jax.random.normal(jax.random.key(2), ours.shape, jnp.float64)
+        for mine, other in zip(pull(dy), their_pull(dy), strict=True):
+            np.testing.assert_allclose(mine, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_tiles_change_nothing(layers):
+    with jax.enable_x64(True):
+        x = jax.random.normal(jax.random.key(0), (16, 8, 8, 2), jnp.float64)
+        whole = CNN(layers, 4, 3)
+        params = whole.init(jax.random.key(1), x)
+
+        def loss(model, params):
+            return jnp.sum(model.apply(params, x) ** 2)
+
+        for tile in (4, 8, 16, 5):  # 16 examples cannot be cut into fives: they stay whole
+            tiled = whole.clone(tile=tile)
+            assert jax.tree.structure(tiled.init(jax.random.key(1), x)) == jax.tree.structure(params)
+            for mine, other in zip(
+                jax.tree.leaves(jax.value_and_grad(lambda p, m=tiled: loss(m, p))(params)),
+                jax.tree.leaves(jax.value_and_grad(lambda p: loss(whole, p))(params)),
+                strict=True,
+            ):
+                np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("model", [MLP(3, 16, 10), CNN(3, 8, 10), RNN(2, 8, 3, 11), RNN(2, 8, 3, 11, "lstm", "last")])
 def test_the_full_size_masked_is_the_plain_model(model):
-    x = jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
+    x = tokens(4, 7, 11) if isinstance(model, RNN) else jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
     full = Active(jnp.int32(model.layers), jnp.int32(model.units))
     plain, masked = model.init(jax.random.key(1), x), model.init(jax.random.key(1), x, active=full)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), plain, masked)
@@ -79,3 +141,30 @@ def test_the_image_keeps_four_pixels_a_side():
     for side, pixels in ((8, 16), (28, 49), (5, 25), (16, 16)):
         shapes = jax.eval_shape(lambda s=side: CNN(1, 2, 3).init(jax.random.key(0), jnp.zeros((1, s, s, 1))))
         assert shapes["params"]["dense"]["kernel"].shape[0] == pixels * 2
+
+
+@pytest.mark.parametrize("model", [MLP(2, 32, 10), CNN(2, 32, 10)])
+def test_weights_drawn_together_vary_as_flax_draws_them(model):
+    x, active = jnp.zeros((1, 8, 8, 1)), Active(jnp.int32(2), jnp.int32(16))
+    ours = init_together(model, jax.random.key(1), x, active=active)
+    theirs = model.init(jax.random.key(2), x, active=active)["params"]
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for (path, mine), other in zip(jax.tree_util.tree_leaves_with_path(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_array_equal(np.asarray(mine) == 0, np.asarray(other) == 0)
+        if path[-1].key == "kernel" and mine.size > 500:
+            assert abs(mine.std() / other.std() - 1) < 0.15, path
+    assert model.init(jax.random.key(3), x)["params"]["out"]["kernel"].std() > 0.01  # and Flax draws on
+
+
+@pytest.mark.parametrize("make", [MLP, CNN])
+def test_narrow_takes_the_used_part_and_widen_puts_it_back(make):
+    x, active = jnp.zeros((1, 8, 8, 1)), Active(jnp.int32(2), jnp.int32(8))
+    wide = make(3, 32, 10).init(jax.random.key(1), x, active=active)["params"]
+    shapes = make(2, 8, 10).init(jax.random.key(1), x)["params"]
+    few = narrow(wide, shapes, (32, 8))
+    assert jax.tree.map(jnp.shape, few) == jax.tree.map(jnp.shape, shapes)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(few):
+        if path[-1].key == "kernel":
+            assert np.all(leaf != 0), path  # everything used, nothing else
+    same = {name: wide[name] for name in few}
+    jax.tree.map(np.testing.assert_array_equal, widen(few, same, (32, 8)), same)
