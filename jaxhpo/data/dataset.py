@@ -7,13 +7,15 @@ import numpy as np
 
 from jaxhpo.data.splits import subset
 
+_MOST_TOKENS = 2**24  # whole numbers that float32 tells apart
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples for classification.
 
-    Images are [N, H, W, C], vectors [N, F]; labels int32 in 0 .. classes - 1. Trials train on `train`, are compared
-    on `valid`, and the winner alone is scored, once, on `test`.
+    Images are [N, H, W, C], vectors [N, F], text [N, T] int32 tokens; labels int32 in 0 .. classes - 1. Trials train
+    on `train`, are compared on `valid`, and the winner alone is scored, once, on `test`.
     """
 
     name: str
@@ -24,6 +26,7 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray
     classes: int
+    vocabulary: int | None = None  # tokens are 0 .. vocabulary - 1, 0 is padding; None where the data are no text
 
     def __post_init__(self) -> None:
         if isinstance(self.classes, bool) or not isinstance(self.classes, int | np.integer) or self.classes < 2:
@@ -44,9 +47,24 @@ class Dataset:
             if y.min() < 0 or y.max() >= self.classes:
                 raise ValueError(f"y_{split} has labels {y.min()} .. {y.max()}, outside 0 .. {self.classes - 1}")
 
+        if self.vocabulary is not None:
+            self._check_tokens(self.vocabulary)
+
+    def _check_tokens(self, vocabulary: int) -> None:
+        if isinstance(vocabulary, bool) or not isinstance(vocabulary, int) or not 2 <= vocabulary <= _MOST_TOKENS:
+            raise ValueError(f"vocabulary={vocabulary!r} must be an integer in [2, {_MOST_TOKENS}], or None")
+        for split in ("train", "valid", "test"):
+            x = getattr(self, f"x_{split}")
+            if x.ndim != 2 or x.dtype != np.int32:
+                raise ValueError(f"x_{split} of text must be int32 tokens [N, T], not {x.dtype} {x.shape}")
+            if len(x) and (x.min() < 0 or x.max() >= vocabulary):
+                raise ValueError(f"x_{split} has tokens {x.min()} .. {x.max()}, outside 0 .. {vocabulary - 1}")
+
     @property
     def kind(self) -> str:
-        """Either "image" or "vector"."""
+        """One of "image", "vector" and "text"."""
+        if self.vocabulary is not None:
+            return "text"
         return "image" if self.x_train.ndim == 4 else "vector"
 
     @property
@@ -56,6 +74,8 @@ class Dataset:
 
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.kind == "text":  # tokens reach the network as they are, in the dtype that it computes in
+            return np.zeros(1, np.float32), np.ones(1, np.float32)
         # Images share one mean and deviation; a vector's features have their own. Training data only.
         axes = 0 if self.kind == "vector" else None
         x = self.x_train
