@@ -78,6 +78,24 @@ class Program:
         return self._compiled(*args)
 
 
+class HostFunction:
+    """A function that compiles its own programs: it is called on the host, with NumPy arrays, and cannot be traced.
+
+    An `Objective` whose `evaluate` is one is called by the study as it is.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self._function = function
+        self.seconds = 0.0
+        """What calls so far have spent on nothing but compiling; the function keeps it."""
+        self.report: dict[str, float] = {}
+        """What the last call did, for the study's metrics; the function keeps it."""
+
+    def __call__(self, *args: Any) -> Any:
+        """Return what the function returns."""
+        return self._function(*args)
+
+
 def enable_persistent_cache() -> Path | None:
     """Keep compiled programs on disk, so that a second process compiles nothing; return the directory.
 

@@ -48,7 +48,10 @@ class Algorithm(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What is being tuned, as two pure functions; ``init`` returns ``()`` where nothing is kept."""
+    """What is being tuned, as two pure functions; ``init`` returns ``()`` where nothing is kept.
+
+    ``evaluate`` may instead be a ``HostFunction``, which compiles its own programs and is called with NumPy arrays.
+    """
 
     init: Callable[[Key], State]
     evaluate: Callable[[Key, State, Proposal], tuple[State, Outcome]]

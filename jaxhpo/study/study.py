@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from jaxhpo.compilation import Program
+from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
 from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, make_steps, round_step
@@ -56,8 +56,8 @@ class Study:
         ValueError: naming the argument that cannot be.
     """
 
-    PROGRAMS = (_START, _PROPOSE, _EVALUATE, _OBSERVE)
-    """The programs that `run` compiles, each once, however many trials it runs."""
+    PROGRAMS = (_START, _PROPOSE, _OBSERVE)
+    """The programs that `run` compiles, each once, however many trials it runs, beside the objective's."""
 
     def __init__(
         self,
@@ -222,26 +222,10 @@ class Study:
                 on_round(self, done, self._metrics[-1])
         return self
 
-    def rerun(self, trial: int) -> tuple[State, Proposal, Outcome]:
-        """Evaluate a finished trial once more, alone in lane 0, in the program that first did.
-
-        Returns the objective's state after it (for a Trainer: with its weights), the proposal and the outcome, which
-        equals the first one; the study itself does not change.
-        """
-        again = next((t for t in self._trials if t.trial == trial), None)
-        if again is None or self._objective is None:
-            raise ValueError(f"trial={trial!r} is not among the {len(self._trials)} trials that this study has run")
-        if again.source != FRESH:
-            raise ValueError(f"trial={trial} continued trial {again.source}; only trials that started fresh can rerun")
-        point = np.zeros((self.lanes, len(self.space)), np.float32)
-        point[0] = again.point  # not its configuration: a real number's float64 may round to a neighbouring point
-        first = np.arange(self.lanes) == 0
-        number = np.where(first, np.int32(trial), np.int32(FRESH))
-        budget = np.where(first, np.int32(again.budget), np.int32(0))
-        proposal = Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), first, number)
-        keys, carry = self._start(objective=True)
-        state, outcome = self._steps().evaluate(keys, carry.objective, proposal)
-        return state, proposal, outcome
+    @property
+    def objective_state(self) -> State:
+        """The objective's state after the last finished round; for a Trainer, with the best trial's weights."""
+        return None if self._carry is None else self._carry.objective
 
     def record_test(self, trial: int, score: float) -> None:
         """Note the test score of a trial, for `best.test_score`."""
@@ -249,10 +233,16 @@ class Study:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
+    @property
+    def _own_programs(self) -> HostFunction | None:
+        """The objective's `evaluate` where it compiles its programs itself."""
+        evaluate = None if self._objective is None else self._objective.evaluate
+        return evaluate if isinstance(evaluate, HostFunction) else None
+
     def _program(self, name: str, function: Callable) -> Program:
         return self._programs.setdefault(name, Program(function))
 
-    def _timed(self, name: str, program: Program, *args: Any) -> Any:
+    def _timed(self, name: str, program: Program | HostFunction, *args: Any) -> Any:
         """Run a program to its end, and book the time where it belongs."""
         start, compiled = time.perf_counter(), program.seconds
         result = jax.block_until_ready(program(*args))
@@ -272,22 +262,28 @@ class Study:
             program = self._program(name, getattr(self._pure, name))
             return lambda *args: self._timed(name, program, *args)
 
-        propose, evaluate = host(_PROPOSE), host(_EVALUATE)
+        propose = host(_PROPOSE)
+        own = self._own_programs
 
-        def checked(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
-            return evaluate(keys, state, self._check_sources(proposal))
+        def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
+            proposal = self._check_sources(proposal)
+            if own is None:
+                return host(_EVALUATE)(keys, state, proposal)
+            return self._timed(_EVALUATE, own, keys.objective, state, proposal)
 
         def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
             return self._from_queue(_to_host(propose(keys, state, clock, limit)), int(clock.trial), int(limit))
 
-        return Steps(host(_START), propose_or_queued, checked, host(_OBSERVE))
+        return Steps(host(_START), propose_or_queued, evaluate, host(_OBSERVE))
 
     def _start(self, *, objective: bool = False) -> tuple[Keys, Carry]:
         if self._keys is None or self._carry is None:
             self._keys, state = self._steps().start(np.uint32(self.seed))
             self._carry = Carry(state, None, Clock(np.int32(0), np.int32(0)))
         if objective and self._carry.objective is None and self._objective is not None:
+            begun = time.perf_counter()
             self._carry = self._carry._replace(objective=self._objective.init(self._keys.objective))
+            self.seconds.compile += time.perf_counter() - begun  # what takes time in it is tracing programs
         return self._keys, self._carry
 
     def _check_sources(self, proposal: Proposal) -> Proposal:
@@ -321,7 +317,9 @@ class Study:
         self._trials += done
         self._pending, self._taken = None, []
         row = {"round": len(self._metrics), "trials": len(self._trials), "seconds": seconds}
-        self._metrics.append(row | {name: float(value) for name, value in record.metrics.items()})
+        row |= {name: float(value) for name, value in record.metrics.items()}
+        own = self._own_programs
+        self._metrics.append(row | (own.report if own is not None else {}))
         return done
 
 

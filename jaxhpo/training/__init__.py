@@ -3,16 +3,19 @@
 from jaxhpo.training.hyperparameters import ALIASES, DEFAULTS, default_space
 from jaxhpo.training.optimizers import OPTIMIZERS
 from jaxhpo.training.plan import Plan, default_lanes, make_plan
+from jaxhpo.training.probe import PROBE, probe
 from jaxhpo.training.trainer import Trainer, TrainerState
 
 __all__ = [
     "ALIASES",
     "DEFAULTS",
     "OPTIMIZERS",
+    "PROBE",
     "Plan",
     "Trainer",
     "TrainerState",
     "default_lanes",
     "default_space",
     "make_plan",
+    "probe",
 ]

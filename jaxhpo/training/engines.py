@@ -1,27 +1,105 @@
-"""How lanes run: one after the other inside one program, or all at once.
+"""How a chunk of lanes runs inside one program: alone, side by side, or side by side on several devices.
 
-An engine turns the body of one lane into a function of all lanes; the bodies never know which. Facts behind the
-defaults: on a CPU two cores are busy with one lane's matrix products, and `map` lets every lane take its own branch;
-an accelerator is idle under one small network, and `vmap` fills it.
+The body of a lane knows nothing of lanes. A lane alone takes real branches: what its depth or batch size does not
+need costs nothing. Side by side, every operation is one for all lanes, which is what fills an accelerator. All lanes
+of a chunk are in the same epoch, so its order and its minibatches are the same for all, and are made once.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-from jaxhpo.training.lane import Lane, Result
+from jaxhpo.training.hyperparameters import Ranges
+from jaxhpo.training.lane import (
+    Lane,
+    Network,
+    Progress,
+    Result,
+    TrainingData,
+    finish_lane,
+    runs,
+    start_lane,
+    train_epoch,
+)
+from jaxhpo.types import Array, Key
+
+THREADS, VMAP, SHARDED = "threads", "vmap", "sharded"
+
+ENGINES = {
+    THREADS: "lanes one by one, as many at once as there are processor cores",
+    VMAP: "lanes side by side in every operation",
+    SHARDED: "as vmap, on several devices",
+}
+"""Engines by name, with what they do."""
 
 
-def run_map(body: Callable[[Lane], Result], lanes: Lane) -> Result:
-    """Run lanes in sequence; a branch not taken costs nothing."""
-    return jax.lax.map(body, lanes)
+class Chunk(NamedTuple):
+    """What a chunk's program is made from: static facts."""
+
+    network: Network
+    ranges: Ranges
+    epochs: int  # the most that a budget may name
+    batch: int  # examples of an evaluation's forward pass
+    engine: str
+    devices: int = 1
 
 
-def run_vmap(body: Callable[[Lane], Result], lanes: Lane) -> Result:
-    """Run lanes side by side in every operation; both sides of a branch are computed."""
-    return jax.vmap(body)(lanes)
+def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
+    """Train the lanes of a chunk ([size, ...] leaves) until each has had its budget or diverged; pure."""
+    if chunk.engine == THREADS:
+        return _train(chunk, data, order_key, lanes)
+    if chunk.engine == VMAP:
+        return _train_side_by_side(chunk, data, order_key, lanes)
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[: chunk.devices]), ("lanes",))
+    spread, everywhere = jax.sharding.PartitionSpec("lanes"), jax.sharding.PartitionSpec()
+    # Outside the vmap: a partitioner would replicate what it cannot divide, and devices would wait for each other.
+    train = jax.shard_map(
+        partial(_train_side_by_side, chunk),
+        mesh=mesh,
+        in_specs=(everywhere, everywhere, spread),
+        out_specs=spread,
+        check_vma=False,
+    )
+    return train(data, order_key, lanes)
 
 
-ENGINES: dict[str, Callable[[Callable[[Any], Any], Any], Any]] = {"map": run_map, "vmap": run_vmap}
-"""Engines by name: (body of one lane, lanes [B, ...]) -> results [B, ...]."""
+def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
+    """Train a chunk of one lane."""
+    lane = jax.tree.map(lambda leaf: leaf[0], lanes)
+    step = partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, data, order_key)
+    start = start_lane(chunk.network, chunk.epochs, data, lane)
+    progress = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start)
+    return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, progress))
+
+
+def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
+    step = jax.vmap(
+        partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, data, order_key), in_axes=(None, 0, 0)
+    )
+    running = jax.vmap(runs, in_axes=(0, 0, None))
+
+    def advance(epoch: Array, progress: Progress) -> Progress:
+        goes_on = running(lanes, progress, epoch)
+
+        def select(after: Array, before: Array) -> Array:
+            return jnp.where(goes_on.reshape(-1, *[1] * (after.ndim - 1)), after, before)
+
+        return jax.tree.map(select, step(epoch, lanes, progress), progress)
+
+    start = jax.vmap(partial(start_lane, chunk.network, chunk.epochs, data))(lanes)
+    progress = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start)
+    return jax.vmap(finish_lane)(lanes, progress)
+
+
+def _epochs(goes_on: Callable, advance: Callable, start: Progress) -> Progress:
+    """Run epochs while any lane has one to run: a chunk ends when all its lanes have diverged or had their budgets."""
+
+    def body(carry: tuple[Array, Any]) -> tuple[Array, Any]:
+        epoch, progress = carry
+        return epoch + 1, advance(epoch, progress)
+
+    return jax.lax.while_loop(lambda c: goes_on(*c), body, (jnp.int32(0), start))[1]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.models import CELLS, MODELS
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
 from jaxhpo.training.optimizers import OPTIMIZERS
 from jaxhpo.types import Array
@@ -19,8 +20,17 @@ DEFAULTS: dict[str, Any] = {
     "l2": 0.0,
     "dropout": 0.0,
     "optimizer": "adam",
+    "cell": "gru",
 }
 """Every hyperparameter, with the value it has where a space leaves it out."""
+
+TRACED, MASKABLE, STRUCTURAL = "traced", "maskable", "structural"
+
+KINDS = dict.fromkeys(DEFAULTS, TRACED) | {"layers": MASKABLE, "units": MASKABLE, "cell": STRUCTURAL}
+"""How a hyperparameter reaches the compiled program: as an argument; as the used part of a larger network, so that
+lanes that differ in it may share a program; or as the program itself, so that they may not."""
+
+_MODELS = {"cell": ("rnn",)}  # which models take a hyperparameter that not all do
 
 ALIASES = {
     "lr": "learning_rate",
@@ -37,10 +47,13 @@ ALIASES = {
     "l2_reg": "l2",
     "dropout_rate": "dropout",
     "optim": "optimizer",
+    "cell_type": "cell",
+    "rnn_cell": "cell",
 }
 """Other names under which a space may hold a hyperparameter."""
 
 _SMALL_SIDE = 16  # pixels
+_REPRESENTATIVES = 32  # of an Int's values
 
 _LIMITS = {
     # name: (lowest, highest, whether the lowest is allowed, whether whole numbers are needed)
@@ -52,6 +65,9 @@ _LIMITS = {
     "l2": (0.0, np.inf, True, False),
     "dropout": (0.0, 1.0, True, False),  # highest excluded, below
 }
+
+
+_NAMED = {"optimizer": OPTIMIZERS, "cell": tuple(CELLS)}
 
 
 class Hyper(NamedTuple):
@@ -72,10 +88,11 @@ class Ranges(NamedTuple):
 
     micro_batch: int  # the smallest batch size, of which the others are multiples
     largest_batch: int
-    layers: int  # deepest
-    units: int  # widest
+    layers_values: tuple[int, ...]  # a space's depths; where they are many, some that stand for all
+    units_values: tuple[int, ...]
     optimizers: tuple[str, ...]
     drops: bool  # whether any lane may use dropout
+    cells: tuple[str, ...]  # of recurrent networks
 
 
 def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None) -> Space:
@@ -87,17 +104,19 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     32 to 256 shrink where there are fewer than 256 training examples.
 
     Args:
-        model: "mlp" or "cnn".
+        model: "mlp", "cnn" or "rnn", whose space has its cell as a ninth.
         shape: one example's, as `Dataset.shape`.
         examples: how many the model trains on; None is many.
 
     Raises:
         ValueError: there is no such model.
     """
-    if model not in ("mlp", "cnn"):
-        raise ValueError(f"model={model!r} is unknown; use one of mlp, cnn")
+    if model not in MODELS:
+        raise ValueError(f"model={model!r} is unknown; use one of {', '.join(MODELS)}")
     if model == "mlp":
         units = (32, 64, 128, 256)
+    elif model == "rnn":
+        units = (16, 32, 48, 64)
     else:
         units = (8, 16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (16, 32, 48, 64)
     smallest = 32
@@ -115,6 +134,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
             "dropout": Float(0.0, 0.5, levels=6),
             "optimizer": Choice(OPTIMIZERS),
         }
+        | ({"cell": Choice(tuple(CELLS))} if model == "rnn" else {})
     )
 
 
@@ -146,11 +166,11 @@ def _check_numbers(name: str, values: tuple[Any, ...], whole_type: bool) -> None
             raise ValueError(f"space {name}: {value!r} is outside {bounds}")
 
 
-def read_ranges(space: Space) -> Ranges:
-    """Return what the program must hold for every configuration of a space.
+def read_ranges(space: Space, model: str = "mlp") -> Ranges:
+    """Return what the programs must hold for every configuration of a space.
 
-    Raises ValueError where the space has an unknown hyperparameter, the same one under two names, a value that
-    training cannot take, or batch sizes that are not multiples of the smallest.
+    Raises ValueError where the space has an unknown hyperparameter, the same one under two names, one that the model
+    cannot take, a value that training cannot take, or batch sizes that are not multiples of the smallest.
     """
     by_name: dict[str, Dimension] = {}
     for name, dimension in space.items():
@@ -158,17 +178,31 @@ def read_ranges(space: Space) -> Ranges:
         if known in by_name:
             raise ValueError(f"space holds {known} twice, once as {name!r}; keep one")
         by_name[known] = dimension
-        if known == "optimizer":
-            bad = [o for o in _extremes(dimension) if o not in OPTIMIZERS or not isinstance(o, str)]
+        if model not in _MODELS.get(known, MODELS):
+            takes = " or ".join(repr(m) for m in _MODELS[known])
+            raise ValueError(
+                f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
+                f"or use model={takes}"
+            )
+        if known in _NAMED:
+            bad = [o for o in _extremes(dimension) if o not in _NAMED[known] or not isinstance(o, str)]
             if bad or not isinstance(dimension, Choice):
                 raise ValueError(
-                    f"space optimizer: {bad or dimension!r} must be a Choice among {', '.join(OPTIMIZERS)}"
+                    f"space {known}: {bad or dimension!r} must be a Choice among {', '.join(_NAMED[known])}"
                 )
         else:
             _check_numbers(known, _extremes(dimension), not isinstance(dimension, Float))
 
     def values(name: str) -> tuple[Any, ...]:
         return _extremes(by_name[name]) if name in by_name else (DEFAULTS[name],)
+
+    def whole(name: str) -> tuple[int, ...]:
+        dimension = by_name.get(name)
+        if isinstance(dimension, Int):
+            count = min(_REPRESENTATIVES, dimension.high - dimension.low + 1)
+            between = np.geomspace if dimension.log else np.linspace
+            return tuple(sorted({round(value) for value in between(dimension.low, dimension.high, count).tolist()}))
+        return tuple(sorted(int(value) for value in values(name)))
 
     batches = values("batch_size")
     micro = min(batches)
@@ -181,11 +215,27 @@ def read_ranges(space: Space) -> Ranges:
     return Ranges(
         micro_batch=micro,
         largest_batch=max(batches),
-        layers=max(values("layers")),
-        units=max(values("units")),
+        layers_values=whole("layers"),
+        units_values=whole("units"),
         optimizers=tuple(values("optimizer")),
         drops=max(values("dropout")) > 0,
+        cells=tuple(values("cell")),
     )
+
+
+class Structure(NamedTuple):
+    """What decides which program a configuration runs in, and what it costs."""
+
+    batch_size: int
+    layers: int
+    units: int
+    cell: str
+
+
+def read_structure(config: dict[str, Any]) -> Structure:
+    """Return a configuration's structure, its defaults filled in."""
+    values = DEFAULTS | {canonical_name(name): value for name, value in config.items()}
+    return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), values["cell"])
 
 
 def read_hyper(space: Space, ranges: Ranges, point: Array) -> Hyper:
@@ -193,7 +243,8 @@ def read_hyper(space: Space, ranges: Ranges, point: Array) -> Hyper:
     values = {canonical_name(name): value for name, value in space.decode(point).items()}
     lanes = point.shape[:-1]
     read = {}
-    for name, default in DEFAULTS.items():
+    for name in Hyper._fields:
+        default = DEFAULTS[name]
         dtype = jnp.int32 if name in ("batch_size", "layers", "units", "optimizer") else jnp.float32
         fixed = 0 if name == "optimizer" else default
         read[name] = values[name].astype(dtype) if name in values else jnp.full(lanes, fixed, dtype)

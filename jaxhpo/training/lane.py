@@ -6,6 +6,7 @@ An epoch's remainder that fills no batch is dropped, as a shuffling loader with 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -14,12 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxhpo.models import Active, Dropout
+from jaxhpo.models import Active, Dropout, init_together, narrow, widen
 from jaxhpo.training import optimizers
 from jaxhpo.training.hyperparameters import Hyper, Ranges
 from jaxhpo.types import Array, Key
-
-_EVALUATION_BATCH = 512  # examples a forward pass: bounds the memory of im2col, and fills the cores
 
 
 class Split(NamedTuple):
@@ -47,6 +46,16 @@ class Lane(NamedTuple):
     active: Array  # [] bool
 
 
+class Progress(NamedTuple):
+    """Where a lane stands between two epochs; E epochs at most."""
+
+    params: Any
+    moments: optimizers.Moments
+    curve: Array  # [E] float32: validation accuracy after each epoch, nan beyond the budget
+    loss: Array  # [E] float32: mean training cross-entropy of each epoch, nan beyond the budget
+    finite: Array  # [] bool: no loss has been nan or infinite
+
+
 class Result(NamedTuple):
     """What training one lane returned; E epochs at most."""
 
@@ -55,14 +64,23 @@ class Result(NamedTuple):
     curve: Array  # [E] float32: validation accuracy after each epoch, nan beyond the budget
     loss: Array  # [E] float32: mean training cross-entropy of each epoch, nan beyond the budget
     updates: Array  # [] int32: optimizer steps made
+    epochs: Array  # [] int32: epochs run: the budget, or fewer where training diverged
 
 
-class _Carry(NamedTuple):
-    params: Any
-    moments: optimizers.Moments
-    curve: Array
-    loss: Array
-    finite: Array  # [] bool: no loss has been nan or infinite
+class Network(NamedTuple):
+    """The network that a bucket's lanes train, and the space's full-size one that initial weights are drawn for.
+
+    Where `sizes` has several, narrow ones first, a lane computes in the narrowest that holds its units: a branch. All
+    have the weights of the last.
+    """
+
+    sizes: tuple[nn.Module, ...]
+    full: nn.Module
+
+    @property
+    def model(self) -> nn.Module:
+        """The widest of the sizes."""
+        return self.sizes[-1]
 
 
 def epoch_order(key: Key, epoch: Array, examples: int) -> Array:
@@ -70,10 +88,14 @@ def epoch_order(key: Key, epoch: Array, examples: int) -> Array:
     return jax.random.permutation(jax.random.fold_in(key, epoch), jnp.arange(examples, dtype=jnp.int32))
 
 
-def initial_params(model: nn.Module, key: Key, example: Array, hyper: Hyper) -> Any:
-    """Return a trial's initial weights, drawn at the model's full shape; `example` is [1, ...] of its input."""
+def initial_params(network: Network, key: Key, example: Array, hyper: Hyper) -> Any:
+    """Return a trial's initial weights, whatever its bucket; `example` is [1, ...] of the network's input."""
     active = Active(hyper.layers, hyper.units)
-    return model.init(jax.random.fold_in(key, 0), example, active=active)["params"]
+    full = init_together(network.full, jax.random.fold_in(key, 0), example, active=active)
+    if network.full == network.model:
+        return full
+    shapes = jax.eval_shape(lambda: network.model.init(jax.random.key(0), example, active=active))["params"]
+    return narrow(full, shapes, (network.full.units, network.model.units))
 
 
 def dropout_key(key: Key, epoch: Array) -> Array:
@@ -86,10 +108,13 @@ def normalise(data: TrainingData, x: Array) -> Array:
     return (x.astype(data.offset.dtype) - data.offset[None]) * data.scale[None]
 
 
-def accuracy(apply: Callable[[Array], Array], split: Split) -> tuple[Array, Array]:
-    """Return accuracy and mean cross-entropy ([] float32 each) of `apply` (x [n, ...] -> logits [n, K]) on a split."""
+def accuracy(apply: Callable[[Array], Array], split: Split, batch: int) -> tuple[Array, Array]:
+    """Return accuracy and mean cross-entropy ([] float32 each) of `apply` (x [n, ...] -> logits [n, K]) on a split.
+
+    At most `batch` examples are a forward pass.
+    """
     examples = split.y.shape[0]
-    batch = min(_EVALUATION_BATCH, examples)
+    batch = min(batch, examples)
     batches = -(-examples // batch)
 
     def body(total: tuple[Array, Array], start: Array) -> tuple[tuple[Array, Array], None]:
@@ -112,26 +137,54 @@ def regularise(grads: Any, params: Any, hyper: Hyper) -> Any:
     """Add the gradient of ``l1 sum|w| + l2 sum w^2`` over kernels; sign(0) = 0, so that masked weights stay zero."""
 
     def add(path: tuple, g: Array, p: Array) -> Array:
-        if path[-1].key != "kernel":
+        if not path[-1].key.endswith("kernel"):
             return g
         return g + hyper.l1.astype(p.dtype) * jnp.sign(p) + 2 * hyper.l2.astype(p.dtype) * p
 
     return jax.tree_util.tree_map_with_path(add, grads, params)
 
 
-def train_lane(
-    model: nn.Module, ranges: Ranges, epochs: int, data: TrainingData, order_key: Key, last: Array, lane: Lane
-) -> Result:
-    """Train one configuration from its initial weights.
+def start_lane(network: Network, epochs: int, data: TrainingData, lane: Lane) -> Progress:
+    """Return a lane before its first epoch."""
+    params = initial_params(network, lane.key, normalise(data, data.train.x[:1]), lane.hyper)
+    unset = jnp.full((epochs,), jnp.nan, jnp.float32)
+    return Progress(params, optimizers.start(params), unset, unset, jnp.bool_(True))
+
+
+def runs(lane: Lane, progress: Progress, epoch: Array) -> Array:
+    """Return whether a lane trains in an epoch: [] bool. One that diverged or had its budget does not."""
+    return lane.active & progress.finite & (epoch < lane.budget)
+
+
+def _by_size(network: Network, units: Array, compute: Callable[[nn.Module], Any]) -> Any:
+    """Return `compute` of the narrowest size that holds so many units; all return the same shapes."""
+    if len(network.sizes) == 1:
+        return compute(network.model)
+    index = jnp.sum(units > np.array([size.units for size in network.sizes[:-1]], np.int32), dtype=jnp.int32)
+    return jax.lax.switch(index, [partial(compute, size) for size in network.sizes])
+
+
+def train_epoch(
+    network: Network,
+    ranges: Ranges,
+    batch: int,
+    data: TrainingData,
+    order_key: Key,
+    epoch: Array,
+    lane: Lane,
+    progress: Progress,
+) -> Progress:
+    """Train one configuration for one epoch.
 
     Args:
-        model: the network at the space's full size.
+        network: what to train.
         ranges: the space's static facts.
-        epochs: E, the most epochs that a budget may name.
+        batch: examples of an evaluation's forward pass.
         data: the examples.
         order_key: the key of `epoch_order`.
-        last: [] int32, the largest budget of the batch: the number of epochs that the loop runs.
+        epoch: [] int32, counted from 0.
         lane: what to train.
+        progress: where it stands.
     """
     micro = ranges.micro_batch
     examples = data.train.y.shape[0]
@@ -139,17 +192,27 @@ def train_lane(
     hyper = lane.hyper
     group = hyper.batch_size // micro  # micro-batches an update
     coefficients = optimizers.coefficients(ranges.optimizers, hyper.optimizer, data.offset.dtype)
+    active = Active(hyper.layers, hyper.units)
+    key = dropout_key(lane.key, epoch)
 
-    def loss_of(params: Any, x: Array, y: Array, dropout: Dropout | None) -> Array:
-        logits = model.apply({"params": params}, x, active=Active(hyper.layers, hyper.units), dropout=dropout)
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
+    def loss_and_grads(params: Any, x: Array, y: Array, dropout: Dropout | None, model: nn.Module) -> tuple[Array, Any]:
+        def loss_of(params: Any) -> Array:
+            logits = model.apply({"params": params}, x, active=active, dropout=dropout)
+            return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
 
-    def micro_step(carry: tuple, step: tuple[Array, Array, Array], key: Array) -> tuple[tuple, Array]:
+        if model.units == network.model.units:
+            return jax.value_and_grad(loss_of)(params)
+        units = (network.model.units, model.units)
+        shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), x[:1], active=active))["params"]
+        loss, grads = jax.value_and_grad(loss_of)(narrow(params, shapes, units))
+        return loss, widen(grads, params, units)
+
+    def micro_step(carry: tuple, step: tuple[Array, Array, Array]) -> tuple[tuple, Array]:
         params, moments, total = carry
         index, position, count = step
         dropout = Dropout(hyper.dropout, key, position) if ranges.drops else None
         x, y = normalise(data, data.train.x[index]), data.train.y[index]
-        loss, grads = jax.value_and_grad(loss_of)(params, x, y, dropout)
+        loss, grads = _by_size(network, hyper.units, partial(loss_and_grads, params, x, y, dropout))
         total = jax.tree.map(jnp.add, total, grads)
 
         def step_optimizer(params: Any, moments: optimizers.Moments, total: Any) -> tuple:
@@ -157,48 +220,39 @@ def train_lane(
             mean = regularise(mean, params, hyper)
             return *optimizers.update(coefficients, hyper.learning_rate, mean, moments, params), _zeros(total)
 
-        # A conditional, not arithmetic: under `lax.map` the lanes with large batches then skip the update.
+        # A conditional, not arithmetic: a lane on its own skips the update between the micro-batches of a batch.
         carry = jax.lax.cond(count % group == 0, step_optimizer, lambda *same: same, params, moments, total)
         return carry, loss.astype(jnp.float32)
 
-    def train_epoch(epoch: Array, carry: _Carry) -> _Carry:
-        order = epoch_order(order_key, epoch, examples)[: steps * micro].reshape(steps, micro)
-        positions = jnp.arange(steps * micro, dtype=jnp.int32).reshape(steps, micro)
-        counts = jnp.arange(1, steps + 1, dtype=jnp.int32)
-        key = dropout_key(lane.key, epoch)
-        (params, moments, _), losses = jax.lax.scan(
-            lambda c, s: micro_step(c, s, key),
-            (carry.params, carry.moments, _zeros(carry.params)),
-            (order, positions, counts),
-        )
-        used = (counts <= steps // group * group).astype(jnp.float32)
-        loss = jnp.sum(losses * used) / jnp.sum(used)
+    order = epoch_order(order_key, epoch, examples)[: steps * micro].reshape(steps, micro)
+    positions = jnp.arange(steps * micro, dtype=jnp.int32).reshape(steps, micro)
+    counts = jnp.arange(1, steps + 1, dtype=jnp.int32)
+    (params, moments, _), losses = jax.lax.scan(
+        micro_step, (progress.params, progress.moments, _zeros(progress.params)), (order, positions, counts)
+    )
+    used = (counts <= steps // group * group).astype(jnp.float32)
+    loss = jnp.sum(losses * used) / jnp.sum(used)
 
-        def network(x: Array) -> Any:
-            return model.apply({"params": params}, normalise(data, x), active=Active(hyper.layers, hyper.units))
+    def evaluate(model: nn.Module) -> tuple[Array, Array]:
+        example = normalise(data, data.valid.x[:1])
+        shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), example, active=active))["params"]
+        own = narrow(params, shapes, (network.model.units, model.units))
+        return accuracy(lambda x: model.apply({"params": own}, normalise(data, x), active=active), data.valid, batch)
 
-        score, valid_loss = accuracy(network, data.valid)
-        finite = carry.finite & jnp.isfinite(loss) & jnp.isfinite(valid_loss)
-        curve = carry.curve.at[epoch].set(jnp.where(finite, score, jnp.nan))
-        return _Carry(params, moments, curve, carry.loss.at[epoch].set(loss), finite)
+    score, valid_loss = _by_size(network, hyper.units, evaluate)
+    finite = progress.finite & jnp.isfinite(loss) & jnp.isfinite(valid_loss)
+    curve = progress.curve.at[epoch].set(jnp.where(finite, score, jnp.nan))
+    return Progress(params, moments, curve, progress.loss.at[epoch].set(loss), finite)
 
-    def train() -> Result:
-        params = initial_params(model, lane.key, normalise(data, data.train.x[:1]), hyper)
-        unset = jnp.full((epochs,), jnp.nan, jnp.float32)
-        start = _Carry(params, optimizers.start(params), unset, unset, jnp.bool_(True))
-        end = jax.lax.fori_loop(
-            0,
-            last,
-            lambda epoch, c: jax.lax.cond(epoch < lane.budget, train_epoch, lambda _, same: same, epoch, c),
-            start,
-        )
-        score = jnp.where(end.finite, end.curve[lane.budget - 1], jnp.nan)
-        return Result(end.params, score, end.curve, end.loss, end.moments.count)
 
-    def skip() -> Result:
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(train))
-
-    return jax.lax.cond(lane.active, train, skip)
+def finish_lane(lane: Lane, progress: Progress) -> Result:
+    """Return what a lane's training found."""
+    done = lane.active & progress.finite & (lane.budget >= 1)
+    score = jnp.where(done, progress.curve[lane.budget - 1], jnp.nan)
+    # The last epoch of a lane that diverged has a loss, though not a finite one.
+    epochs = jnp.where(progress.finite, lane.budget, jnp.sum(jnp.isfinite(progress.curve), dtype=jnp.int32) + 1)
+    epochs = jnp.where(lane.active, epochs, 0)
+    return Result(progress.params, score, progress.curve, progress.loss, progress.moments.count, epochs)
 
 
 def _zeros(tree: Any) -> Any:

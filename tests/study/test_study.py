@@ -148,22 +148,6 @@ def test_more_enqueued_than_lanes_take_several_rounds():
     assert study.trials["budget"].tolist() == [7] * 5 + [3]
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        ({"a": 0.5, "b": 1}, "config lacks c"),
-        ({"a": 0.5, "b": 1, "c": "x", "d": 1}, "config has unknown d"),
-        ({"a": 2.0, "b": 1, "c": "x"}, "config a: value 2.0 is outside [0.0, 1.0]"),
-        ({"a": 0.5, "b": 1, "c": "z"}, "config c: value 'z' is not one of"),
-        ("a=1", "config='a=1' must be a dict"),
-    ],
-)
-def test_bad_configurations(config, message):
-    with pytest.raises(ValueError) as error:
-        Study(SPACE, search()).enqueue(config)
-    assert message in str(error.value)
-
-
 # --- ask and tell ---------------------------------------------------------------------------------------------------
 
 
@@ -190,23 +174,6 @@ def test_ask_and_tell_is_what_run_does():
         told.tell([math.nan if s.config["b"] >= 4 else 1 - abs(s.config["a"] - OPTIMUM) for s in batch])
     ran = run(12, seed=5)
     assert [t.config for t in told.finished] == [t.config for t in ran.finished]
-
-
-@pytest.mark.parametrize(
-    ("scores", "message"),
-    [
-        ([1.0], "must be 4 numbers, one for each trial"),
-        (["a", "b", "c", "d"], "must be 4 numbers"),
-        ({0: 1.0}, "scores name trials [0]; ask returned [0, 1, 2, 3]"),
-    ],
-)
-def test_bad_scores(scores, message):
-    study = Study(SPACE, search())
-    study.ask()
-    with pytest.raises(ValueError) as error:
-        study.tell(scores)
-    assert message in str(error.value)
-    study.tell([1, 2, 3, 4])  # nothing was lost
 
 
 def test_tell_needs_ask_and_run_needs_tell():
@@ -257,18 +224,6 @@ def interrupted(steps, keys, carry, limit):
     raise KeyboardInterrupt
 
 
-def test_rerun_repeats_a_trial_and_changes_nothing():
-    study = run(8)
-    before = study.trials
-    trial = int(before["score"].idxmax())
-    _, proposal, outcome = study.rerun(trial)
-    assert float(outcome.score[0]) == study.finished[trial].score
-    assert np.asarray(proposal.active).tolist() == [True, False, False, False]
-    pd.testing.assert_frame_equal(before, study.trials)
-    with pytest.raises(ValueError, match="trial=99 is not among the 8"):
-        study.rerun(99)
-
-
 def test_continuing_needs_an_objective_that_can():
     space = SPACE_OF_LEVELS
     rungs = tabular_q(space, lanes=4, budget=9, rungs=(1, 3, 9), eps_min=0.0, eps_max=0.0)
@@ -282,53 +237,3 @@ def test_continuing_needs_an_objective_that_can():
     parents = study.trials.loc[goes_on["source"]]
     assert (parents[["a", "b"]].to_numpy() == goes_on[["a", "b"]].to_numpy()).all()
     assert (parents["budget"].to_numpy() < goes_on["budget"].to_numpy()).all()
-
-
-# --- at the door ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"space": {"a": 1}}, "must be a jaxhpo.Space"),
-        ({"algorithm": "random_search"}, "must be an Algorithm"),
-        ({"objective": lambda x: x}, "must be an Objective"),
-        ({"seed": -1}, "seed=-1 must be an integer in [0, 2**32)"),
-        ({"seed": 2**32}, "must be an integer in [0, 2**32)"),
-        ({"seed": 0.5}, "seed=0.5 must be"),
-        ({"direction": "up"}, "direction='up' must be 'maximize' or 'minimize'"),
-        ({"direction": "minimize", "objective": objective()}, "direction='minimize' is for told scores"),
-        ({"space": Space({"score": Int(1, 2)})}, "hyperparameter named 'score', a column"),
-        ({"space": Space({"q": Int(1, 2)})}, "proposes points of shape (4, 3), but the space has 1 dimensions"),
-    ],
-)
-def test_bad_studies(arguments, message):
-    with pytest.raises(ValueError) as error:
-        Study(**({"space": SPACE, "algorithm": search()} | arguments))
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"trials": 0}, "trials=0 must be an integer of at least 1"),
-        ({"trials": 4, "timeout": 0}, "timeout=0 must be a number of seconds above 0"),
-        ({"trials": 4, "timeout": math.nan}, "timeout=nan must be"),
-    ],
-)
-def test_bad_runs(arguments, message):
-    with pytest.raises(ValueError) as error:
-        Study(SPACE, search(), objective()).run(**arguments)
-    assert message in str(error.value)
-
-
-def test_a_study_without_success_has_no_best():
-    study = Study(SPACE, search())
-    with pytest.raises(ValueError, match="no trial has been told"):
-        _ = study.best
-    study.ask()
-    study.tell([math.nan] * 4)
-    with pytest.raises(ValueError, match="all 4 trials failed"):
-        _ = study.best
-    assert "4 trials" in repr(study)

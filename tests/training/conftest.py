@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from jaxhpo.data import from_arrays
+from jaxhpo.data import Dataset, from_arrays
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +11,13 @@ def small_digits():
     x, y = load_digits(return_X_y=True)
     rows = np.concatenate([np.flatnonzero(y == label)[:27] for label in range(10)])
     return from_arrays(x[rows].reshape(-1, 8, 8), y[rows], name="small digits").take(160)
+
+
+@pytest.fixture(scope="session")
+def small_text():
+    """160 sequences of up to 9 tokens, of a class by whether words below 10 are in the majority."""
+    random = np.random.default_rng(0)
+    x = random.integers(1, 20, (240, 9)).astype(np.int32)
+    x[np.arange(9)[None] >= random.integers(3, 10, 240)[:, None]] = 0
+    y = (((x > 0) & (x < 10)).sum(1) > (x >= 10).sum(1)).astype(np.int32)
+    return Dataset("small text", x[:160], y[:160], x[160:200], y[160:200], x[200:], y[200:], classes=2, vocabulary=20)

@@ -33,7 +33,7 @@ class PlainMLP(nn.Module):
         return nn.Dense(self.classes, name="out")(x)
 
     def dropped(self):
-        return self.units, self.layers
+        return self.units, 1, self.layers
 
 
 class PlainCNN(nn.Module):
@@ -54,22 +54,90 @@ class PlainCNN(nn.Module):
         return nn.Dense(self.classes, name="out")(x)
 
     def dropped(self):
-        return 4 * self.units, 1
+        return self.units, 4, 1
 
 
-PLAIN = {"mlp": PlainMLP, "cnn": PlainCNN}
+class PlainRNN(nn.Module):
+    """Flax's own cells, step by step; at padding the state stays. The parameters lie as jaxhpo's do."""
+
+    layers: int
+    units: int
+    classes: int
+    cell: str
+    vocabulary: int
+
+    @nn.compact
+    def __call__(self, x, keep=None, rate=0.0):
+        tokens = x.astype(jnp.int32)
+        real = (tokens != 0)[..., None]
+        zeros = nn.initializers.zeros
+        h = self.param("embedding", zeros, (self.vocabulary, 32), x.dtype)[tokens]
+        for i in range(self.layers):
+            h = self.run(PlainCell(self.units, self.cell, name=f"{self.cell}_{i}")(h), h, real)
+            if keep is not None:
+                h = jnp.where(keep[i][:, None], h / (1 - rate), 0.0)
+        pooled = jnp.sum(h * real, axis=1) / jnp.maximum(jnp.sum(real, axis=1), 1)
+        return nn.Dense(self.classes, name="out")(pooled)
+
+    def run(self, params, x, real):
+        cell = (nn.GRUCell if self.cell == "gru" else nn.LSTMCell)(self.units)
+
+        def step(carry, inputs):
+            now, here = inputs
+            after, _ = cell.apply({"params": params}, carry, now)
+            after = jax.tree.map(lambda a, b: jnp.where(here, a, b), after, carry)
+            return after, after if self.cell == "gru" else after[1]
+
+        zero = jnp.zeros((len(x), self.units), x.dtype)
+        start = zero if self.cell == "gru" else (zero, zero)
+        return jax.lax.scan(step, start, (x.swapaxes(0, 1), real.swapaxes(0, 1)))[1].swapaxes(0, 1)
+
+    def dropped(self):
+        return self.units, 1, self.layers
 
 
-def used(path, full, narrow, full_units, units):
-    """Return the index of the narrow network's parameter within the full one; `full` and `narrow` are shapes."""
+class PlainCell(nn.Module):
+    """Holds a layer's parameters as jaxhpo lays them out; returns them as Flax's cell has them."""
+
+    units: int
+    cell: str
+
+    @nn.compact
+    def __call__(self, x):
+        gates = "rzn" if self.cell == "gru" else "ifgo"
+        zeros = nn.initializers.zeros
+        wide = len(gates) * self.units
+        inner = jnp.split(self.param("kernel", zeros, (x.shape[-1], wide), x.dtype), len(gates), axis=1)
+        outer = jnp.split(self.param("recurrent_kernel", zeros, (self.units, wide), x.dtype), len(gates), axis=1)
+        bias = jnp.split(self.param("bias", zeros, (wide,), x.dtype), len(gates))
+        if self.cell == "gru":
+            params = {f"i{g}": {"kernel": k, "bias": b} for g, k, b in zip(gates, inner, bias, strict=True)}
+            params |= {f"h{g}": {"kernel": k} for g, k in zip(gates, outer, strict=True)}
+            params["hn"]["bias"] = self.param("recurrent_bias", zeros, (self.units,), x.dtype)
+            return params
+        params = {f"i{g}": {"kernel": k} for g, k in zip(gates, inner, strict=True)}
+        return params | {f"h{g}": {"kernel": k, "bias": b} for g, k, b in zip(gates, outer, bias, strict=True)}
+
+
+def plain(name, dataset, layers, units):
+    """Return the plain network of a size; `name` is mlp, cnn, gru or lstm."""
+    if name in ("gru", "lstm"):
+        return PlainRNN(layers, units, dataset.classes, name, dataset.vocabulary)
+    return {"mlp": PlainMLP, "cnn": PlainCNN}[name](layers, units, dataset.classes)
+
+
+def used(full, narrow, full_units, units):
+    """Return the index of the narrow network's parameter within the full one; `full` and `narrow` are shapes.
+
+    An axis is blocks of units: pixels of the flattened image, gates of a cell, or one block.
+    """
     axes = []
-    for axis, (wide, small) in enumerate(zip(full, narrow, strict=True)):
+    for wide, small in zip(full, narrow, strict=True):
         if wide == small:
             axes.append(np.arange(wide))
-        elif path[0].key == "dense" and axis == 0 and len(full) > 1:  # the flattened image: pixels x channels
-            axes.append(np.flatnonzero(np.tile(np.arange(full_units) < units, wide // full_units)))
         else:
-            axes.append(np.arange(small))
+            axes.append(np.flatnonzero(np.tile(np.arange(full_units) < units, wide // full_units)))
+            assert len(axes[-1]) == small
     return np.ix_(*axes)
 
 
@@ -80,14 +148,13 @@ def train_plain(model, params, config, data, key, order_key, updates):
     y_train = jnp.asarray(data.train.y)
     batch, examples = config["batch_size"], len(y_train)
     rate = round(config["dropout"] * 2**16) / 2**16
-    width, places = model.dropped()
-    full = config["full_width"]
+    units, blocks, places = model.dropped()
 
     def loss(params, x, y, keep):
         logits = model.apply({"params": params}, x, keep, rate)
-        penalty = sum(
-            config["l1"] * jnp.abs(w).sum() + config["l2"] * (w**2).sum() for w in jax.tree.leaves(params) if w.ndim > 1
-        )
+        leaves = jax.tree_util.tree_leaves_with_path(params)
+        kernels = [leaf for path, leaf in leaves if "kernel" in path[-1].key]
+        penalty = sum(config["l1"] * jnp.abs(w).sum() + config["l2"] * (w**2).sum() for w in kernels)
         cross = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
         return cross + penalty, cross
 
@@ -95,7 +162,7 @@ def train_plain(model, params, config, data, key, order_key, updates):
     def step(params, state, index, position, bits_key):
         keep = None
         if config["dropout"] > 0:
-            bits = [drop_bits(bits_key, position, i, full)[:, :width] for i in range(places)]
+            bits = [drop_bits(bits_key, position, i, units, blocks) for i in range(places)]
             keep = [b >= np.uint32(round(config["dropout"] * 2**16)) for b in bits]
         (_, cross), grads = jax.value_and_grad(loss, has_aux=True)(params, x_train[index], y_train[index], keep)
         change, state = optimizer.update(grads, state, params)

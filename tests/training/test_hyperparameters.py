@@ -4,16 +4,19 @@ import pytest
 
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
-from jaxhpo.training.hyperparameters import read_hyper, read_ranges
+from jaxhpo.training.hyperparameters import ALIASES, KINDS, Ranges, Structure, read_hyper, read_ranges, read_structure
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
-def test_default_spaces_vary_all_eight(model):
+@pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
+def test_default_spaces_vary_what_the_model_has(model):
     space = default_space(model)
-    assert list(space) == list(DEFAULTS)
-    assert all(size >= 3 for size in space.level_counts)
-    ranges = read_ranges(space)
-    assert (ranges.micro_batch, ranges.largest_batch, ranges.layers, ranges.drops) == (32, 256, 3, True)
+    assert list(space) == [name for name in DEFAULTS if name != "cell" or model == "rnn"]
+    assert np.prod(space.level_counts) == 468_000 * (2 if model == "rnn" else 1)
+    ranges = read_ranges(space, model)
+    assert (ranges.micro_batch, ranges.largest_batch, ranges.drops) == (32, 256, True)
+    assert ranges.layers_values == (1, 2, 3)
+    assert ranges.cells == (("gru", "lstm") if model == "rnn" else ("gru",))
+    assert set(KINDS) == set(DEFAULTS)
 
 
 @pytest.mark.parametrize(
@@ -30,17 +33,75 @@ def test_default_batches_fit_the_examples(examples, batches):
     assert default_space("mlp", (4,), examples)["batch_size"] == Choice(batches)
 
 
-def test_default_channels_follow_the_image():
+def test_default_widths_follow_the_model_and_the_image():
+    assert default_space("mlp", (784,))["units"] == Choice((32, 64, 128, 256))
+    assert default_space("rnn", (100,))["units"] == Choice((16, 32, 48, 64))
     assert default_space("cnn", (8, 8, 1))["units"] == Choice((16, 32, 48, 64))
     assert default_space("cnn", (28, 28, 1))["units"] == Choice((8, 16, 24, 32))
-    with pytest.raises(ValueError, match="model='rnn' is unknown; use one of mlp, cnn"):
-        default_space("rnn")
+    with pytest.raises(ValueError, match="model='gan' is unknown; use one of mlp, cnn, rnn"):
+        default_space("gan")
+
+
+def test_a_cell_is_a_recurrent_networks_own():
+    space = Space({"cell": Choice(("lstm", "gru"))})
+    assert read_ranges(space, "rnn").cells == ("lstm", "gru")
+    wanted = Structure(DEFAULTS["batch_size"], DEFAULTS["layers"], 4, "lstm")
+    assert read_structure({"cell": "lstm", "units": 4}) == wanted
+    for model in ("mlp", "cnn"):
+        for name in ("cell", "rnn_cell"):
+            with pytest.raises(ValueError) as error:
+                read_ranges(Space({name: Choice(("gru",))}), model)
+            assert str(error.value) == (
+                f"space has structural hyperparameter {name!r}, which model={model!r} cannot take; "
+                "leave it out or use model='rnn'"
+            )
+
+
+def test_what_a_space_asks_of_the_programs():
+    space = Space(
+        {
+            "batch": Choice((64, 16)),
+            "depth": Choice((3, 1)),
+            "neurons": Int(4, 9),
+            "dropout_rate": Float(0.0, 0.5),
+            "optim": Choice(("sgd", "adam")),
+            "cell_type": Choice(("lstm",)),
+        }
+    )
+    wanted = Ranges(16, 64, (1, 3), (4, 5, 6, 7, 8, 9), ("sgd", "adam"), True, ("lstm",))
+    assert read_ranges(space, "rnn") == wanted
+    assert read_ranges(Space({"l1": Float(0.0, 1.0)})) == Ranges(64, 64, (2,), (32,), ("adam",), False, ("gru",))
+
+
+def test_an_alias_means_what_it_names():
+    assert set(ALIASES.values()) <= set(DEFAULTS)
+    assert not set(ALIASES) & set(DEFAULTS)
+    units = [name for name, known in ALIASES.items() if known == "units"]
+    assert {read_ranges(Space({name: Choice((7, 5))})).units_values for name in units} == {(5, 7)}
+
+
+@pytest.mark.parametrize(
+    ("dimension", "few"),
+    [
+        (Int(1, 32), tuple(range(1, 33))),
+        (Int(1, 63), (*range(1, 64, 2),)),
+        (Int(1, 2**16, log=True), None),
+        (Int(1, 1000), None),
+    ],
+)
+def test_many_widths_are_planned_for_by_a_few(dimension, few):
+    values = read_ranges(Space({"units": dimension})).units_values
+    assert few is None or values == few
+    assert (values[0], values[-1]) == (dimension.low, dimension.high)
+    assert len(values) <= 32
+    steps = np.diff(np.log2(values) if dimension.log else values)
+    assert steps.max() <= 1 if dimension.log else np.ptp(steps) <= 1  # a wider one is near
 
 
 def test_a_left_out_hyperparameter_has_its_default():
     space = Space({"lr": Float(0.1, 1.0), "width": Int(4, 9)})
     ranges = read_ranges(space)
-    assert ranges.units == 9
+    assert max(ranges.units_values) == 9
     assert not ranges.drops
     hyper = read_hyper(space, ranges, jnp.asarray([space.from_config({"lr": 0.1, "width": 7})]))
     assert float(hyper.learning_rate[0]) == np.float32(0.1)
@@ -64,17 +125,34 @@ def test_optimizers_are_read_by_the_spaces_own_order():
         ({"learning_rate": Float(0.0, 1.0)}, "learning_rate: 0.0 is outside (0.0"),
         ({"dropout": Float(0.0, 1.0)}, "dropout: 1.0 is outside [0.0, 1.0)"),
         ({"l1": Float(-1.0, 1.0)}, "l1: -1.0 is outside"),
+        (
+            {"zzz": Float(0.1, 1.0)},
+            "unknown hyperparameter 'zzz'; it may hold learning_rate, batch_size, layers, units",
+        ),
+        ({"width": Int(1, 2), "neurons": Int(1, 2)}, "holds units twice, once as 'neurons'; keep one"),
+        ({"cell": Choice(("gru",)), "rnn_cell": Choice(("gru",))}, "holds cell twice, once as 'rnn_cell'"),
+        ({"l2": Choice((0.1, -0.5))}, "l2: -0.5 is outside [0.0, inf]"),
+        ({"dropout": Choice((0.0, 1.5))}, "dropout: 1.5 is outside [0.0, 1.0)"),
         ({"layers": Float(1.0, 3.0)}, "layers: 1.0 must be a whole number"),
+        ({"layers": Choice((1, 1.5))}, "layers: 1.5 must be a whole number; use Int or Choice of integers"),
         ({"layers": Int(0, 3)}, "layers: 0 is outside [1"),
+        ({"layers": Int(1, 65)}, "layers: 65 is outside [1, 64]"),
         ({"units": Choice(("small", "large"))}, "units: option 'small' is not a number"),
+        ({"units": Choice((True, 8))}, "units: option True is not a number"),
+        ({"units": Int(1, 2**16 + 1)}, "units: 65537 is outside [1, 65536]"),
+        ({"batch_size": Choice((2**19, 2**21))}, "batch_size: 2097152 is outside [1, 1048576]"),
+        ({"batch_size": Float(16.0, 32.0)}, "batch_size: 16.0 must be a whole number"),
         ({"batch_size": Choice((32, 48))}, "batch_size: 48 is not among multiples of the smallest, 32"),
         ({"batch_size": Int(16, 64)}, "use a Choice such as Choice((16, 32, 64))"),
         ({"optimizer": Choice(("adam", "lion"))}, "optimizer: ['lion'] must be a Choice among sgd"),
         ({"optimizer": Int(0, 3)}, "must be a Choice among sgd"),
+        ({"optimizer": Choice((True, False))}, "optimizer: [True, False] must be a Choice among sgd"),
+        ({"cell": Int(0, 1)}, "cell: [0, 1] must be a Choice among gru, lstm"),
+        ({"cell": Choice(("gru", "vanilla"))}, "cell: ['vanilla'] must be a Choice among gru, lstm"),
     ],
 )
 def test_bad_spaces(dimensions, message):
     with pytest.raises(ValueError) as error:
-        read_ranges(Space(dimensions))
+        read_ranges(Space(dimensions), "rnn")
     assert message in str(error.value)
     assert "\n" not in str(error.value)

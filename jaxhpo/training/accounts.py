@@ -1,0 +1,96 @@
+"""What training did: arithmetic that trials asked for, arithmetic that was done, and seconds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import flax.linen as nn
+import numpy as np
+
+from jaxhpo.data import Dataset
+from jaxhpo.models import Cost
+from jaxhpo.training.engines import THREADS
+from jaxhpo.training.hyperparameters import Structure
+from jaxhpo.training.plan import Plan
+
+
+def training_flops(cost: Cost, examples: int, valid: int) -> float:
+    """Return the floating-point operations of an epoch: so many examples trained on, so many evaluated."""
+    return examples * (cost.forward + cost.backward) + valid * cost.forward
+
+
+@dataclass
+class Account:
+    """Sums over some trials."""
+
+    lanes: int = 0
+    useful: float = 0.0  # floating-point operations of matrix products that the configurations ask for
+    total: float = 0.0  # that were executed: masked units, padding and finished lanes, dropped remainders included
+    samples: float = 0.0  # training examples, those that filled no batch left out
+    busy: float = 0.0  # seconds of launches, those at once added up
+
+    def add(self, other: "Account") -> None:
+        """Add another account's sums."""
+        for name in vars(self):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def report(self, seconds: float) -> dict[str, float]:
+        """Return the figures of a report over so many seconds of training."""
+        return {
+            "useful_gflop": self.useful / 1e9,
+            "total_gflop": self.total / 1e9,
+            "useful_share": self.useful / self.total if self.total else 0.0,
+            "gflop_per_second": self.total / seconds / 1e9 if seconds else 0.0,
+            "samples_per_second_per_lane": self.samples / self.busy if self.busy else 0.0,
+        }
+
+
+@dataclass
+class Ledger:
+    """A study's accounts by bucket, and its seconds."""
+
+    buckets: dict[int, Account] = field(default_factory=dict)
+    compile_seconds: dict[int, float] = field(default_factory=dict)  # tracing and compiling each bucket's program
+    seconds: float = 0.0  # of training
+    waited: float = 0.0  # seconds in which nothing trained because programs were being compiled
+
+    def total(self) -> Account:
+        """Return the sum over buckets."""
+        total = Account()
+        for account in self.buckets.values():
+            total.add(account)
+        return total
+
+
+class Meter:
+    """Counts what lanes ask for, and what it takes to run them in a plan's buckets.
+
+    Args:
+        network: (layers, units, cell) -> the network.
+        data: what it is trained on.
+    """
+
+    def __init__(self, network: Callable[[int, int, str], nn.Module], data: Dataset):
+        self._train, self._valid = len(data.y_train), len(data.y_valid)
+        self._cost = cache(lambda layers, units, cell: network(layers, units, cell).cost(data.shape))
+
+    def executed(self, plan: Plan, bucket: int, structure: Structure) -> float:
+        """Return the floating-point operations that a lane's epoch takes in its bucket."""
+        b = plan.buckets[bucket]
+        layers = structure.layers if plan.engine == THREADS else b.layers
+        width = next(w for w in b.widths if w >= structure.units)
+        train = self._train // plan.micro_batch * plan.micro_batch
+        batch = min(plan.evaluation_batch, self._valid)
+        return training_flops(self._cost(layers, width, b.cell), train, -(-self._valid // batch) * batch)
+
+    def account(self, plan: Plan, bucket: int, structures: Sequence[Structure], epochs: np.ndarray) -> Account:
+        """Return what a chunk did whose lanes ran so many epochs each ([len(structures)] int)."""
+        account = Account(lanes=len(structures))
+        for s, ran in zip(structures, epochs.tolist(), strict=True):
+            used = self._train // s.batch_size * s.batch_size
+            account.useful += ran * training_flops(self._cost(s.layers, s.units, s.cell), used, self._valid)
+            account.samples += ran * used
+        # Lanes of padding, and those that have finished before the longest, are computed with the others.
+        lanes = plan.buckets[bucket].size
+        account.total = lanes * int(epochs.max()) * self.executed(plan, bucket, structures[0])
+        return account

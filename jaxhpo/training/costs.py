@@ -1,0 +1,90 @@
+"""What training costs on the kinds of device that were measured: the numbers behind the plan's choices.
+
+They only have to rank plans. `benchmarks/speed.py` measures them again; a device that is not in the table is taken
+for its backend's.
+"""
+
+import os
+from typing import NamedTuple
+
+import jax
+
+from jaxhpo.models import Cost
+
+_GIB = 2.0**30
+_NUMBER = 4  # bytes of a float32
+_TILE = 8  # images
+_SLACK = 1.5  # of the memory estimate: padding, copies between layouts, what runs beside
+
+
+class Machine(NamedTuple):
+    """One kind of device."""
+
+    engine: str  # the fastest there
+    lanes: int  # that train at once unless the user says otherwise
+    compiling: float  # seconds a training program takes to compile
+    branching: float  # seconds that one more width inside a program takes
+    launch: float  # seconds of one operation, however small
+    rate: float  # floating-point operations a second in a training step's matrix products, one launch at a time
+    cache: float  # bytes that a core reaches fast
+
+
+_MACHINES = {
+    # Measured on two cores with AVX-512: 120 GFLOP/s a core and training, 30 us a step of a two-layer MLP.
+    "cpu": Machine("threads", 8, 1.6, 0.4, 0.8e-6, 8e10, 2.0**20),
+    # Not measured yet: a launch of 5 us, and a tenth of what an H100 reaches in float32 products.
+    "gpu": Machine("vmap", 64, 20.0, 5.0, 5e-6, 5e12, 0.0),
+    "tpu": Machine("vmap", 64, 20.0, 5.0, 5e-6, 5e12, 0.0),
+}
+
+
+def machine(backend: str | None = None, device: str | None = None) -> Machine:
+    """Return the recorded costs of a device, by its name where it was measured, else by its backend."""
+    backend = backend or jax.default_backend()
+    return _MACHINES.get(device or jax.devices()[0].device_kind, _MACHINES.get(backend, _MACHINES["gpu"]))
+
+
+def memory_limit() -> float:
+    """Return the bytes that training may use unless the user says otherwise.
+
+    Three quarters of an accelerator's memory; half of the machine's where the device is its processor.
+    """
+    stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
+    if stats and "bytes_limit" in stats:
+        return 0.75 * stats["bytes_limit"]
+    try:
+        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no Unix
+        return 4 * _GIB
+
+
+def lane_bytes(cost: Cost, full: Cost, micro_batch: int, evaluation_batch: int, tile: int | None) -> float:
+    """Return about how much memory a lane needs while it trains, the examples aside.
+
+    Weights, gradients, their sum over micro-batches and two moments; the space's full-size initial weights; and what
+    a micro-batch needs in the training step, or a batch while it is evaluated. A network in tiles needs a layer's
+    workspace for `tile` examples only.
+    """
+    weights = 6 * cost.params + 2 * full.params
+    step = micro_batch * cost.held + min(tile or micro_batch, micro_batch) * cost.workspace
+    if tile is None:
+        evaluation = evaluation_batch * cost.workspace
+    else:  # what the tiles leave behind
+        evaluation = evaluation_batch * cost.held // 2 + tile * cost.workspace
+    return _SLACK * _NUMBER * (weights + max(step, evaluation))
+
+
+def epoch_seconds(machine: Machine, cost: Cost, lanes: int, micro_batch: int, train: int, valid: int) -> float:
+    """Return about how long a chunk of lanes takes for an epoch: what its launches cost, and what its products do."""
+    steps = train // micro_batch
+    work = lanes * (train * (cost.forward + cost.backward) + valid * cost.forward)
+    return steps * cost.launches * machine.launch + work / machine.rate
+
+
+def tile_of(micro_batch: int) -> int | None:
+    """Return how many images a convolution sees at a time on a processor, None for all of a micro-batch.
+
+    Of 4, 8, 16 and all, 8 was fastest or within noise of it for 8 to 64 channels, on one core as on two: what lies
+    between two layers then stays in a core's cache, and products are large enough for both cores.
+    """
+    return _TILE if micro_batch > _TILE and micro_batch % _TILE == 0 else None

@@ -1,0 +1,53 @@
+"""Timing the engines on this machine, for who would rather measure than trust the recorded costs."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhpo.data import Dataset
+from jaxhpo.space import Space
+from jaxhpo.training.engines import ENGINES
+from jaxhpo.training.trainer import Trainer
+from jaxhpo.types import FRESH, Proposal
+
+PROBE = "probe"
+
+
+def probe(data: Dataset, model: str | None = None, space: Space | None = None, **options: Any) -> Trainer:
+    """Return a Trainer with the engine that trained one epoch of one batch of configurations fastest.
+
+    Each engine that this machine can run compiles its programs and trains the batch twice; the second counts. Which is
+    fastest may differ from run to run, so results equal bit for bit only where the same one was chosen; the plan says
+    which that was. Arguments as `Trainer`'s.
+    """
+    best: tuple[float, Trainer] | None = None
+    refused: list[ValueError] = []
+    for engine in ENGINES:
+        try:
+            trainer = Trainer(data, model, space, engine=engine, **options)
+        except ValueError as error:  # not for this machine, or not with these options
+            refused.append(error)
+            continue
+        seconds = _batch_seconds(trainer)
+        if best is None or seconds < best[0]:
+            best = seconds, trainer
+    if best is None:
+        raise refused[0]
+    best[1].forget()
+    return best[1]
+
+
+def _batch_seconds(trainer: Trainer) -> float:
+    lanes = trainer.plan.lanes
+    anywhere = np.random.default_rng(0).random((lanes, len(trainer.space)), np.float32)
+    point = np.stack([trainer.space.from_config(trainer.space.to_config(row)) for row in anywhere])
+    fresh, one = np.full(lanes, FRESH, np.int32), np.ones(lanes, np.int32)
+    proposal = Proposal(point, one, fresh, one > 0, np.arange(lanes, dtype=np.int32))
+    key = jax.random.key(0)
+    state = trainer.objective.init(key)
+    trainer.objective.evaluate(key, state, proposal)
+    started = time.perf_counter()
+    trainer.objective.evaluate(key, state, proposal)
+    return time.perf_counter() - started
