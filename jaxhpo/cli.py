@@ -48,21 +48,24 @@ def _root(
 @app.command()
 def tune(
     dataset: Annotated[str, typer.Argument(help="What to train on; see `jaxhpo datasets`.")],
-    model: Annotated[str | None, typer.Option(help="mlp or cnn.  [default: cnn for images]")] = None,
+    model: Annotated[str | None, typer.Option(help="mlp, cnn or rnn.  [default: what fits the data]")] = None,
     algorithm: Annotated[str, typer.Option(help="The search method; see `jaxhpo algorithms`.")] = DEFAULT_ALGORITHM,
     trials: Annotated[
         int | None, typer.Option(help=f"Configurations to train.  [default: {DEFAULT_TRIALS}, or 4 times --lanes]")
     ] = None,
     lanes: Annotated[
-        int | None, typer.Option(help="How many train at once.  [default: 8 on a CPU, 64 on an accelerator]")
+        int | None, typer.Option(help="Trials of a round.  [default: 8 on a CPU, 64 on an accelerator]")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Each trial's training.  [default: 20; 5 above 5,000 training examples]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes every result.")] = 0,
     engine: Annotated[
-        str | None, typer.Option(help="How lanes run, map or vmap.  [default: map on a CPU, else vmap]")
+        str | None, typer.Option(help="threads, vmap, sharded, or probe to time them.  [default: by the machine]")
     ] = None,
+    devices: Annotated[int | None, typer.Option(help="Devices that share the lanes.")] = None,
+    memory: Annotated[float | None, typer.Option(help="GiB of each device that training may use.")] = None,
+    horizon: Annotated[str, typer.Option(help="short or long: in how many trials compiling has to pay.")] = "short",
     space: Annotated[Path | None, typer.Option(help="A JSON file with the space to search.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds after which no further round begins.")] = None,
     train_examples: Annotated[int | None, typer.Option(help="Train on so many examples only.")] = None,
@@ -70,6 +73,7 @@ def tune(
     output: Annotated[
         Path | None, typer.Option(help="A new file that gets every finished trial at once, as JSON lines.")
     ] = None,
+    profile: Annotated[Path | None, typer.Option(help="A directory that gets a JAX trace.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep compiled programs for the next run.")] = True,
 ) -> None:
@@ -87,11 +91,15 @@ def tune(
                 epochs=epochs,
                 seed=seed,
                 engine=engine,
+                devices=devices,
+                memory=memory,
+                horizon=horizon,
                 timeout=timeout,
                 train_examples=train_examples,
                 data_dir=data_dir,
                 enqueue=(),
                 output=output,
+                profile=profile,
                 cache=cache,
             )
         except ValueError as error:

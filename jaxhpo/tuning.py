@@ -1,23 +1,24 @@
 """The front door: `tune` puts data, model, space, algorithm and study together, and runs them."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from jaxhpo import algorithms
-from jaxhpo.compilation import CompilationCounter, Program, enable_persistent_cache
+from jaxhpo.compilation import CompilationCounter, enable_persistent_cache
 from jaxhpo.data import Dataset, load
 from jaxhpo.report.console import Progress
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
-from jaxhpo.training import Trainer, default_lanes
+from jaxhpo.training import PROBE, Trainer, default_lanes, probe
 from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "tabular_q"
@@ -39,11 +40,15 @@ def tune(
     epochs: int | None = None,
     seed: int = 0,
     engine: str | None = None,
+    devices: int | None = None,
+    memory: float | None = None,
+    horizon: str = "short",
     timeout: float | None = None,
     train_examples: int | None = None,
     data_dir: str | os.PathLike | None = None,
     enqueue: Iterable[Mapping[str, Any]] = (),
     output: str | os.PathLike | None = None,
+    profile: str | os.PathLike | None = None,
     cache: bool = True,
     verbose: bool = True,
 ) -> Study:
@@ -51,20 +56,27 @@ def tune(
 
     Args:
         data: "digits", "mnist" (see `jaxhpo datasets`), your own arrays `(x, y)`, or a `Dataset`.
-        model: "mlp" or "cnn"; None takes the CNN for images, the MLP for vectors.
+        model: "mlp", "cnn" or "rnn"; None takes the CNN for images, the MLP for vectors, the RNN for text.
         algorithm: a name (see `jaxhpo algorithms`), or a factory called as `factory(space, lanes=..., budget=...)`,
             such as `functools.partial(jaxhpo.algorithms.tabular_q, gamma=0.9)`.
-        space: what varies; None is all eight hyperparameters over the model's default ranges.
+        space: what varies; None is all of the model's hyperparameters over the model's default ranges.
         trials: configurations to train; unless given 64, or four batches where that is more.
-        lanes: how many train at once; unless given 8 on a CPU, 64 on an accelerator.
+        lanes: configurations of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator.
         epochs: each trial's training; unless given 20 up to 5,000 training examples, 5 beyond.
         seed: fixes every result bit for bit on one machine.
-        engine: "map" or "vmap"; None follows the machine.
+        engine: how lanes run: "threads", "vmap", "sharded", or "probe", which times those that can be; None follows
+            the recorded costs of the machine.
+        devices: that share the lanes; unless given all of an accelerator's kind, and one on a CPU.
+        memory: GiB of each device that training may use; unless given half of a CPU's, three quarters of others'.
+            More lanes than fit take several launches.
+        horizon: "short" or "long": whether compiling a program has to pay within 64 trials or within 1,024. It does not
+            follow from `trials`, so that a study and one that goes on longer run alike.
         timeout: seconds after which no further round begins; see `Study.run`.
         train_examples: train on so many of the training examples only.
         data_dir: where TFDS data sets lie; unless given, the environment's `TFDS_DATA_DIR`.
         enqueue: configurations to train first.
         output: a new file that gets every finished trial at once, as JSON lines.
+        profile: a directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
         cache: keep compiled programs in the user's cache directory (`JAXHPO_CACHE_DIR` moves it).
         verbose: show progress on standard error; False is silent.
 
@@ -84,11 +96,15 @@ def tune(
         epochs=epochs,
         seed=seed,
         engine=engine,
+        devices=devices,
+        memory=memory,
+        horizon=horizon,
         timeout=timeout,
         train_examples=train_examples,
         data_dir=data_dir,
         enqueue=enqueue,
         output=output,
+        profile=profile,
         cache=cache,
     )
     return tuning.run(verbose=verbose)
@@ -109,11 +125,15 @@ class Tuning:
         epochs: int | None,
         seed: int,
         engine: str | None,
+        devices: int | None,
+        memory: float | None,
+        horizon: str,
         timeout: float | None,
         train_examples: int | None,
         data_dir: str | os.PathLike | None,
         enqueue: Iterable[Mapping[str, Any]],
         output: str | os.PathLike | None,
+        profile: str | os.PathLike | None,
         cache: bool,
     ):
         self._begun = time.perf_counter()
@@ -127,7 +147,10 @@ class Tuning:
         dataset = load(data, data_dir=data_dir, train_examples=train_examples, seed=seed)
         if epochs is None:
             epochs = _EPOCHS_SMALL if len(dataset.y_train) <= _SMALL else _EPOCHS_LARGE
-        self.trainer = Trainer(dataset, model, space, epochs=epochs, lanes=lanes, engine=engine)
+        limits = {"lanes": lanes, "devices": devices, "memory": memory, "horizon": horizon}
+        make = Trainer if engine != PROBE else probe
+        options = {} if engine == PROBE else {"engine": engine}
+        self.trainer = make(dataset, model, space, epochs=epochs, **options, **limits)
         lanes, space = self.trainer.plan.lanes, self.trainer.space
         if callable(algorithm):
             self.algorithm, made = (
@@ -139,15 +162,16 @@ class Tuning:
         self.study = Study(space, made, self.trainer.objective, seed=seed)
         for config in enqueue:
             self.study.enqueue(config, budget=epochs)
+        self._profile = None if profile is None else check_directory(profile)
         self._journal = None if output is None else Journal(output, self._header())
         self.lost: OSError | None = None  # what ended the writing of `output`
-        self._test = Program(self.trainer.test)
 
     @property
     def plan(self) -> dict[str, Any]:
-        """What will run, known before the first trial: the machine, lanes, engine, and how many programs compile."""
-        # The fifth program scores the winner on the test split.
-        return self.trainer.plan._asdict() | {"programs": len(Study.PROGRAMS) + 1}
+        """What will run, known before the first trial: machine, lanes, engine, buckets, the most programs compiled."""
+        # A program for each bucket trains; the last scores the winner on the test split.
+        plan = self.trainer.plan
+        return plan.to_json() | {"programs": len(Study.PROGRAMS) + len(plan.buckets) + 1}
 
     def run(self, *, verbose: bool = True) -> Study:
         """Run the trials, score the winner on the test split once, and return the study."""
@@ -158,7 +182,9 @@ class Tuning:
                     self._append(trials)
                     progress.update(study, metrics)
 
-                self.study.run(self.trials, timeout=self.timeout, on_round=on_round)
+                trace = contextlib.nullcontext() if self._profile is None else jax.profiler.trace(self._profile)
+                with trace:
+                    self.study.run(self.trials, timeout=self.timeout, on_round=on_round)
                 self._score_winner()
         finally:  # an interrupted study reports what it has
             self.study.summary = self._summarise()
@@ -168,19 +194,9 @@ class Tuning:
     def _score_winner(self) -> None:
         if all(trial.failed for trial in self.study.finished):
             return
-        best = self.study.best
-        state, proposal, outcome = self.study.rerun(best.trial)
-        again = float(np.asarray(outcome.score)[0])
-        if again != best.score:
-            warnings.warn(
-                f"trial {best.trial} scored {again:.6f} when trained again, {best.score:.6f} before: "
-                "this machine's arithmetic is not reproducible",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        test = jax.block_until_ready(self._test(state, proposal, self.trainer.test_split))
-        self.study.seconds.compile += self._test.seconds
-        self.study.record_test(best.trial, float(test))
+        test = self.trainer.score_test(self.study.objective_state)
+        self.study.seconds.compile += self.trainer.test_seconds
+        self.study.record_test(self.study.best.trial, test)
 
     def _append(self, trials: list[Trial]) -> None:
         if self._journal is None or self.lost is not None:
@@ -247,6 +263,7 @@ class Tuning:
                 "train": seconds.train,
                 "algorithm": seconds.algorithm,
             },
+            "training": self.trainer.report(),
             "compilations": self._counter.compiled,
             "cache_hits": self._counter.hits,
             "device": f"{self.trainer.plan.backend}: {self.trainer.plan.device}",
@@ -257,6 +274,17 @@ def versions() -> dict[str, str]:
     """Return the versions of what a result depends on."""
     names = ("jaxhpo", "jax", "jaxlib", "flax", "optax", "numpy")
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names}
+
+
+def check_directory(path: str | os.PathLike) -> str:
+    """Return a directory that can be written, made where it is not there; raise ValueError where it cannot be."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"profile={str(path)!r} cannot be written: {error.strerror}; name a directory") from None
+    if not os.access(path, os.W_OK):
+        raise ValueError(f"profile={str(path)!r} cannot be written; name a directory of your own")
+    return str(path)
 
 
 def _check_sizes(trials: int | None, lanes: int | None) -> tuple[int, int]:

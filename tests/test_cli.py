@@ -34,7 +34,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def piped(cache):
-    return process(*QUICK, env=os.environ | cache)
+    return process(*QUICK, "--seed", "3", env=os.environ | cache)
 
 
 def test_piped_output_is_plain_text(piped):
@@ -126,9 +126,15 @@ def test_bad_space_files(name, tmp_path):
     ("arguments", "message"),
     [
         (["tune", "digit"], "dataset 'digit' is unknown; did you mean 'digits'?"),
-        (["tune", "digits", "--model", "rnn"], "model='rnn' is unknown; use one of mlp, cnn"),
+        (["tune", "digits", "--model", "rnn"], "model='rnn' cannot take digits, image data"),
+        (["tune", "digits", "--model", "gan"], "model='gan' is unknown; use one of mlp, cnn, rnn"),
         (["tune", "digits", "--algorithm", "tabularq"], "algorithm 'tabularq' is unknown; did you mean 'tabular_q'?"),
-        (["tune", "digits", "--engine", "gpu"], "engine='gpu' is unknown; use one of map, vmap"),
+        (["tune", "digits", "--engine", "gpu"], "engine='gpu' is unknown; use one of threads, vmap, sharded"),
+        (["tune", "digits", "--engine", "sharded"], "engine='sharded' needs several devices, and JAX sees 1; use"),
+        (["tune", "digits", "--devices", "9"], "devices=9 exceeds the 1 that JAX sees; use at most 1"),
+        (["tune", "digits", "--memory", "0"], "memory=0.0 must be a number of GiB above 0"),
+        (["tune", "digits", "--memory", "0.00001"], "memory=1e-05 GiB is too little: one lane of 64 units and 3"),
+        (["tune", "digits", "--horizon", "far"], "horizon='far' is unknown; use one of short, long"),
         (["tune", "digits", "--trials", "0"], "trials=0 must be an integer of at least 1"),
         (["tune", "digits", "--lanes", "-1"], "lanes=-1 must be an integer of at least 1"),
         (["tune", "digits", "--trials", "4", "--lanes", "8"], "lanes=8 exceeds trials=4; lower lanes or raise trials"),
@@ -230,10 +236,12 @@ def test_the_closing_lines_add_up():
         "compilations": 5,
         "cache_hits": 0,
         "device": "cpu: cpu",
-        "plan": {"lanes": 8, "engine": "map"},
+        "plan": {"lanes": 8, "engine": "threads"},
+        "training": {"trials": 64, "total_gflop": 1234.5, "gflop_per_second": 53.67, "useful_share": 0.876},
     }
     assert closing_lines(summary) == [
         "Winner: trial 7, validation accuracy 0.9876, test accuracy 0.9700.",
         "64 trials (2 diverged) in 30.0 s: compiling 6.0 s, training 23.0 s, choosing 0.03 s.",
-        "5 programs compiled, 0 taken from the cache; 8 lanes by map on cpu: cpu.",
+        "1,234 GFLOP at 54 GFLOP/s, 88% of it what the trials asked for.",
+        "5 programs compiled, 0 taken from the cache; 8 lanes by threads on cpu: cpu.",
     ]

@@ -5,6 +5,7 @@ import functools
 import json
 import math
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,8 +49,8 @@ def test_the_summary_is_json(study):
 
 def test_the_winner_alone_is_tested_once(monkeypatch):
     calls = []
-    original = jh.Trainer.test
-    monkeypatch.setattr(jh.Trainer, "test", lambda self, *args: calls.append(args) or original(self, *args))
+    original = jh.Trainer.score_test
+    monkeypatch.setattr(jh.Trainer, "score_test", lambda self, *args: calls.append(args) or original(self, *args))
     study = jh.tune("digits", **SMALL)
     assert len(calls) == 1
     assert study.best.test_score is not None
@@ -63,8 +64,54 @@ def test_the_test_score_is_that_of_the_winners_weights(study):
     )
     again.run(10)
     pd.testing.assert_series_equal(again.trials["score"], study.trials["score"])
-    state, proposal, _ = again.rerun(study.best.trial)
-    assert float(trainer.test(state, proposal, trainer.test_split)) == study.best.test_score
+    best = again.objective_state.best
+    assert (best.trial, best.score) == (study.best.trial, study.best.score)
+    assert trainer.score_test(again.objective_state) == study.best.test_score
+    # By hand: the forward pass of those weights.
+    config, data = study.best.config, trainer.data
+    h = ((data.x_test.astype(np.float64) - data.offset) * data.scale).reshape(len(data.y_test), -1)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf[best.lane], np.float64), best.params)
+    for i in range(config["layers"]):
+        h = np.maximum(h @ params[f"hidden_{i}"]["kernel"] + params[f"hidden_{i}"]["bias"], 0)
+    logits = h @ params["out"]["kernel"] + params["out"]["bias"]
+    assert np.mean(logits.argmax(1) == data.y_test) == pytest.approx(study.best.test_score)
+
+
+def test_the_report_says_what_was_done(study):
+    training = study.summary["training"]
+    assert training["trials"] == 10
+    assert 0 < training["useful_share"] <= 1
+    assert training["useful_gflop"] <= training["total_gflop"]
+    assert sum(bucket["trials"] for bucket in training["buckets"]) == 10
+    assert all(bucket["compile_seconds"] > 0 for bucket in training["buckets"])
+    assert study.summary["plan"]["engine"] == "threads"
+    rounds = study.metrics
+    for name in ("train_seconds", "compile_seconds", "useful_share", "gflop_per_second", "samples_per_second_per_lane"):
+        assert (rounds[name] >= 0).all(), name
+    assert rounds["useful_gflop"].sum() == pytest.approx(training["useful_gflop"])
+
+
+def test_a_profile_is_written(tmp_path):
+    jh.tune("digits", profile=tmp_path / "trace", **(SMALL | {"trials": 4}))
+    assert list((tmp_path / "trace").rglob("*.xplane.pb"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"profile='.*file' cannot be written: File exists; name a directory"):
+        jh.tune("digits", profile=tmp_path / "file", **SMALL)
+
+
+def test_text_end_to_end(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.integers(1, 30, (120, 8)).astype(np.int32)
+    x[:, 6:] = 0
+    y = (x[:, 0] > 15).astype(np.int32)
+    data = jh.Dataset("text", x[:80], y[:80], x[80:100], y[80:100], x[100:], y[100:], classes=2, vocabulary=30)
+    space = jh.Space({"cell": jh.Choice(("gru", "lstm")), "units": jh.Choice((4, 8)), "batch_size": jh.Choice((16,))})
+    study = jh.tune(data, space=space, trials=4, epochs=2, cache=False, verbose=False)
+    assert study.summary["model"] == "rnn"
+    assert {bucket["cell"] for bucket in study.summary["plan"]["buckets"]} == {"gru", "lstm"}
+    assert set(study.trials["cell"]) <= {"gru", "lstm"}
+    assert study.trials["score"].notna().all()
+    assert study.best.test_score is not None
 
 
 def test_silence(capfd):
@@ -143,8 +190,9 @@ def test_a_full_disk_loses_no_trial(tmp_path, monkeypatch):
 
 
 TUNING = dict.fromkeys(
-    ("model", "space", "trials", "lanes", "epochs", "engine", "timeout", "train_examples", "data_dir", "output")
-) | {"algorithm": "random_search", "seed": 0, "enqueue": (), "cache": False}
+    ("model", "space", "trials", "lanes", "epochs", "engine", "devices", "memory", "profile", "timeout")
+    + ("train_examples", "data_dir", "output")
+) | {"algorithm": "random_search", "seed": 0, "horizon": "short", "enqueue": (), "cache": False}
 TUNING |= {k: v for k, v in SMALL.items() if k != "verbose"}
 
 
@@ -168,14 +216,19 @@ def test_ctrl_c_leaves_what_finished():
     ("arguments", "message"),
     [
         ({"data": "digit"}, "did you mean 'digits'"),
-        ({"model": "rnn"}, "model='rnn' is unknown; use one of mlp, cnn"),
+        ({"model": "gan"}, "model='gan' is unknown; use one of mlp, cnn, rnn"),
+        ({"model": "rnn"}, "model='rnn' cannot take digits, image data of shape (8, 8, 1); use 'cnn'"),
         ({"algorithm": "tabular"}, "algorithm 'tabular' is unknown; did you mean 'tabular_q'"),
         ({"trials": 0}, "trials=0 must be an integer of at least 1"),
         ({"trials": 2.5}, "trials=2.5 must be an integer"),
         ({"lanes": 0}, "lanes=0 must be an integer of at least 1"),
         ({"trials": 4, "lanes": 8}, "lanes=8 exceeds trials=4; lower lanes or raise trials"),
         ({"epochs": 0}, "epochs=0 must be an integer of at least 1"),
-        ({"engine": "pmap"}, "engine='pmap' is unknown; use one of map, vmap"),
+        ({"engine": "pmap"}, "engine='pmap' is unknown; use one of threads, vmap, sharded, probe"),
+        ({"devices": 9}, "devices=9 exceeds the 1 that JAX sees; use at most 1"),
+        ({"memory": 1e-5}, "memory=1e-05 GiB is too little: one lane of 64 units and 3 layers needs about"),
+        ({"horizon": "far"}, "horizon='far' is unknown; use one of short, long"),
+        ({"space": jh.Space({"cell": jh.Choice(("gru", "lstm"))})}, "which model='cnn' cannot take; leave it out"),
         ({"seed": -1}, "seed=-1 must be an integer in [0, 2**32)"),
         ({"timeout": -5}, "timeout=-5 must be a number of seconds above 0"),
         ({"timeout": math.nan}, "timeout=nan must be"),
@@ -188,7 +241,10 @@ def test_ctrl_c_leaves_what_finished():
         ({"enqueue": [{"units": 8}]}, "config lacks learning_rate"),
         ({"output": "/nonexistent/file"}, "output='/nonexistent/file' cannot be written"),
         ({"data": (np.ones((10, 3)), np.ones(10, int))}, "y holds the single class 1"),
-        ({"data": (np.ones((50, 3)), np.arange(50) % 2), "model": "cnn"}, "model='cnn' needs images"),
+        (
+            {"data": (np.ones((50, 3)), np.arange(50) % 2), "model": "cnn"},
+            "model='cnn' cannot take arrays, vector data of shape (3,); use 'mlp'",
+        ),
     ],
 )
 def test_bad_input(arguments, message):

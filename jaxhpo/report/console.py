@@ -95,6 +95,12 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
         f"{summary['trials']} trials{failed} in {seconds['total']:.1f} s: compiling {seconds['compile']:.1f} s, "
         f"training {seconds['train']:.1f} s, choosing {seconds['algorithm']:.2f} s."
     )
+    training = summary["training"]
+    if training["trials"]:
+        lines.append(
+            f"{training['total_gflop']:,.0f} GFLOP at {training['gflop_per_second']:.0f} GFLOP/s, "
+            f"{training['useful_share']:.0%} of it what the trials asked for."
+        )
     lines.append(
         f"{summary['compilations']} programs compiled, {summary['cache_hits']} taken from the cache; "
         f"{summary['plan']['lanes']} lanes by {summary['plan']['engine']} "
