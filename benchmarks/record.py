@@ -23,12 +23,12 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def save(name: str, result: dict[str, Any], *, write: bool = True) -> None:
-    """Print a result with what it was measured on, and write it to `results/NAME.json`."""
+def save(name: str, result: dict[str, Any], *, write: bool = True, module: str | None = None) -> None:
+    """Print a result with what it was measured on, and write it to `results/NAME.json`; `module` made it, or NAME."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--no-save"]
     if "--data-dir" in arguments:  # where, on this machine, is nobody's business
         arguments[arguments.index("--data-dir") + 1] = "DIR"
-    command = " ".join(["python", "-m", f"benchmarks.{name}", *arguments])
+    command = " ".join(["python", "-m", f"benchmarks.{module or name}", *arguments])
     about = {
         "command": command,
         "device": f"{jax.default_backend()}: {jax.devices()[0].device_kind}",

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
-from benchmarks.tables import status_table
+from benchmarks.tables import load, speed_table, status_table, ways_table
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -54,7 +55,7 @@ def test_every_option_of_the_command_is_named():
     assert options == {option for option in options if option in README}
 
 
-def test_the_status_is_what_was_measured():
-    results = Path(__file__).parent.parent / "benchmarks" / "results"
-    status, algorithms = (json.loads((results / f"{name}.json").read_text()) for name in ("status", "algorithms"))
-    assert status_table(status, algorithms) in README
+def test_the_figures_are_what_was_measured():
+    assert status_table(**load("status", "algorithms")) in README
+    assert speed_table(load("speed_mlp", "speed_cnn", "speed_gru")) in README
+    assert ways_table(**load("ways")) in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")

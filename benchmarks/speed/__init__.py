@@ -1,0 +1,1 @@
+"""How fast studies are, beside plain Flax, PyTorch and the machine's own limits."""
