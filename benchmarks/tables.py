@@ -76,6 +76,8 @@ def speed_table(results: dict[str, dict[str, Any]]) -> str:
     titles = [result["title"] for result in results.values()]
     about = next(iter(results.values()))
     measured = about["measured_on"]
+    once = [result["title"] for result in results.values() if len(result["all_seconds"].get("flax_usual", [0])) == 1]
+    note = f" (Flax once for {', '.join(once)})" if once else ""
     lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
     lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
     return "\n".join(
@@ -83,7 +85,7 @@ def speed_table(results: dict[str, dict[str, Any]]) -> str:
             *lines,
             "",
             f"A study of {about['trials']} trials; in brackets, how many times jaxhpo's with a cold cache. Medians "
-            f"of {about['repeats']} runs in turns; peers train {about['peer_trials']} of the trials, scaled up. "
+            f"of {about['repeats']} runs in turns{note}; peers train {about['peer_trials']} of the trials, scaled up. "
             f"{measured['cores']} cores ({measured['processor']}), jax {measured['versions']['jax']}, PyTorch "
             f"{about['peer_versions']['torch']}.",
             "",
