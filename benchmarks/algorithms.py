@@ -6,14 +6,13 @@ The space is the default one of eight hyperparameters, the batch 8 and 64 lanes.
 so that tables and histories are as full as a long study makes them.
 """
 
-import argparse
 import statistics
 import time
 
 import jax
 import numpy as np
 
-from benchmarks.record import save
+from benchmarks.record import parser, save
 from jaxhpo import algorithms
 from jaxhpo.training import default_space
 from jaxhpo.types import Outcome
@@ -52,10 +51,7 @@ def measure(name: str, lanes: int, rounds: int, told: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure every method and write `results/algorithms.json`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few rounds: does it run, not how fast")
-    parser.add_argument("--no-save", action="store_true", help="print the result only")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     rounds, told = (5, 64) if options.quick else (300, 2000)
     rows = {
         name: {f"{lanes} lanes": measure(name, lanes, rounds, told) for lanes in (8, 64)} for name in algorithms.names()

@@ -1,5 +1,6 @@
 """What every benchmark writes beside its figures."""
 
+import argparse
 import json
 import os
 import platform
@@ -12,6 +13,14 @@ import jax
 from jaxhpo.tuning import versions
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with what every benchmark takes: `--quick` and `--no-save`."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--quick", action="store_true", help="small: does it run, not how fast")
+    made.add_argument("--no-save", action="store_true", help="print the result only")
+    return made
 
 
 def processor() -> str:

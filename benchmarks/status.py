@@ -7,7 +7,6 @@ Runs `jaxhpo tune digits` and, where a directory with a prepared MNIST is given,
 The winner is picked by validation accuracy; its test accuracy is reported as it is.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.record import save
+from benchmarks.record import parser, save
 
 _COMMAND = Path(sys.executable).parent / "jaxhpo"
 
@@ -43,12 +42,10 @@ def run(arguments: list[str], cache: str) -> dict:
 
 def main() -> None:
     """Run the jobs and write `results/status.json`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 .. N - 1 for digits; MNIST runs seed 0 only")
-    parser.add_argument("--data-dir", help="where TFDS data sets lie")
-    parser.add_argument("--quick", action="store_true", help="few trials: does it run")
-    parser.add_argument("--no-save", action="store_true", help="print the result only")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--seeds", type=int, default=5, help="seeds 0 .. N - 1 for digits; MNIST runs seed 0 only")
+    arguments.add_argument("--data-dir", help="where TFDS data sets lie")
+    options = arguments.parse_args()
     short = ["--trials", "8", "--epochs", "1", "--model", "mlp"] if options.quick else []
     result = {}
     with tempfile.TemporaryDirectory() as cache:

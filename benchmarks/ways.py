@@ -7,7 +7,6 @@ Seconds of one optimizer step of one network, a loop of many steps, compilation 
 the rates of the CNN's matrix products alone. `python -m benchmarks.speed` compares whole studies.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.record import save
+from benchmarks.record import parser, save
 from benchmarks.speed.limits import rate
 from jaxhpo.models import CNN, MLP, RNN
 from jaxhpo.training.costs import tile_of
@@ -134,10 +133,7 @@ def product_rates() -> dict[str, float]:
 
 def main() -> None:
     """Measure every way and write `results/ways.json`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few steps: does it run, not how fast")
-    parser.add_argument("--no-save", action="store_true", help="print the result only")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     steps, lanes = (2, 2) if options.quick else (100, 8)
     rng = np.random.default_rng(0)
     labels = jnp.asarray(rng.integers(0, _CLASSES, (8, _BATCH)))

@@ -10,7 +10,6 @@ turns. Needs PyTorch and matplotlib (`pip install -e '.[benchmarks]'`); the CNN 
 figures go to `results/speed_MODEL.json`, and a plot of all three beside them.
 """
 
-import argparse
 import importlib.metadata
 import json
 import os
@@ -20,7 +19,7 @@ from typing import Any
 
 import jax
 
-from benchmarks.record import RESULTS, save
+from benchmarks.record import RESULTS, parser, save
 from benchmarks.speed import limits, tasks
 from benchmarks.speed.plot import plot
 from benchmarks.speed.process import call
@@ -127,7 +126,8 @@ def grow(name: str, common: dict[str, Any], *, quick: bool) -> dict[str, Any]:
 
 def one_step(*, quick: bool) -> dict[str, Any]:
     """Return the seconds of one CNN lane's step, ours and PyTorch's in turns, and of its matrix products alone."""
-    units, batch, steps, turns = 32, 64, *((4, 1) if quick else (50, 3))
+    units, batch = 32, 64
+    steps, turns = (4, 1) if quick else (50, 3)
     ours, torch = [], []
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(turns):
@@ -135,10 +135,8 @@ def one_step(*, quick: bool) -> dict[str, Any]:
             torch += call(
                 "torch_peer:step_seconds", cache=cache, units=units, dense=4 * units, batch=batch, steps=steps
             )
-    seconds, products = (
-        {"jaxhpo": statistics.median(ours), "pytorch": statistics.median(torch)},
-        limits.cnn_step(32, 64),
-    )
+    seconds = {"jaxhpo": statistics.median(ours), "pytorch": statistics.median(torch)}
+    products = limits.cnn_step(units, batch)
     return {
         "seconds": seconds,
         "times_faster_than_pytorch": seconds["pytorch"] / seconds["jaxhpo"],
@@ -149,14 +147,15 @@ def one_step(*, quick: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Measure and write `results/speed_MODEL.json` and the plots."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["mlp", "cnn", "gru"], help="which; all unless given")
-    parser.add_argument("--data-dir", default=os.environ.get("TFDS_DATA_DIR"), help="where the prepared MNIST lies")
-    parser.add_argument("--quick", action="store_true", help="small: does it run, not how fast")
-    parser.add_argument("--no-save", action="store_true", help="print the results only")
-    parser.add_argument("--no-pytorch", action="store_true", help="leave PyTorch out")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of every side")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("models", nargs="*", default=list(tasks.TITLES), help="which; all unless given")
+    arguments.add_argument("--data-dir", default=os.environ.get("TFDS_DATA_DIR"), help="where the prepared MNIST lies")
+    arguments.add_argument("--no-pytorch", action="store_true", help="leave PyTorch out")
+    arguments.add_argument("--repeats", type=int, default=3, help="runs of every side")
+    options = arguments.parse_args()
+    unknown = [name for name in options.models if name not in tasks.TITLES]
+    if unknown:
+        arguments.error(f"model {unknown[0]!r} is unknown; use some of {', '.join(tasks.TITLES)}")
     for name in options.models:
         common = {"data_dir": options.data_dir, "quick": options.quick}
         result: dict[str, Any] = {"title": tasks.TITLES[name]}

@@ -2,12 +2,11 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-import numpy as np
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.images import max_pool
-from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, relu
+from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, output_mask, relu, unit_mask
 from jaxhpo.types import Array
 
 _POOLS = 2
@@ -23,7 +22,7 @@ def _convolutions(cnn: "CNN", x: Array, channels: Array | None, active: Active |
 
         def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
             del module
-            outputs = channels if isinstance(use, bool) or channels is None else channels & use
+            outputs = output_mask(channels, use)
             return Conv(cnn.units, name=f"conv_{i}")(h, None if i == 0 else channels, outputs)
 
         if not isinstance(use, bool):
@@ -57,7 +56,7 @@ class CNN(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
         """Return the logits; without `dropout` nothing is dropped."""
-        channels = None if active is None else np.arange(self.units, dtype=np.int32) < active.units
+        channels = unit_mask(active, self.units)
 
         def features(module: "CNN", carry: None, x: Array) -> tuple[None, Array]:
             return carry, _convolutions(module, x, channels, active)

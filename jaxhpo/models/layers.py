@@ -39,6 +39,16 @@ class Active(NamedTuple):
     units: Array  # [] int32
 
 
+def unit_mask(active: Active | None, units: int) -> Array | None:
+    """Return which of a layer's units a lane uses: [units] bool, None = all."""
+    return None if active is None else active.units > np.arange(units, dtype=np.int32)
+
+
+def output_mask(units: Array | None, use: Array | bool) -> Array | None:
+    """Return which outputs of a layer get initial weights: those of `unit_mask`, none where the layer is not used."""
+    return units if isinstance(use, bool) or units is None else units & use
+
+
 def masked(deviation: Deviation, inputs: Array | None, outputs: Array | None) -> Callable:
     """Return the initialiser of a narrow kernel [..., in, out] inside the full one: normal, zero outside.
 
@@ -123,6 +133,16 @@ def optional(module: nn.Module, use: Array | bool, layer: Callable[[nn.Module, A
 relu = jax.nn.relu
 
 
+def _blocks(array: Array, axis: int, units: int) -> Array:
+    """Return an axis of k blocks of units as two axes."""
+    return array.reshape(*array.shape[:axis], -1, units, *array.shape[axis + 1 :])
+
+
+def _merge(blocks: Array, axis: int) -> Array:
+    """Return the two axes of `_blocks` as one."""
+    return blocks.reshape(*blocks.shape[:axis], -1, *blocks.shape[axis + 2 :])
+
+
 def narrow(params: Any, shapes: Any, units: tuple[int, int]) -> Any:
     """Return the narrow network's part of the weights drawn for the wide one.
 
@@ -141,11 +161,7 @@ def narrow(params: Any, shapes: Any, units: tuple[int, int]) -> Any:
             full = full[key.key]
         for axis, size in enumerate(leaf.shape):
             if full.shape[axis] != size:
-                shape = full.shape
-                blocks = full.reshape(*shape[:axis], -1, wide, *shape[axis + 1 :])
-                full = jax.lax.slice_in_dim(blocks, 0, few, axis=axis + 1).reshape(
-                    *shape[:axis], size, *shape[axis + 1 :]
-                )
+                full = _merge(jax.lax.slice_in_dim(_blocks(full, axis, wide), 0, few, axis=axis + 1), axis)
         return full
 
     return jax.tree_util.tree_map_with_path(cut, shapes)
@@ -164,10 +180,8 @@ def widen(params: Any, like: Any, units: tuple[int, int]) -> Any:
     def place(part: Array, leaf: Any) -> Array:
         for axis, size in enumerate(leaf.shape):
             if part.shape[axis] != size:
-                shape = part.shape
-                blocks = part.reshape(*shape[:axis], -1, few, *shape[axis + 1 :])
-                padding = [(0, wide - few if i == axis + 1 else 0) for i in range(blocks.ndim)]
-                part = jnp.pad(blocks, padding).reshape(*shape[:axis], size, *shape[axis + 1 :])
+                padding = [(0, wide - few if i == axis + 1 else 0) for i in range(part.ndim + 1)]
+                part = _merge(jnp.pad(_blocks(part, axis, few), padding), axis)
         return part
 
     return jax.tree.map(place, params, like)

@@ -3,11 +3,10 @@
 import math
 
 import flax.linen as nn
-import numpy as np
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
-from jaxhpo.models.layers import Active, Dense, lecun, optional, relu
+from jaxhpo.models.layers import Active, Dense, lecun, optional, output_mask, relu, unit_mask
 from jaxhpo.types import Array
 
 
@@ -26,13 +25,13 @@ class MLP(nn.Module):
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
         """Return the logits; without `dropout` nothing is dropped."""
         x = x.reshape(x.shape[0], -1)
-        mask = None if active is None else np.arange(self.units, dtype=np.int32) < active.units
+        mask = unit_mask(active, self.units)
         for i in range(self.layers):
             use = True if active is None or i == 0 else i < active.layers
 
             def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
                 del module
-                outputs = mask if isinstance(use, bool) or mask is None else mask & use
+                outputs = output_mask(mask, use)
                 h = Dense(self.units, name=f"hidden_{i}")(h, None if i == 0 else mask, outputs)
                 return drop(relu(h), dropout, i)
 

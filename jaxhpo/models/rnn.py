@@ -2,11 +2,10 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-import numpy as np
 
 from jaxhpo.models.cost import Cost
 from jaxhpo.models.dropout import Dropout, keep
-from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, standard_normal
+from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
 from jaxhpo.models.recurrent import CELLS, gru, hold, lstm
 from jaxhpo.types import Array
 
@@ -63,13 +62,13 @@ class RNN(nn.Module):
         tokens = x.T.astype(jnp.int32)
         padding = tokens == PADDING
         h = table[tokens]
-        mask = None if active is None else np.arange(self.units, dtype=np.int32) < active.units
+        mask = unit_mask(active, self.units)
         for i in range(self.layers):
             use = True if active is None or i == 0 else i < active.layers
 
             def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
                 del module
-                outputs = mask if isinstance(use, bool) or mask is None else mask & use
+                outputs = output_mask(mask, use)
                 states = Recurrent(self.units, self.cell, name=f"{self.cell}_{i}")
                 h = states(h, padding, None if i == 0 else mask, outputs)
                 return h if dropout is None else h * keep(dropout, i, self.units, h.dtype)[None]

@@ -1,7 +1,7 @@
 """What training costs on the kinds of device that were measured: the numbers behind the plan's choices.
 
-They only have to rank plans. `benchmarks/speed.py` measures them again; a device that is not in the table is taken
-for its backend's.
+They only have to rank plans, and are rounded from what `benchmarks.speed` and `benchmarks.ways` measure. A device that
+is not in the table is taken for its backend's.
 """
 
 import os
@@ -38,10 +38,10 @@ _MACHINES = {
 }
 
 
-def machine(backend: str | None = None, device: str | None = None) -> Machine:
-    """Return the recorded costs of a device, by its name where it was measured, else by its backend."""
-    backend = backend or jax.default_backend()
-    return _MACHINES.get(device or jax.devices()[0].device_kind, _MACHINES.get(backend, _MACHINES["gpu"]))
+def machine() -> Machine:
+    """Return the recorded costs of this device, by its name where it was measured, else by its backend."""
+    backend = _MACHINES.get(jax.default_backend(), _MACHINES["gpu"])
+    return _MACHINES.get(jax.devices()[0].device_kind, backend)
 
 
 def memory_limit() -> float:
