@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 
 from jaxhpo import algorithms, data
-from jaxhpo.data import Dataset
+from jaxhpo.data import Dataset, TextOptions
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.study import Best, Study, Suggestion, Trial
 from jaxhpo.training import Trainer, default_space
@@ -25,6 +25,7 @@ __all__ = [
     "Space",
     "Study",
     "Suggestion",
+    "TextOptions",
     "Trainer",
     "Trial",
     "__version__",

@@ -15,11 +15,14 @@ from rich.console import Console
 
 import jaxhpo
 from jaxhpo import algorithms, data
+from jaxhpo.data import TextOptions
 from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
 from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Tuning
+
+_TEXT = TextOptions()
 
 app = typer.Typer(
     help="Tune Flax networks: many configurations train at once, a Q-learning agent picks them.",
@@ -34,6 +37,10 @@ def _version(show: bool) -> None:
     if show:
         print(jaxhpo.__version__)
         raise typer.Exit
+
+
+data_app = typer.Typer(help="Get data sets ready.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
 
 
 @app.callback()
@@ -69,6 +76,11 @@ def tune(
     space: Annotated[Path | None, typer.Option(help="A JSON file with the space to search.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds after which no further round begins.")] = None,
     train_examples: Annotated[int | None, typer.Option(help="Train on so many examples only.")] = None,
+    words: Annotated[
+        int | None, typer.Option(help=f"Of a text: how many words get a token.  [default: {_TEXT.words}]")
+    ] = None,
+    length: Annotated[int | None, typer.Option(help=f"Of a text: how many tokens.  [default: {_TEXT.length}]")] = None,
+    keep: Annotated[str | None, typer.Option(help="Of a longer text: its first or last words.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where TFDS data sets lie.  [default: $TFDS_DATA_DIR]")] = None,
     output: Annotated[
         Path | None, typer.Option(help="A new file that gets every finished trial at once, as JSON lines.")
@@ -97,6 +109,7 @@ def tune(
                 timeout=timeout,
                 train_examples=train_examples,
                 data_dir=data_dir,
+                text=_text_options(words, length, keep),
                 enqueue=(),
                 output=output,
                 profile=profile,
@@ -127,6 +140,26 @@ def _report(study: Study, as_json: bool) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+@data_app.command(name="prepare")
+def prepare_data(
+    name: Annotated[str, typer.Argument(help="mnist, cifar10 or imdb; others of TFDS need '.[tensorflow]'.")],
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where to.  [default: TFDS_DATA_DIR, else ~/tensorflow_datasets]")
+    ] = None,
+    archives_dir: Annotated[
+        Path | None, typer.Option(help="The original archives, where they need not be downloaded.")
+    ] = None,
+) -> None:
+    """Download a data set and prepare it as TFDS does, once."""
+    try:
+        directory = data.prepare(name, data_dir, archives_dir=archives_dir)
+        print(f"{name} is in {directory}")
+        if name in data.names():
+            print(data.load(name, data_dir=data_dir))  # decoded now, so that the first study need not
+    except ValueError as error:
+        _refuse(str(error))
+
+
 @app.command(name="algorithms")
 def list_algorithms() -> None:
     """List the search methods."""
@@ -139,6 +172,11 @@ def list_datasets() -> None:
     """List the data sets that are known by name."""
     columns, rows = data.listing()
     Console(highlight=False).print(listing("Data sets", columns, rows))
+
+
+def _text_options(words: int | None, length: int | None, keep: str | None) -> TextOptions | None:
+    given = {name: value for name, value in (("words", words), ("length", length), ("keep", keep)) if value is not None}
+    return TextOptions(**given) if given else None
 
 
 def read_space(path: Path) -> Space:

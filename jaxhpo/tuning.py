@@ -14,7 +14,7 @@ import jax
 
 from jaxhpo import algorithms
 from jaxhpo.compilation import CompilationCounter, enable_persistent_cache
-from jaxhpo.data import Dataset, load
+from jaxhpo.data import Dataset, TextOptions, load
 from jaxhpo.report.console import Progress
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
@@ -46,6 +46,7 @@ def tune(
     timeout: float | None = None,
     train_examples: int | None = None,
     data_dir: str | os.PathLike | None = None,
+    text: TextOptions | None = None,
     enqueue: Iterable[Mapping[str, Any]] = (),
     output: str | os.PathLike | None = None,
     profile: str | os.PathLike | None = None,
@@ -55,7 +56,8 @@ def tune(
     """Search for the best configuration of a network on a data set; return the finished study.
 
     Args:
-        data: "digits", "mnist" (see `jaxhpo datasets`), your own arrays `(x, y)`, or a `Dataset`.
+        data: "digits", "mnist", "cifar10", "imdb" (see `jaxhpo datasets`), your own arrays or texts `(x, y)`, or a
+            `Dataset`.
         model: "mlp", "cnn" or "rnn"; None takes the CNN for images, the MLP for vectors, the RNN for text.
         algorithm: a name (see `jaxhpo algorithms`), or a factory called as `factory(space, lanes=..., budget=...)`,
             such as `functools.partial(jaxhpo.algorithms.tabular_q, gamma=0.9)`.
@@ -73,7 +75,8 @@ def tune(
             follow from `trials`, so that a study and one that goes on longer run alike.
         timeout: seconds after which no further round begins; see `Study.run`.
         train_examples: train on so many of the training examples only.
-        data_dir: where TFDS data sets lie; unless given, the environment's `TFDS_DATA_DIR`.
+        data_dir: where TFDS data sets lie; unless given, the environment's `TFDS_DATA_DIR`, else TFDS's own default.
+        text: how texts become tokens; see `TextOptions`.
         enqueue: configurations to train first.
         output: a new file that gets every finished trial at once, as JSON lines.
         profile: a directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
@@ -102,6 +105,7 @@ def tune(
         timeout=timeout,
         train_examples=train_examples,
         data_dir=data_dir,
+        text=text,
         enqueue=enqueue,
         output=output,
         profile=profile,
@@ -131,6 +135,7 @@ class Tuning:
         timeout: float | None,
         train_examples: int | None,
         data_dir: str | os.PathLike | None,
+        text: TextOptions | None,
         enqueue: Iterable[Mapping[str, Any]],
         output: str | os.PathLike | None,
         profile: str | os.PathLike | None,
@@ -144,7 +149,7 @@ class Tuning:
         self.timeout = check_timeout(timeout)
         if space is not None and not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})")
-        dataset = load(data, data_dir=data_dir, train_examples=train_examples, seed=seed)
+        dataset = load(data, data_dir=data_dir, train_examples=train_examples, seed=seed, text=text)
         if epochs is None:
             epochs = _EPOCHS_SMALL if len(dataset.y_train) <= _SMALL else _EPOCHS_LARGE
         limits = {"lanes": lanes, "devices": devices, "memory": memory, "horizon": horizon}

@@ -1,4 +1,4 @@
-"""The user's own arrays, checked at the door."""
+"""The user's own arrays and texts, checked at the door."""
 
 import contextlib
 from typing import Any
@@ -7,25 +7,52 @@ import numpy as np
 
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.splits import three_way
+from jaxhpo.data.text import TextOptions, tokenise
 
 
-def from_arrays(x: Any, y: Any, *, name: str = "arrays", seed: int = 0) -> Dataset:
+def from_arrays(x: Any, y: Any, *, name: str = "arrays", seed: int = 0, text: TextOptions | None = None) -> Dataset:
     """Return a Dataset of the user's own examples, split 60/20/20 by `seed`, every class in proportion.
 
     Args:
-        x: numbers, [N, F] vectors or images [N, H, W] or [N, H, W, C]; anything that `numpy.asarray` takes.
+        x: numbers, [N, F] vectors or images [N, H, W] or [N, H, W, C], anything that `numpy.asarray` takes; or texts.
         y: [N] integer labels, 0 .. K - 1, every one of them used.
         name: what to call it.
         seed: of the split.
+        text: how texts become tokens; None is `TextOptions()`.
 
     Raises:
         ValueError: naming the argument, what is wrong with it and where.
     """
-    x, y = _examples(x), _labels(y)
+    given = _texts(x)
+    x, y = _examples(x) if given is None else given, _labels(y)
     if len(x) != len(y):
         raise ValueError(f"x has {len(x)} examples and y {len(y)}; give one label an example")
     train, valid, test = three_way(y, seed)
+    if given is not None:
+        parts = ([given[i] for i in rows] for rows in (train, valid, test))
+        (a, b, c), words = tokenise(*parts, options=text)
+        classes = int(y.max()) + 1
+        return Dataset(name, a, y[train], b, y[valid], c, y[test], classes, vocabulary=len(words), words=words)
     return Dataset(name, x[train], y[train], x[valid], y[valid], x[test], y[test], int(y.max()) + 1)
+
+
+def _texts(value: Any) -> list[str] | None:
+    """Return the texts where examples are texts, else None."""
+    if isinstance(value, np.ndarray):
+        values = value.tolist() if value.ndim == 1 and value.dtype.kind in "OUST" else []
+    else:
+        values = list(value) if isinstance(value, list | tuple) or hasattr(value, "to_list") else []
+    if not any(isinstance(text, str | bytes) for text in values):
+        return None
+    found = []
+    for row, text in enumerate(values):
+        if not isinstance(text, str | bytes):
+            raise ValueError(f"x holds {text!r} in row {row}, not a text; fill or drop such rows")
+        try:
+            found.append(text if isinstance(text, str) else text.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"x holds text in row {row} that is not UTF-8 ({error.reason}); mend it") from None
+    return found
 
 
 def _array(name: str, value: Any) -> np.ndarray:

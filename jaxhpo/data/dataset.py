@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from jaxhpo.data.splits import subset
+from jaxhpo.data.text import Vocabulary
 
 _MOST_TOKENS = 2**24  # whole numbers that float32 tells apart
 
@@ -27,6 +28,7 @@ class Dataset:
     y_test: np.ndarray
     classes: int
     vocabulary: int | None = None  # tokens are 0 .. vocabulary - 1, 0 is padding; None where the data are no text
+    words: Vocabulary | None = None  # what the tokens mean, where jaxhpo made them
 
     def __post_init__(self) -> None:
         if isinstance(self.classes, bool) or not isinstance(self.classes, int | np.integer) or self.classes < 2:

@@ -189,7 +189,7 @@ def test_bad_data(data, message):
 
 def test_the_listing_names_every_data_set():
     columns, rows = listing()
-    assert [row[0] for row in rows] == names() == ["digits", "mnist"]
+    assert [row[0] for row in rows] == names() == ["digits", "mnist", "cifar10", "imdb"]
     assert all(len(row) == len(columns) for row in rows)
 
 

@@ -1,0 +1,63 @@
+"""The data sets that TFDS prepares and jaxhpo knows by name: what each holds, and how it becomes a Dataset."""
+
+import os
+
+import numpy as np
+
+from jaxhpo.data import prepared
+from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.prepared import Source
+from jaxhpo.data.splits import hold_out
+from jaxhpo.data.text import TextOptions, tokenise
+
+_SPLIT = 0  # of the validation examples; fixed, so that studies of different seeds compare
+_IMDB = "50,000 reviews of films, positive or negative"
+
+SOURCES = {
+    source.name: source
+    for source in (
+        # LeCun, Cortes & Burges 1998 (CC BY-SA 3.0); Krizhevsky 2009; Maas et al. 2011
+        Source(
+            "mnist", "mnist", "image", {"train": 60_000, "test": 10_000}, 10, 5000, "70,000 images, 28x28, 10 classes"
+        ),
+        Source(
+            "cifar10",
+            "cifar10",
+            "image",
+            {"train": 50_000, "test": 10_000},
+            10,
+            5000,
+            "60,000 images, 32x32, 10 classes",
+        ),
+        Source("imdb", "imdb_reviews/plain_text", "text", {"train": 25_000, "test": 25_000}, 2, 5000, _IMDB),
+    )
+}
+"""The sources by name."""
+
+
+def load_named(name: str, data_dir: str | os.PathLike | None = None, text: TextOptions | None = None) -> Dataset:
+    """Return one of `SOURCES`: the official test split, and a stratified part of the training split for validation.
+
+    Images stay uint8; a text's vocabulary is fitted on the training examples alone.
+
+    Args:
+        name: of the source.
+        data_dir: holds the TFDS data set in the `array_record` format; None takes `TFDS_DATA_DIR`.
+        text: how texts become tokens; None is `TextOptions()`.
+
+    Raises:
+        ValueError: naming the directory, what is wrong with it, and the command that prepares it.
+    """
+    source = SOURCES[name]
+    arrays = prepared.read(source, data_dir)
+    y = np.asarray(arrays["y_train"])
+    train, valid = hold_out(y, source.valid, _SPLIT)
+    if source.feature == "image":
+        x, x_test = arrays["x_train"], arrays["x_test"]
+        return Dataset(name, x[train], y[train], x[valid], y[valid], x_test, arrays["y_test"], source.classes)
+    texts = {split: np.array(prepared.texts(arrays, split), dtype=object) for split in ("train", "test")}
+    parts = (texts["train"][train], texts["train"][valid], texts["test"])
+    rows, words = tokenise(*parts, options=text)
+    labels = (y[train], y[valid], arrays["y_test"])
+    examples = [array for pair in zip(rows, labels, strict=True) for array in pair]
+    return Dataset(name, *examples, classes=source.classes, vocabulary=len(words), words=words)

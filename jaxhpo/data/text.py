@@ -1,0 +1,96 @@
+"""Words to tokens: a vocabulary fitted on training texts, and texts as rows of tokens."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+PADDING, UNKNOWN = 0, 1
+"""Tokens that are no word: what fills a row up, and a word that the vocabulary lacks."""
+
+KEEPS = ("first", "last")
+
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How texts become rows of tokens.
+
+    Raises ValueError, naming the argument, where one cannot be.
+    """
+
+    words: int = 20_000  # the most frequent ones of the training texts get a token of their own
+    length: int = 200  # tokens of a row: longer texts are cut, shorter ones padded at the end
+    keep: str = "first"  # or "last": which words of a longer text
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("words", 1), ("length", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+                raise ValueError(f"{name}={value!r} must be an integer of at least {lowest}")
+        if self.keep not in KEEPS:
+            raise ValueError(f"keep={self.keep!r} is unknown; use one of {', '.join(KEEPS)}")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Words by token: the first has token 2, after `PADDING` and `UNKNOWN`."""
+
+    words: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.words) + 2
+
+    @cached_property
+    def _tokens(self) -> dict[str, int]:
+        return {word: token for token, word in enumerate(self.words, start=2)}
+
+    def encode(self, texts: Sequence[str], *, length: int, keep: str = "first") -> np.ndarray:
+        """Return texts as tokens: [len(texts), length] int32, padded at the end."""
+        return self._encode([split_words(text) for text in texts], length, keep)
+
+    def _encode(self, texts: Sequence[list[str]], length: int, keep: str) -> np.ndarray:
+        rows, token = np.full((len(texts), length), PADDING, np.int32), self._tokens.get
+        for row, words in zip(rows, texts, strict=True):
+            kept = words[:length] if keep == "first" else words[-length:]
+            row[: len(kept)] = [token(word, UNKNOWN) for word in kept]
+        return rows
+
+
+def split_words(text: str) -> list[str]:
+    """Return a text's words in lower case: runs of letters and digits, apostrophes inside; no punctuation, no <br>."""
+    return _WORD.findall(_BREAK.sub(" ", text).lower())
+
+
+def fit_vocabulary(texts: Iterable[str], size: int) -> Vocabulary:
+    """Return the most frequent words of some texts, at most `size`; of equally frequent ones the alphabet's first."""
+    return _fit((split_words(text) for text in texts), size)
+
+
+def tokenise(
+    train: Sequence[str], *others: Sequence[str], options: TextOptions | None = None
+) -> tuple[list[np.ndarray], Vocabulary]:
+    """Return the tokens of training and other texts ([N, T] int32 each), and the vocabulary, fitted on the former.
+
+    T is `options.length`, or what the longest training text needs where that is less.
+    """
+    options = TextOptions() if options is None else options
+    words = [split_words(text) for text in train]
+    vocabulary = _fit(words, options.words)
+    length = max(1, min(options.length, max(map(len, words), default=0)))
+    rows = [vocabulary._encode(words, length, options.keep)]
+    return rows + [vocabulary.encode(texts, length=length, keep=options.keep) for texts in others], vocabulary
+
+
+def _fit(texts: Iterable[list[str]], size: int) -> Vocabulary:
+    counts: Counter[str] = Counter()
+    for words in texts:
+        counts.update(words)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return Vocabulary(tuple(word for word, _ in ranked[:size]))
