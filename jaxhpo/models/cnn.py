@@ -1,48 +1,73 @@
 """The convolutional network for images."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.images import max_pool
-from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, output_mask, relu, unit_mask
+from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, output_mask, unit_mask
+from jaxhpo.models.norms import Norm, activate
 from jaxhpo.types import Array
 
-_POOLS = 2
+_POOLS = 2  # where channels do not grow
+_MOST = 4  # times `units` that channels grow to
 _DENSE = 4  # blocks of `units` in the dense layer
 _SMALLEST = 4  # pixels a side that pooling must leave: 28 -> 14 -> 7, 8 -> 4
 
 
+def _blocks(growth: int, layer: int) -> int:
+    """Return how many times `units` channels a convolution has."""
+    return min(growth**layer, _MOST)
+
+
+def _pools(growth: int, layer: int, side: int) -> bool:
+    return (layer < _POOLS or growth > 1) and side >= 2 * _SMALLEST
+
+
+def _depth(layers: int, growth: int) -> int:
+    """Return after how many places for a convolution the network's feature maps are its last."""
+    return layers if growth > 1 else max(layers, _POOLS)
+
+
 def _convolutions(cnn: "CNN", x: Array, channels: Array | None, active: Active | None) -> Array:
-    """Return the last feature maps: [n, h, w, units]; the layers become submodules of the network that calls it."""
-    for i in range(max(cnn.layers, _POOLS)):
-        use = i < cnn.layers if active is None or i == 0 or i >= cnn.layers else i < active.layers
-        pools = i < _POOLS and min(x.shape[1:3]) >= 2 * _SMALLEST
+    """Return the last feature maps: [n, h, w, c]; the layers become submodules of the network that calls it."""
+    for i in range(_depth(cnn.layers, cnn.growth)):
+        # Where channels grow, each depth has shapes of its own: the network is as deep as its lanes.
+        fixed = i == 0 or i >= cnn.layers or cnn.growth > 1
+        use = i < cnn.layers if active is None or fixed else i < active.layers
+        pools = _pools(cnn.growth, i, min(x.shape[1:3]))
 
-        def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
-            del module
-            outputs = output_mask(channels, use)
-            return Conv(cnn.units, name=f"conv_{i}")(h, None if i == 0 else channels, outputs)
+        def shrink(_: nn.Module, h: Array, pools: bool = pools) -> Array:
+            return max_pool(h) if pools else h
 
-        if not isinstance(use, bool):
-            x = optional(cnn, use, lambda m, h, layer=layer: relu(layer(m, h)), x)
-            x = max_pool(x) if pools else x
-        elif use:
-            x = layer(cnn, x)
-            # The maximum first: the ReLU then sees a quarter of the pixels, and gives the same.
-            x = relu(max_pool(x) if pools else x)
-        elif pools:
-            x = max_pool(x)
+        def block(module: nn.Module, h: Array, i: int = i, use: Array | bool = use, shrink: Callable = shrink) -> Array:
+            inputs = None if i == 0 else _tiled(channels, _blocks(cnn.growth, i - 1))
+            outputs = _tiled(channels, _blocks(cnn.growth, i))
+            features = cnn.units * _blocks(cnn.growth, i)
+            h = Conv(features, name=f"conv_{i}")(h, inputs, output_mask(outputs, use))
+            # The maximum first: norm and activation then see a quarter of the pixels.
+            return activate(cnn.activation, Norm(cnn.norm, cnn.units, name=f"norm_{i}")(shrink(module, h), outputs))
+
+        x = optional(cnn, use, block, x, shrink)
     return x
 
 
-class CNN(nn.Module):
-    """3x3 convolutions of `units` channels, a dense layer of 4 `units`: [n, h, w, c] -> [n, classes] logits.
+def _tiled(channels: Array | None, blocks: int) -> Array | None:
+    return None if channels is None else jnp.tile(channels, blocks)
 
-    The image is halved after the first convolution and where the second is or would be, while four pixels a side
-    are left; so every depth sees a head of one shape. Dropout acts on the dense layer. With `active`, a lane uses
-    the first `active.layers` convolutions (1 to `layers`) and `active.units` channels, and equals the smaller network.
+
+class CNN(nn.Module):
+    """3x3 convolutions and a dense layer of 4 `units`: [n, h, w, c] -> [n, classes] logits.
+
+    After a convolution come the maximum of 2x2 squares, a norm and an activation. With `growth` 1 all have `units`
+    channels, and the image is halved after the first and where the second is or would be; so every depth sees a head
+    of one shape. With `growth` 2 they have `units`, 2 `units`, 4 `units`, 4 `units`, ..., and each halves the image.
+    At least four pixels a side are left. Dropout acts on the dense layer. With `active`, a lane uses the first
+    `active.layers` convolutions (1 to `layers`; with `growth` 2 `layers`) and `active.units` channels of each block,
+    and equals the smaller network.
 
     With `tile`, the convolutions see so many examples at a time, forward and backward: what they compute in between
     then stays in a processor's cache, and is not there twice for a large batch.
@@ -51,6 +76,9 @@ class CNN(nn.Module):
     layers: int
     units: int
     classes: int
+    activation: str = "relu"
+    norm: str = "none"
+    growth: int = 1
     tile: int | None = None
 
     @nn.compact
@@ -71,26 +99,28 @@ class CNN(nn.Module):
             x = x.reshape(examples, *x.shape[2:])
         pixels = x.shape[1] * x.shape[2]
         x = x.reshape(x.shape[0], -1)
-        inputs = None if channels is None else jnp.tile(channels, pixels)
-        hidden = None if channels is None else jnp.tile(channels, _DENSE)
-        x = drop(relu(Dense(_DENSE * self.units, name="dense")(x, inputs, hidden)), dropout, 0, _DENSE)
+        inputs = _tiled(channels, pixels * _blocks(self.growth, self.layers - 1))
+        hidden = _tiled(channels, _DENSE)
+        x = activate(self.activation, Dense(_DENSE * self.units, name="dense")(x, inputs, hidden))
+        x = drop(x, dropout, 0, _DENSE)
         return Dense(self.classes, deviation=lecun, name="out")(x, hidden, None)
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
         """Return what the network costs on images of a shape [h, w, c]."""
         height, width, channels = shape
         forward = backward = held = workspace = params = 0
-        for i in range(max(self.layers, _POOLS)):
+        for i in range(_depth(self.layers, self.growth)):
             if i < self.layers:
-                product = 18 * channels * self.units * height * width
+                features = self.units * _blocks(self.growth, i)
+                product = 18 * channels * features * height * width
                 forward, backward = forward + product, backward + (1 if i == 0 else 2) * product
-                held += height * width * (channels + self.units // 4)
+                held += height * width * (channels + features // 4)
                 # In the backward pass: the input's columns and their gradient, and the product's rows.
-                own = 19 * channels + self.units if 2 * channels <= self.units else 7 * channels + 4 * self.units
+                own = 19 * channels + features if 2 * channels <= features else 7 * channels + 4 * features
                 workspace = max(workspace, height * width * own)
-                params += (9 * channels + 1) * self.units
-                channels = self.units
-            if i < _POOLS and min(height, width) >= 2 * _SMALLEST:
+                params += (9 * channels + 1 + (0 if self.norm == "none" else 2)) * features
+                channels = features
+            if _pools(self.growth, i, min(height, width)):
                 height, width = height // 2, width // 2
         flat, hidden = height * width * channels, _DENSE * self.units
         ahead, _, weights = dense_cost((flat, hidden, self.classes))

@@ -25,6 +25,7 @@ class Dropout(NamedTuple):
     rate: Array  # [] float32 in [0, 1)
     key: Array  # [2] uint32: key data of the trial's epoch
     position: Array  # [n] int32: each example's place in the epoch
+    embedding_rate: Array | None = None  # [] float32 in [0, 1); None drops nothing
 
 
 @jax.jit  # so that it is traced once for all layers of a shape

@@ -121,16 +121,26 @@ class Conv(nn.Module):
         return convolve(x, kernel) + bias[None, None, None]
 
 
-def optional(module: nn.Module, use: Array | bool, layer: Callable[[nn.Module, Array], Array], x: Array) -> Array:
-    """Return `layer(module, x)` where `use`, else x, of one shape. The branch is real where `use` is no batch."""
+def _same(_: nn.Module, x: Array) -> Array:
+    return x
+
+
+def optional(
+    module: nn.Module,
+    use: Array | bool,
+    layer: Callable[[nn.Module, Array], Array],
+    x: Array,
+    otherwise: Callable[[nn.Module, Array], Array] = _same,
+) -> Array:
+    """Return `layer(module, x)` where `use`, else `otherwise`, of one shape if `use` is traced.
+
+    The branch is real where `use` is no batch.
+    """
     if isinstance(use, bool):
-        return layer(module, x) if use else x
+        return layer(module, x) if use else otherwise(module, x)
     if module.is_initializing():
-        return jnp.where(use, layer(module, x), x)
-    return nn.cond(use, layer, lambda _, h: h, module, x)
-
-
-relu = jax.nn.relu
+        return jnp.where(use, layer(module, x), otherwise(module, x))
+    return nn.cond(use, layer, otherwise, module, x)
 
 
 def _blocks(array: Array, axis: int, units: int) -> Array:

@@ -6,12 +6,13 @@ import flax.linen as nn
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
-from jaxhpo.models.layers import Active, Dense, lecun, optional, output_mask, relu, unit_mask
+from jaxhpo.models.layers import Active, Dense, lecun, optional, output_mask, unit_mask
+from jaxhpo.models.norms import Norm, activate
 from jaxhpo.types import Array
 
 
 class MLP(nn.Module):
-    """`layers` hidden layers of `units` ReLU units, dropout after each: [n, ...] -> [n, classes] logits.
+    """`layers` hidden layers of `units`, normalised or not, dropout after each: [n, ...] -> [n, classes] logits.
 
     With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units` units of each, and
     equals the smaller network.
@@ -20,6 +21,8 @@ class MLP(nn.Module):
     layers: int
     units: int
     classes: int
+    activation: str = "relu"
+    norm: str = "none"
 
     @nn.compact
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
@@ -33,7 +36,8 @@ class MLP(nn.Module):
                 del module
                 outputs = output_mask(mask, use)
                 h = Dense(self.units, name=f"hidden_{i}")(h, None if i == 0 else mask, outputs)
-                return drop(relu(h), dropout, i)
+                h = Norm(self.norm, self.units, name=f"norm_{i}")(h, mask)
+                return drop(activate(self.activation, h), dropout, i)
 
             x = optional(self, use, layer, x)
         return Dense(self.classes, deviation=lecun, name="out")(x, mask, None)

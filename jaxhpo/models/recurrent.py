@@ -1,4 +1,4 @@
-"""GRU and LSTM over a sequence, with backward passes of their own.
+"""GRU, LSTM and vanilla cells over a sequence, with backward passes of their own.
 
 What a step needs of the input is one matrix product for all steps; what a step adds to the recurrent kernel's gradient
 is summed by one matrix product after the backward pass, where differentiating `scan` would add it step by step. Half
@@ -12,7 +12,7 @@ from jaxhpo.types import Array
 
 _HOLD = 1e4  # added to a gate it is exactly open, subtracted exactly shut: a padding token changes no state
 
-CELLS = {"gru": 3, "lstm": 4}
+CELLS = {"gru": 3, "lstm": 4, "vanilla": 1}
 """Cells by name: how many blocks of `hidden` columns their input projection has."""
 
 
@@ -20,7 +20,9 @@ def hold(cell: str, projected: Array, padding: Array) -> Array:
     """Return a cell's projected input [time, batch, blocks * hidden] such that steps with `padding` keep the state."""
     hidden = projected.shape[-1] // CELLS[cell]
     blocks = jnp.arange(CELLS[cell]).repeat(hidden)
-    # GRU: r, z, n with z the share kept. LSTM: i, f, g, o.
+    # GRU: r, z, n with z the share kept. LSTM: i, f, g, o. A vanilla cell has no gate.
+    if cell == "vanilla":
+        return projected
     keeps, shuts = (blocks == 1, blocks < 0) if cell == "gru" else (blocks == 1, blocks == 0)
     sign = keeps.astype(projected.dtype) - shuts.astype(projected.dtype)
     return projected + _HOLD * padding.astype(projected.dtype)[:, :, None] * sign[None, None]
@@ -155,3 +157,46 @@ def _lstm_backward(saved: tuple[Array, ...], dstates: Array) -> tuple[Array, Arr
 
 
 lstm.defvjp(_lstm_forward, _lstm_backward)
+
+
+@jax.custom_vjp
+def vanilla(projected: Array, kernel: Array, padding: Array) -> Array:
+    """Return the states of ``h <- tanh(projected + h kernel)`` (Elman 1990, `flax.linen.SimpleCell`) from 0: [T, B, H].
+
+    Args:
+        projected: [T, B, H]: each step's input times its kernel plus bias.
+        kernel: [H, H], recurrent.
+        padding: [T, B] of projected's dtype: 1 at steps that keep the state, else 0.
+    """
+    return _vanilla_forward(projected, kernel, padding)[0]
+
+
+def _vanilla_forward(projected: Array, kernel: Array, padding: Array) -> tuple[Array, tuple[Array, ...]]:
+    def step(h: Array, inputs: tuple[Array, Array]) -> tuple[Array, tuple[Array, Array, Array]]:
+        projected, held = inputs
+        new = jnp.tanh(projected + h @ kernel)
+        after = held * h + (1 - held) * new
+        return after, (after, h, new)
+
+    start = jnp.zeros((projected.shape[1], kernel.shape[0]), projected.dtype)
+    held = padding[:, :, None]
+    _, (states, before, new) = jax.lax.scan(step, start, (projected, held))
+    return states, (kernel, before, new, held)
+
+
+def _vanilla_backward(saved: tuple[Array, ...], dstates: Array) -> tuple[Array, Array, Array]:
+    kernel, before, new, held = saved
+    hidden, back = kernel.shape[0], kernel.T
+
+    def step(dh: Array, inputs: tuple[Array, ...]) -> tuple[Array, Array]:
+        dstate, new, held = inputs
+        dh = dh + dstate
+        dprojected = dh * (1 - held) * (1 - new * new)
+        return held * dh + dprojected @ back, dprojected
+
+    _, dprojected = jax.lax.scan(step, jnp.zeros_like(dstates[0]), (dstates, new, held), reverse=True)
+    dkernel = before.reshape(-1, hidden).T @ dprojected.reshape(-1, hidden)
+    return dprojected, dkernel, jnp.zeros(dstates.shape[:2], dstates.dtype)
+
+
+vanilla.defvjp(_vanilla_forward, _vanilla_backward)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxhpo.models.cost import Cost
 from jaxhpo.models.dropout import Dropout, keep
 from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
-from jaxhpo.models.recurrent import CELLS, gru, hold, lstm
+from jaxhpo.models.recurrent import CELLS, gru, hold, lstm, vanilla
 from jaxhpo.types import Array
 
 PADDING = 0
@@ -14,17 +14,22 @@ PADDING = 0
 
 POOLINGS = ("mean", "last")
 
+_EMBEDDING = 128  # where dropout's bits for the embedding lie; layers are fewer
+
 
 class Recurrent(nn.Module):
-    """One layer of GRU or LSTM cells: [T, n, in], padding [T, n] bool -> states [T, n, units]."""
+    """One layer of cells in one direction: [T, n, in], padding [T, n] bool -> states [T, n, units]."""
 
     units: int
     cell: str
+    backwards: bool = False
 
     @nn.compact
     def __call__(self, x: Array, padding: Array, inputs: Array | None, outputs: Array | None) -> Array:
         """Return the states after every step; the masks ([in] and [units] bool) matter while initialising only."""
         blocks = CELLS[self.cell]
+        if self.backwards:
+            x, padding = x[::-1], padding[::-1]
         time, n, width = x.shape
         everywhere = None if outputs is None else jnp.tile(outputs, blocks)
         shape = (width, blocks * self.units)
@@ -34,25 +39,31 @@ class Recurrent(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (blocks * self.units,), x.dtype)
         projected = (x.reshape(time * n, width) @ kernel + bias[None]).reshape(time, n, blocks * self.units)
         projected = hold(self.cell, projected, padding)
-        if self.cell == "lstm":
-            return lstm(projected, recurrent, padding.astype(x.dtype))
-        return gru(projected, recurrent, self.param("recurrent_bias", nn.initializers.zeros, (self.units,), x.dtype))
+        if self.cell == "gru":
+            bias = self.param("recurrent_bias", nn.initializers.zeros, (self.units,), x.dtype)
+            states = gru(projected, recurrent, bias)
+        else:
+            states = {"lstm": lstm, "vanilla": vanilla}[self.cell](projected, recurrent, padding.astype(x.dtype))
+        return states[::-1] if self.backwards else states
 
 
 class RNN(nn.Module):
-    """An embedding, `layers` of `units` GRU or LSTM cells, their states pooled: tokens [n, T] -> [n, classes] logits.
+    """An embedding, `layers` of `units` cells, their states pooled: tokens [n, T] -> [n, classes] logits.
 
-    Tokens are whole numbers in the dtype that the network computes in; 0 is padding. Dropout zeroes units for a whole
-    sequence (Gal & Ghahramani 2016), after each layer. With `active`, a lane uses the first `active.layers` layers (1
-    to `layers`) and `active.units` units of each, and equals the smaller network: a unit without weights has state 0.
+    Tokens are whole numbers in the dtype that the network computes in; 0 is padding. A bidirectional layer has `units`
+    cells that read forwards and as many that read backwards, side by side (Schuster & Paliwal 1997). Dropout zeroes
+    units for a whole sequence (Gal & Ghahramani 2016), after each layer, and features of the embedding where it has a
+    rate of its own. With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units`
+    units of each, and equals the smaller network: a unit without weights has state 0.
     """
 
     layers: int
     units: int
     classes: int
     vocabulary: int
-    cell: str = "gru"  # or "lstm"
-    pooling: str = "mean"  # of the states at tokens, or "last": the state after the last of them
+    cell: str = "gru"  # or "lstm", "vanilla"
+    bidirectional: bool = False
+    pooling: str = "mean"  # of the states at tokens, or "last": the state after the last token that is read
     embedding: int = 32
 
     @nn.compact
@@ -62,35 +73,49 @@ class RNN(nn.Module):
         tokens = x.T.astype(jnp.int32)
         padding = tokens == PADDING
         h = table[tokens]
+        if dropout is not None and dropout.embedding_rate is not None:
+            own = dropout._replace(rate=dropout.embedding_rate)
+            h = h * keep(own, _EMBEDDING, self.embedding, h.dtype)[None]
         mask = unit_mask(active, self.units)
+        inside = None if mask is None else jnp.tile(mask, self.directions)
         for i in range(self.layers):
             use = True if active is None or i == 0 else i < active.layers
 
             def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
                 del module
-                outputs = output_mask(mask, use)
-                states = Recurrent(self.units, self.cell, name=f"{self.cell}_{i}")
-                h = states(h, padding, None if i == 0 else mask, outputs)
-                return h if dropout is None else h * keep(dropout, i, self.units, h.dtype)[None]
+                inputs, outputs = None if i == 0 else inside, output_mask(mask, use)
+                name = f"{self.cell}_{i}"
+                states = Recurrent(self.units, self.cell, name=name)(h, padding, inputs, outputs)
+                if self.bidirectional:
+                    back = Recurrent(self.units, self.cell, True, name=f"{name}_back")(h, padding, inputs, outputs)
+                    states = jnp.concatenate([states, back], axis=-1)
+                if dropout is None:
+                    return states
+                return states * keep(dropout, i, self.units, h.dtype, self.directions)[None]
 
             h = optional(self, use, layer, h)
         counts = (~padding).astype(h.dtype)
         if self.pooling == "mean":
             pooled = jnp.sum(h * counts[:, :, None], axis=0) / jnp.maximum(jnp.sum(counts, axis=0), 1)[:, None]
-        else:
-            pooled = h[-1]  # padding after the last token has kept its state
-        return Dense(self.classes, deviation=lecun, name="out")(pooled, mask, None)
+        else:  # padding after the last token has kept its state
+            pooled = jnp.concatenate([h[-1, :, : self.units], h[0, :, self.units :]], axis=-1)
+        return Dense(self.classes, deviation=lecun, name="out")(pooled, inside, None)
+
+    @property
+    def directions(self) -> int:
+        """In how many directions a layer reads."""
+        return 2 if self.bidirectional else 1
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
         """Return what the network costs on sequences of a shape [T]."""
-        (steps,), blocks, units = shape, CELLS[self.cell], self.units
-        forward, params, inputs = 2 * units * self.classes, (units + 1) * self.classes, self.embedding
+        (steps,), blocks, units, ways = shape, CELLS[self.cell], self.units, self.directions
+        forward, params, inputs = 2 * ways * units * self.classes, (ways * units + 1) * self.classes, self.embedding
         for _ in range(self.layers):
-            forward += 2 * steps * (inputs + units) * blocks * units
-            params += (inputs + units + 2) * blocks * units
-            inputs = units
+            forward += ways * 2 * steps * (inputs + units) * blocks * units
+            params += ways * (inputs + units + 2) * blocks * units
+            inputs = ways * units
         params += self.vocabulary * self.embedding
-        held = steps * (2 * self.embedding + self.layers * (2 * blocks + 1) * units)
+        held = steps * (2 * self.embedding + ways * self.layers * (2 * blocks + 1) * units)
         workspace = steps * 3 * blocks * units
-        launches = 30 + self.layers * (20 + 20 * steps)
+        launches = 30 + ways * self.layers * (20 + 20 * steps)
         return Cost(forward, 2 * forward, held, workspace, params, launches)

@@ -1,6 +1,7 @@
 """Training many configurations at once: one lane's step, optimizers by lane, engines, and the plan that picks them."""
 
-from jaxhpo.training.hyperparameters import ALIASES, DEFAULTS, default_space
+from jaxhpo.training.default_spaces import default_space
+from jaxhpo.training.hyperparameters import ALIASES, DEFAULTS
 from jaxhpo.training.optimizers import OPTIMIZERS
 from jaxhpo.training.plan import Plan, default_lanes, make_plan
 from jaxhpo.training.probe import PROBE, probe

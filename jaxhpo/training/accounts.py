@@ -8,10 +8,10 @@ import flax.linen as nn
 import numpy as np
 
 from jaxhpo.data import Dataset
-from jaxhpo.models import Cost
+from jaxhpo.models import Cost, Variant
 from jaxhpo.training.engines import THREADS
-from jaxhpo.training.hyperparameters import Structure
 from jaxhpo.training.plan import Plan
+from jaxhpo.training.ranges import Structure
 
 
 def training_flops(cost: Cost, examples: int, valid: int) -> float:
@@ -66,13 +66,13 @@ class Meter:
     """Counts what lanes ask for, and what it takes to run them in a plan's buckets.
 
     Args:
-        network: (layers, units, cell) -> the network.
+        network: (layers, units, variant) -> the network.
         data: what it is trained on.
     """
 
-    def __init__(self, network: Callable[[int, int, str], nn.Module], data: Dataset):
+    def __init__(self, network: Callable[[int, int, Variant], nn.Module], data: Dataset):
         self._train, self._valid = len(data.y_train), len(data.y_valid)
-        self._cost = cache(lambda layers, units, cell: network(layers, units, cell).cost(data.shape))
+        self._cost = cache(lambda layers, units, variant: network(layers, units, variant).cost(data.shape))
 
     def executed(self, plan: Plan, bucket: int, structure: Structure) -> float:
         """Return the floating-point operations that a lane's epoch takes in its bucket."""
@@ -81,14 +81,14 @@ class Meter:
         width = next(w for w in b.widths if w >= structure.units)
         train = self._train // plan.micro_batch * plan.micro_batch
         batch = min(plan.evaluation_batch, self._valid)
-        return training_flops(self._cost(layers, width, b.cell), train, -(-self._valid // batch) * batch)
+        return training_flops(self._cost(layers, width, b.variant), train, -(-self._valid // batch) * batch)
 
     def account(self, plan: Plan, bucket: int, structures: Sequence[Structure], epochs: np.ndarray) -> Account:
         """Return what a chunk did whose lanes ran so many epochs each ([len(structures)] int)."""
         account = Account(lanes=len(structures))
         for s, ran in zip(structures, epochs.tolist(), strict=True):
             used = self._train // s.batch_size * s.batch_size
-            account.useful += ran * training_flops(self._cost(s.layers, s.units, s.cell), used, self._valid)
+            account.useful += ran * training_flops(self._cost(s.layers, s.units, s.variant), used, self._valid)
             account.samples += ran * used
         # Lanes of padding, and those that have finished before the longest, are computed with the others.
         lanes = plan.buckets[bucket].size

@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.training.hyperparameters import Ranges
 from jaxhpo.training.lane import (
     Lane,
     Network,
@@ -25,6 +24,7 @@ from jaxhpo.training.lane import (
     start_lane,
     train_epoch,
 )
+from jaxhpo.training.ranges import Ranges
 from jaxhpo.types import Array, Key
 
 THREADS, VMAP, SHARDED = "threads", "vmap", "sharded"
@@ -70,7 +70,7 @@ def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -
 def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
     """Train a chunk of one lane."""
     lane = jax.tree.map(lambda leaf: leaf[0], lanes)
-    step = partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, data, order_key)
+    step = partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, chunk.epochs, data, order_key)
     start = start_lane(chunk.network, chunk.epochs, data, lane)
     progress = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start)
     return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, progress))
@@ -78,7 +78,8 @@ def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Res
 
 def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
     step = jax.vmap(
-        partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, data, order_key), in_axes=(None, 0, 0)
+        partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, chunk.epochs, data, order_key),
+        in_axes=(None, 0, 0),
     )
     running = jax.vmap(runs, in_axes=(0, 0, None))
 

@@ -16,8 +16,8 @@ import numpy as np
 import optax
 
 from jaxhpo.models import Active, Dropout, init_together, narrow, widen
-from jaxhpo.training import optimizers
-from jaxhpo.training.hyperparameters import Hyper, Ranges
+from jaxhpo.training import augmentation, optimizers, schedules
+from jaxhpo.training.ranges import Hyper, Ranges
 from jaxhpo.types import Array, Key
 
 
@@ -52,7 +52,7 @@ class Progress(NamedTuple):
     params: Any
     moments: optimizers.Moments
     curve: Array  # [E] float32: validation accuracy after each epoch, nan beyond the budget
-    loss: Array  # [E] float32: mean training cross-entropy of each epoch, nan beyond the budget
+    loss: Array  # [E] float32: mean training loss of each epoch, nan beyond the budget
     finite: Array  # [] bool: no loss has been nan or infinite
 
 
@@ -62,7 +62,7 @@ class Result(NamedTuple):
     params: Any
     score: Array  # [] float32: validation accuracy after the last epoch, nan where training diverged
     curve: Array  # [E] float32: validation accuracy after each epoch, nan beyond the budget
-    loss: Array  # [E] float32: mean training cross-entropy of each epoch, nan beyond the budget
+    loss: Array  # [E] float32: mean training loss of each epoch, nan beyond the budget
     updates: Array  # [] int32: optimizer steps made
     epochs: Array  # [] int32: epochs run: the budget, or fewer where training diverged
 
@@ -133,6 +133,18 @@ def accuracy(apply: Callable[[Array], Array], split: Split, batch: int) -> tuple
     return hits / np.float32(examples), loss / np.float32(examples)
 
 
+def loss_of(logits: Array, y: Array, smoothing: Array | None) -> Array:
+    """Return the mean cross-entropy of [n, K] logits: [].
+
+    With `smoothing` ([] float32) that share of each label is spread evenly over the classes (Szegedy et al. 2016).
+    """
+    cross = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
+    if smoothing is None:
+        return cross
+    share = smoothing.astype(logits.dtype)
+    return (1 - share) * cross - share * jnp.mean(jax.nn.log_softmax(logits))
+
+
 def regularise(grads: Any, params: Any, hyper: Hyper) -> Any:
     """Add the gradient of ``l1 sum|w| + l2 sum w^2`` over kernels; sign(0) = 0, so that masked weights stay zero."""
 
@@ -168,6 +180,7 @@ def train_epoch(
     network: Network,
     ranges: Ranges,
     batch: int,
+    epochs: int,
     data: TrainingData,
     order_key: Key,
     epoch: Array,
@@ -180,6 +193,7 @@ def train_epoch(
         network: what to train.
         ranges: the space's static facts.
         batch: examples of an evaluation's forward pass.
+        epochs: the most that a lane may train, which a learning rate's schedule spans.
         data: the examples.
         order_key: the key of `epoch_order`.
         epoch: [] int32, counted from 0.
@@ -191,34 +205,42 @@ def train_epoch(
     steps = examples // micro
     hyper = lane.hyper
     group = hyper.batch_size // micro  # micro-batches an update
-    coefficients = optimizers.coefficients(ranges.optimizers, hyper.optimizer, data.offset.dtype)
+    own = {"momentum": hyper.momentum, "weight_decay": hyper.weight_decay}
+    coefficients = optimizers.coefficients(ranges.optimizers, hyper.optimizer, data.offset.dtype, **own)
+    updates = epochs * (steps // group)
     active = Active(hyper.layers, hyper.units)
     key = dropout_key(lane.key, epoch)
 
     def loss_and_grads(params: Any, x: Array, y: Array, dropout: Dropout | None, model: nn.Module) -> tuple[Array, Any]:
-        def loss_of(params: Any) -> Array:
+        def loss(params: Any) -> Array:
             logits = model.apply({"params": params}, x, active=active, dropout=dropout)
-            return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
+            return loss_of(logits, y, hyper.label_smoothing)
 
         if model.units == network.model.units:
-            return jax.value_and_grad(loss_of)(params)
+            return jax.value_and_grad(loss)(params)
         units = (network.model.units, model.units)
         shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), x[:1], active=active))["params"]
-        loss, grads = jax.value_and_grad(loss_of)(narrow(params, shapes, units))
-        return loss, widen(grads, params, units)
+        value, grads = jax.value_and_grad(loss)(narrow(params, shapes, units))
+        return value, widen(grads, params, units)
 
     def micro_step(carry: tuple, step: tuple[Array, Array, Array]) -> tuple[tuple, Array]:
         params, moments, total = carry
         index, position, count = step
-        dropout = Dropout(hyper.dropout, key, position) if ranges.drops else None
-        x, y = normalise(data, data.train.x[index]), data.train.y[index]
+        drops = ranges.drops or hyper.embedding_dropout is not None
+        dropout = Dropout(hyper.dropout, key, position, hyper.embedding_dropout) if drops else None
+        x, y = augmentation.move(data.train.x[index], hyper, key, position), data.train.y[index]
+        x = augmentation.blank(normalise(data, x), hyper, key, position)
         loss, grads = _by_size(network, hyper.units, partial(loss_and_grads, params, x, y, dropout))
         total = jax.tree.map(jnp.add, total, grads)
 
         def step_optimizer(params: Any, moments: optimizers.Moments, total: Any) -> tuple:
             mean = jax.tree.map(lambda g: g / group.astype(g.dtype), total)
             mean = regularise(mean, params, hyper)
-            return *optimizers.update(coefficients, hyper.learning_rate, mean, moments, params), _zeros(total)
+            mean = mean if hyper.clip is None else optimizers.clip(mean, hyper.clip)
+            rate = hyper.learning_rate
+            if hyper.schedule is not None or hyper.warmup is not None:
+                rate = rate * schedules.factor(ranges.schedules, hyper.schedule, hyper.warmup, moments.count, updates)
+            return *optimizers.update(coefficients, rate, mean, moments, params), _zeros(total)
 
         # A conditional, not arithmetic: a lane on its own skips the update between the micro-batches of a batch.
         carry = jax.lax.cond(count % group == 0, step_optimizer, lambda *same: same, params, moments, total)

@@ -52,10 +52,38 @@ class Moments(NamedTuple):
     count: Array  # [] int32: updates so far
 
 
-def coefficients(names: tuple[str, ...], index: Array, dtype: Any = np.float32) -> Coefficients:
-    """Return the coefficients of ``names[index]``, index a traced int32 scalar."""
+def coefficients(
+    names: tuple[str, ...],
+    index: Array,
+    dtype: Any = np.float32,
+    *,
+    momentum: Array | None = None,
+    weight_decay: Array | None = None,
+) -> Coefficients:
+    """Return the coefficients of ``names[index]``, index a traced int32 scalar.
+
+    Args:
+        names: of the optimizers that a lane may use.
+        index: which of them it uses.
+        dtype: the parameters'.
+        momentum: [] float32, b1 of the optimizer "momentum"; None is 0.9.
+        weight_decay: [] float32, decoupled, of any optimizer; None is the optimizer's own.
+    """
     table = np.array([_ROWS[name] for name in names], dtype)
-    return Coefficients(*jnp.asarray(table)[index])
+    row = Coefficients(*jnp.asarray(table)[index])
+    if momentum is not None:
+        takes = jnp.asarray(np.array([name == "momentum" for name in names]))[index]
+        row = row._replace(b1=jnp.where(takes, momentum.astype(dtype), row.b1))
+    return row if weight_decay is None else row._replace(decay=weight_decay.astype(dtype))
+
+
+def clip(grads: Any, largest: Array) -> Any:
+    """Scale gradients down to a global norm of `largest`, [] float32; 0 leaves them (Pascanu et al. 2013)."""
+    squares = jax.tree.reduce(jnp.add, jax.tree.map(lambda g: jnp.sum(g * g), grads))
+    norm = jnp.sqrt(squares)
+    limit = largest.astype(norm.dtype)
+    gain = jnp.where((limit > 0) & (norm > limit), limit / norm, jnp.ones_like(norm))
+    return jax.tree.map(lambda g: g * gain, grads)
 
 
 def start(params: Any) -> Moments:

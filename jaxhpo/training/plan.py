@@ -1,9 +1,9 @@
 """The plan: how a study's lanes will run, decided before the first trial from what cannot change during it.
 
-Lanes are put into few *buckets*, each one compiled program: a width, a depth and a cell that hold what its lanes use.
-More buckets waste less arithmetic on masked units and cost more compilations; which are worth it follows from the
-recorded costs of the device, the space, the data's size and whether the study is to be short or long. No trial's
-result enters, so a study and its continuation have one plan.
+Lanes are put into few *buckets*, each one compiled program: a width and a depth that hold what its lanes use, of one
+variant of the network. More buckets waste less arithmetic on masked units and cost more compilations; which are worth
+it follows from the recorded costs of the device, the space, the data's size and whether the study is to be short or
+long. No trial's result enters, so a study and its continuation have one plan.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 
-from jaxhpo.models import Cost
+from jaxhpo.models import Cost, Variant
 from jaxhpo.training.costs import epoch_seconds, lane_bytes, machine, memory_limit, tile_of
 from jaxhpo.training.engines import ENGINES, SHARDED, THREADS
 
@@ -33,10 +33,14 @@ class Bucket(NamedTuple):
 
     units: int  # widest
     layers: int  # deepest
-    cell: str  # of a recurrent network
+    variant: Variant
     widths: tuple[int, ...]  # in which a lane may compute: branches of the program; the last is `units`
     size: int  # lanes of one launch; more than that take several, fewer are padded
     bytes: int  # about what a launch needs of each device
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the bucket as plain data."""
+        return self._asdict() | {"variant": self.variant.to_json()}
 
 
 class Plan(NamedTuple):
@@ -56,18 +60,18 @@ class Plan(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain data."""
-        return self._asdict() | {"buckets": [bucket._asdict() for bucket in self.buckets]}
+        return self._asdict() | {"buckets": [bucket.to_json() for bucket in self.buckets]}
 
-    def bucket_of(self, units: int, layers: int, cell: str) -> int:
+    def bucket_of(self, units: int, layers: int, variant: Variant) -> int:
         """Return the index of the cheapest bucket that holds a configuration."""
-        fits = (b.units >= units and b.layers >= layers and b.cell == cell for b in self.buckets)
+        fits = (b.units >= units and b.layers >= layers and b.variant == variant for b in self.buckets)
         return next(i for i, fit in enumerate(fits) if fit)
 
 
 class Task(NamedTuple):
     """What is planned for."""
 
-    model: Callable[[int, int, str], nn.Module]  # layers, units, cell -> the network
+    model: Callable[[int, int, Variant], nn.Module]  # layers, units, variant -> the network
     shape: tuple[int, ...]  # one example's
     train: int  # examples
     valid: int
@@ -76,7 +80,7 @@ class Task(NamedTuple):
     micro_batch: int
     units: tuple[int, ...]  # the values that a space may give, each as likely as the others
     layers: tuple[int, ...]
-    cells: tuple[str, ...]
+    variants: tuple[Variant, ...]
     tiled: bool  # whether the network takes tiles on a processor
 
 
@@ -157,12 +161,14 @@ class _Planner:
         # training.
         self.evaluation_batch = _EVALUATION_BATCH if alone else 2 * task.micro_batch
         self.tile = tile_of(task.micro_batch) if alone and task.tiled else None
-        self._costs: dict[tuple[int, int, str], Cost] = {}
-        params = max(self.cost(self.widest, self.deepest, cell).params for cell in task.cells)
+        self._costs: dict[tuple[int, int, Variant], Cost] = {}
+        params = max(self.cost(self.widest, self.deepest, variant).params for variant in task.variants)
         # Where an optimizer's arrays stay in a core's cache, narrow lanes may update the wide network's weights.
         self.branches = alone and _ARRAYS * params <= self.machine.cache
         # A launch has a copy of the examples: XLA makes one for what a loop reads.
-        self.largest = task.bytes + max(self.lane_bytes(self.widest, self.deepest, cell) for cell in task.cells)
+        self.largest = task.bytes + max(
+            self.lane_bytes(self.widest, self.deepest, variant) for variant in task.variants
+        )
         if self.largest > limit:
             raise ValueError(
                 f"memory={limit / _GIB:.3g} GiB is too little: one lane of {self.widest} units and {self.deepest} "
@@ -170,17 +176,17 @@ class _Planner:
                 "use smaller networks or batches"
             )
 
-    def cost(self, units: int, layers: int, cell: str) -> Cost:
+    def cost(self, units: int, layers: int, variant: Variant) -> Cost:
         """Return what a network of a size costs."""
-        size = units, layers, cell
+        size = units, layers, variant
         if size not in self._costs:
-            self._costs[size] = self.task.model(layers, units, cell).cost(self.task.shape)
+            self._costs[size] = self.task.model(layers, units, variant).cost(self.task.shape)
         return self._costs[size]
 
-    def lane_bytes(self, units: int, layers: int, cell: str) -> float:
+    def lane_bytes(self, units: int, layers: int, variant: Variant) -> float:
         """Return about what a lane needs."""
-        full, batch = self.cost(self.widest, self.deepest, cell), min(self.evaluation_batch, self.task.valid)
-        return lane_bytes(self.cost(units, layers, cell), full, self.task.micro_batch, batch, self.tile)
+        full, batch = self.cost(self.widest, self.deepest, variant), min(self.evaluation_batch, self.task.valid)
+        return lane_bytes(self.cost(units, layers, variant), full, self.task.micro_batch, batch, self.tile)
 
     def launches(self) -> int:
         """Return how many chunks run at once."""
@@ -192,27 +198,28 @@ class _Planner:
         depths = [(self.deepest,)] if self.engine == THREADS else _subsets(self.task.layers)
         ways = (_Classes(units, layers) for units, layers in itertools.product(_subsets(self.task.units), depths))
         best = min(ways, key=self._seconds)
-        return tuple(sorted((b for b, _ in self._cut(best)), key=lambda b: (b.units, b.layers, b.cell)))
+        return tuple(sorted((b for b, _ in self._cut(best)), key=lambda b: (b.units, b.layers, b.variant)))
 
     def _cut(self, classes: _Classes) -> Iterator[tuple[Bucket, float]]:
         """Yield the buckets of some classes, with the share of lanes that each gets."""
         task = self.task
         groups = [classes.units] if self.branches else [(width,) for width in classes.units]
-        for (w, widths), (d, depth) in itertools.product(enumerate(groups), enumerate(classes.layers)):
-            few, flat = (groups[w - 1][-1] if w else 0), (classes.layers[d - 1] if d else 0)
-            share = sum(few < u <= widths[-1] for u in task.units) / len(task.units)
-            share *= sum(flat < k <= depth for k in task.layers) / len(task.layers) / len(task.cells)
-            for cell in task.cells:
-                yield self._bucket(widths, depth, cell, share), share
+        for variant, (w, widths) in itertools.product(task.variants, enumerate(groups)):
+            depths = tuple(sorted(set(task.layers))) if variant.exact_depth else classes.layers
+            for d, depth in enumerate(depths):
+                few, flat = (groups[w - 1][-1] if w else 0), (depths[d - 1] if d else 0)
+                share = sum(few < u <= widths[-1] for u in task.units) / len(task.units)
+                share *= sum(flat < k <= depth for k in task.layers) / len(task.layers) / len(task.variants)
+                yield self._bucket(widths, depth, variant, share), share
 
-    def _bucket(self, widths: tuple[int, ...], layers: int, cell: str, share: float) -> Bucket:
+    def _bucket(self, widths: tuple[int, ...], layers: int, variant: Variant, share: float) -> Bucket:
         units, examples = widths[-1], self.task.bytes
-        each = self.lane_bytes(units, layers, cell)
+        each = self.lane_bytes(units, layers, variant)
         if self.engine == THREADS:
-            return Bucket(units, layers, cell, widths, 1, int(examples + each))
+            return Bucket(units, layers, variant, widths, 1, int(examples + each))
         wanted = _power_of_two(max(1, -int(-self.lanes * share // self.devices)), up=True)
         size = min(wanted, _power_of_two(int((self.limit - examples) // each), up=False))
-        return Bucket(units, layers, cell, widths, self.devices * size, int(examples + size * each))
+        return Bucket(units, layers, variant, widths, self.devices * size, int(examples + size * each))
 
     def _seconds(self, classes: _Classes) -> float:
         """Return about what a study takes with some classes, compilations included."""
@@ -223,7 +230,7 @@ class _Planner:
         for bucket, share in self._cut(classes):
             # Of a bucket that few lanes need, not every round has a chunk.
             chunks = max(self.lanes * share / bucket.size, 1 - (1 - share) ** self.lanes)
-            cost = self.cost(bucket.units, bucket.layers, bucket.cell)
+            cost = self.cost(bucket.units, bucket.layers, bucket.variant)
             epochs = self.rounds * chunks * self.task.epochs
             total += self.machine.compiling + epochs * self._epoch(cost, bucket.size // self.devices)
         return total
@@ -232,12 +239,12 @@ class _Planner:
         task, more = self.task, len(classes.units) - 1
         another = self.machine.branching if self.branches else self.machine.compiling
         total = 0.0
-        for cell in task.cells:
+        for variant in task.variants:
             pairs = [(u, next(w for w in classes.units if w >= u), k) for u in task.units for k in task.layers]
-            own = sum(self.cost(u, k, cell).forward for u, _, k in pairs)
-            done = sum(self.cost(w, k, cell).forward for _, w, k in pairs)
-            epoch = sum(self._epoch(self.cost(w, k, cell), 1) for _, w, k in pairs) / len(pairs)
-            lanes = self.rounds * self.lanes / len(task.cells)
+            own = sum(self.cost(u, k, variant).forward for u, _, k in pairs)
+            done = sum(self.cost(w, k, variant).forward for _, w, k in pairs)
+            epoch = sum(self._epoch(self.cost(w, k, variant), 1) for _, w, k in pairs) / len(pairs)
+            lanes = self.rounds * self.lanes / len(task.variants)
             total += self.machine.compiling + more * another + lanes * task.epochs * epoch / self.launches()
             # Arithmetic that is mostly masks is refused whatever the table says: it is what a user pays on and on.
             total += _PENALTY if own / done < _USEFUL else 0.0

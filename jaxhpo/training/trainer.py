@@ -10,15 +10,16 @@ import numpy as np
 
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.data import Dataset
-from jaxhpo.models import MODELS, Active
+from jaxhpo.models import MODELS, Active, Variant
 from jaxhpo.space import Space
 from jaxhpo.training.accounts import Account, Ledger, Meter
 from jaxhpo.training.costs import tile_of
+from jaxhpo.training.default_spaces import default_space
 from jaxhpo.training.engines import THREADS, Chunk, train_chunk
 from jaxhpo.training.executor import Executor, Work
-from jaxhpo.training.hyperparameters import Structure, default_space, read_hyper, read_ranges, read_structure
 from jaxhpo.training.lane import Lane, Network, Result, Split, TrainingData, accuracy, normalise
 from jaxhpo.training.plan import Task, make_plan
+from jaxhpo.training.ranges import Structure, read_hyper, read_ranges, read_structure
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
 _TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
@@ -88,7 +89,7 @@ class Trainer:
             raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
         self.data, self.epochs, self.model_name = data, epochs, model
         self.space = default_space(model, data.shape, len(data.y_train)) if space is None else space
-        self.ranges = read_ranges(self.space, model)
+        self.ranges = read_ranges(self.space, model, image=data.shape[:2] if data.kind == "image" else None)
         if self.ranges.largest_batch > len(data.y_train):
             raise ValueError(
                 f"space batch_size: {self.ranges.largest_batch} exceeds the {len(data.y_train)} training examples "
@@ -104,7 +105,7 @@ class Trainer:
             micro_batch=self.ranges.micro_batch,
             units=self.ranges.units_values,
             layers=self.ranges.layers_values,
-            cells=self.ranges.cells if model == "rnn" else self.ranges.cells[:1],
+            variants=self.ranges.variants,
             tiled=model == "cnn",
         )
         self.plan = make_plan(task, lanes=lanes, engine=engine, devices=devices, memory=memory, horizon=horizon)
@@ -118,17 +119,19 @@ class Trainer:
         """The validation accuracy after `Proposal.budget` epochs, with every trial's curve.
 
         `Outcome.aux` has `curve` ([B, epochs] float32, validation accuracy after each epoch), `loss` ([B, epochs]
-        float32, training cross-entropy), `updates` and `epochs` ([B] int32, what was run). Training starts fresh: a
+        float32, training loss), `updates` and `epochs` ([B] int32, what was run). Training starts fresh: a
         trial that continues another, or whose budget is not in 1 .. epochs, fails.
         """
         return Objective(self._init, self._evaluation)
 
-    def network(self, layers: int, units: int, cell: str) -> nn.Module:
-        """Return the Flax network of a size."""
+    def network(self, layers: int, units: int, variant: Variant) -> nn.Module:
+        """Return the Flax network of a size and variant."""
+        model = MODELS[self.model_name]
         options: dict[str, Any] = {"layers": layers, "units": units, "classes": self.data.classes}
+        options |= {name: value for name, value in variant._asdict().items() if name in model.__dataclass_fields__}
         if self.model_name == "rnn":
-            options |= {"cell": cell, "vocabulary": self.data.vocabulary}
-        return MODELS[self.model_name](**options)
+            options["vocabulary"] = self.data.vocabulary
+        return model(**options)
 
     def score_test(self, state: TrainerState) -> float:
         """Return the test accuracy of the best trial's weights."""
@@ -148,7 +151,7 @@ class Trainer:
         """Return what training did so far as plain data: in all, and by bucket."""
         ledger, total = self.executor.ledger, self.executor.ledger.total()
         buckets = [
-            bucket._asdict()
+            bucket.to_json()
             | {"trials": account.lanes, "busy_seconds": account.busy}
             | {"compile_seconds": ledger.compile_seconds.get(i, 0.0)}
             | account.report(account.busy)
@@ -171,12 +174,12 @@ class Trainer:
 
     def _chunk(self, bucket: int) -> Chunk:
         b, plan = self.plan.buckets[bucket], self.plan
-        full = self.network(self._deepest, self._widest, b.cell)
-        network = Network(tuple(self._sized(b.layers, width, b.cell) for width in b.widths), full)
+        full = self.network(b.layers if b.variant.exact_depth else self._deepest, self._widest, b.variant)
+        network = Network(tuple(self._sized(b.layers, width, b.variant) for width in b.widths), full)
         return Chunk(network, self.ranges, self.epochs, plan.evaluation_batch, plan.engine, plan.devices)
 
-    def _sized(self, layers: int, units: int, cell: str) -> nn.Module:
-        model = self.network(layers, units, cell)
+    def _sized(self, layers: int, units: int, variant: Variant) -> nn.Module:
+        model = self.network(layers, units, variant)
         if self.model_name != "cnn" or self.plan.engine != THREADS:
             return model
         return model.clone(tile=tile_of(self.plan.micro_batch))
@@ -188,7 +191,7 @@ class Trainer:
         trial_key = jax.random.fold_in(key, _TRIALS)
         lanes = Lane(
             key=jax.vmap(lambda t: jax.random.fold_in(trial_key, t))(trial),
-            hyper=read_hyper(self.space, self.ranges, point),
+            hyper=read_hyper(self.space, point),
             budget=jnp.clip(budget, 0, self.epochs),
             active=active,
         )
@@ -196,7 +199,7 @@ class Trainer:
 
     def _test(self, bucket: int, data: TrainingData, params: Any, place: Array, point: Array, test: Split) -> Array:
         params = jax.tree.map(lambda leaf: leaf[place], params)
-        hyper = read_hyper(self.space, self.ranges, point)
+        hyper = read_hyper(self.space, point)
         model = self._chunk(bucket).network.model
 
         def network(x: Array) -> Any:
@@ -287,7 +290,7 @@ class Trainer:
         """Return the chunks of a batch: lanes of one bucket together, alike ones side by side."""
         groups: dict[int, list[int]] = {}
         for lane, s in structures.items():
-            groups.setdefault(self.plan.bucket_of(s.units, s.layers, s.cell), []).append(lane)
+            groups.setdefault(self.plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
         works = []
         for bucket, lanes in groups.items():
             size = self.plan.buckets[bucket].size

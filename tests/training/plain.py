@@ -11,7 +11,7 @@ from jaxhpo.training.lane import dropout_key, epoch_order
 
 OPTAX = {
     "sgd": lambda lr: optax.sgd(lr),
-    "momentum": lambda lr: optax.sgd(lr, momentum=0.9),
+    "momentum": lambda lr, momentum=0.9: optax.sgd(lr, momentum=momentum),
     "rmsprop": lambda lr: optax.rmsprop(lr),
     "adam": lambda lr: optax.adam(lr),
     "adamw": lambda lr: optax.adamw(lr),
@@ -141,9 +141,35 @@ def used(full, narrow, full_units, units):
     return np.ix_(*axes)
 
 
-def train_plain(model, params, config, data, key, order_key, updates):
+def optimizer_of(config, most):
+    """Return optax's optimizer of a configuration; a schedule spans `most` updates."""
+    peak, warmup = config["learning_rate"], config.get("warmup", 0.0)
+    schedules = {
+        "constant": lambda: optax.constant_schedule(peak),
+        "cosine": lambda: optax.cosine_decay_schedule(peak, round(most * (1 - warmup))),
+        "one_cycle": lambda: optax.cosine_onecycle_schedule(most, peak),
+    }
+    after = schedules[config.get("schedule", "constant")]()
+    rising = round(most * warmup) if config.get("schedule") != "one_cycle" else 0
+
+    def rate(count):  # optax's own warm-up begins with a step of rate 0, which would be none
+        rises = peak * (count + 1) / max(rising, 1)
+        return jnp.where(count < rising, rises, after(count - rising))
+
+    options = {"momentum": config["momentum"]} if "momentum" in config and config["optimizer"] == "momentum" else {}
+    decay = config.get("weight_decay")
+    if config["optimizer"] == "adamw" and decay is not None:
+        return optax.chain(optax.clip_by_global_norm(config.get("clip") or 1e30), optax.adamw(rate, weight_decay=decay))
+    steps = [OPTAX[config["optimizer"]](1.0, **options)]
+    if decay is not None:  # decoupled: beside the optimizer's own step, times the learning rate
+        steps.append(optax.add_decayed_weights(-decay))
+    steps.append(optax.scale_by_schedule(rate))
+    return optax.chain(optax.clip_by_global_norm(config.get("clip") or 1e30), *steps)
+
+
+def train_plain(model, params, config, data, key, order_key, updates, most=None):
     """Train `updates` steps on whole batches; return the parameters and each step's loss."""
-    optimizer = OPTAX[config["optimizer"]](config["learning_rate"])
+    optimizer = optimizer_of(config, most or updates)
     x_train = (jnp.asarray(data.train.x).astype(jnp.float32) - data.offset[None]) * data.scale[None]
     y_train = jnp.asarray(data.train.y)
     batch, examples = config["batch_size"], len(y_train)
@@ -155,7 +181,8 @@ def train_plain(model, params, config, data, key, order_key, updates):
         leaves = jax.tree_util.tree_leaves_with_path(params)
         kernels = [leaf for path, leaf in leaves if "kernel" in path[-1].key]
         penalty = sum(config["l1"] * jnp.abs(w).sum() + config["l2"] * (w**2).sum() for w in kernels)
-        cross = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+        labels = optax.smooth_labels(jax.nn.one_hot(y, logits.shape[1]), config.get("label_smoothing", 0.0))
+        cross = optax.softmax_cross_entropy(logits, labels).mean()
         return cross + penalty, cross
 
     @jax.jit

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Trainer, engines, probe
 from jaxhpo.training.plan import Bucket
@@ -54,7 +55,7 @@ def test_weights_do_not_depend_on_the_chunk(model, engine, small_digits, small_t
     dataset = small_text if model == "rnn" else small_digits
     trainer = Trainer(dataset, model, SPACE, epochs=2, lanes=4, engine=engine)
     size = 4 if engine == "vmap" else 1
-    trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, "gru", (8,), size, 0),))
+    trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), size, 0),))
     data = trainer.objective.init(jax.random.key(0)).data
     program = jax.jit(partial(trainer._train_chunk, 0))
     points = np.stack([SPACE.from_config(config) for config in mixed(8)])
@@ -101,9 +102,10 @@ def test_4096_lanes_on_a_small_machine(engine, small_digits):
 def test_a_chunk_ends_when_all_its_lanes_have(engine, small_digits, monkeypatch):
     epochs, train_epoch = [], engines.train_epoch
 
-    def counted(network, ranges, size, data, key, epoch, lane, progress):
+    def counted(*arguments):
+        epoch = arguments[-3]
         jax.debug.callback(epochs.append, epoch)
-        return train_epoch(network, ranges, size, data, key, epoch, lane, progress)
+        return train_epoch(*arguments)
 
     monkeypatch.setattr(engines, "train_epoch", counted)
     trainer = Trainer(small_digits, "mlp", SPACE, epochs=20, lanes=4, engine=engine)
@@ -141,7 +143,7 @@ def test_the_report_adds_up(small_digits):
 
 def test_narrow_lanes_are_not_counted_as_useful_in_full(small_digits):
     trainer = Trainer(small_digits, "mlp", SPACE, epochs=1, lanes=4, engine="vmap")
-    trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, "gru", (8,), 4, 0),))
+    trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), 4, 0),))
     train(trainer, [GOOD | {"units": 4, "layers": 1}] * 4, budget=1)
     assert trainer.report()["useful_share"] < 0.5
 

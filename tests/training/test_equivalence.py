@@ -10,9 +10,9 @@ import pytest
 
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import OPTIMIZERS, Trainer
-from jaxhpo.training.hyperparameters import read_structure
 from jaxhpo.training.lane import Split, TrainingData
 from jaxhpo.training.plan import Bucket
+from jaxhpo.training.ranges import read_structure
 from tests.training.plain import plain, train_plain, used
 
 UPDATES = {"float32": 50, "float64": 400}
@@ -72,8 +72,8 @@ def make_trainer(name, dataset, plan, epochs):
     space = Space(AXES | ({"cell": Choice((name,))} if recurrent else {}))
     engine, buckets = PLANS[plan]
     trainer = Trainer(dataset, "rnn" if recurrent else name, space, epochs=epochs, engine=engine)
-    cell = trainer.plan.buckets[0].cell
-    forced = tuple(Bucket(units, layers, cell, widths, size, 0) for units, layers, widths, size in buckets)
+    variant = trainer.plan.buckets[0].variant
+    forced = tuple(Bucket(units, layers, variant, widths, size, 0) for units, layers, widths, size in buckets)
     trainer.plan = trainer.plan._replace(buckets=forced)
     return trainer
 
@@ -83,7 +83,7 @@ def run(trainer, configs, key, data, budgets):
     groups = {}
     for lane, config in enumerate(configs):
         s = read_structure(config)
-        groups.setdefault(trainer.plan.bucket_of(s.units, s.layers, s.cell), []).append(lane)
+        groups.setdefault(trainer.plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
     results = {}
     for bucket, lanes in groups.items():
         size = trainer.plan.buckets[bucket].size

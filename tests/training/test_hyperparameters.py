@@ -2,20 +2,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
-from jaxhpo.training.hyperparameters import ALIASES, KINDS, Ranges, Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.hyperparameters import ALIASES, HYPERPARAMETERS, KINDS, Limits
+from jaxhpo.training.ranges import Ranges, Structure, read_hyper, read_ranges, read_structure
+
+EIGHT = ["learning_rate", "batch_size", "layers", "units", "l1", "l2", "dropout", "optimizer"]
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
 def test_default_spaces_vary_what_the_model_has(model):
     space = default_space(model)
-    assert list(space) == [name for name in DEFAULTS if name != "cell" or model == "rnn"]
+    assert list(space) == EIGHT + (["cell"] if model == "rnn" else [])
     assert np.prod(space.level_counts) == 468_000 * (2 if model == "rnn" else 1)
     ranges = read_ranges(space, model)
     assert (ranges.micro_batch, ranges.largest_batch, ranges.drops) == (32, 256, True)
     assert ranges.layers_values == (1, 2, 3)
-    assert ranges.cells == (("gru", "lstm") if model == "rnn" else ("gru",))
+    assert [v.cell for v in ranges.variants] == (["gru", "lstm"] if model == "rnn" else ["gru"])
     assert set(KINDS) == set(DEFAULTS)
 
 
@@ -44,8 +48,8 @@ def test_default_widths_follow_the_model_and_the_image():
 
 def test_a_cell_is_a_recurrent_networks_own():
     space = Space({"cell": Choice(("lstm", "gru"))})
-    assert read_ranges(space, "rnn").cells == ("lstm", "gru")
-    wanted = Structure(DEFAULTS["batch_size"], DEFAULTS["layers"], 4, "lstm")
+    assert read_ranges(space, "rnn").variants == (Variant(cell="lstm"), Variant(cell="gru"))
+    wanted = Structure(DEFAULTS["batch_size"], DEFAULTS["layers"], 4, Variant(cell="lstm"))
     assert read_structure({"cell": "lstm", "units": 4}) == wanted
     for model in ("mlp", "cnn"):
         for name in ("cell", "rnn_cell"):
@@ -68,9 +72,39 @@ def test_what_a_space_asks_of_the_programs():
             "cell_type": Choice(("lstm",)),
         }
     )
-    wanted = Ranges(16, 64, (1, 3), (4, 5, 6, 7, 8, 9), ("sgd", "adam"), True, ("lstm",))
+    lstm = Variant(cell="lstm")
+    wanted = Ranges(16, 64, (1, 3), (4, 5, 6, 7, 8, 9), ("sgd", "adam"), (None,), True, (lstm,))
     assert read_ranges(space, "rnn") == wanted
-    assert read_ranges(Space({"l1": Float(0.0, 1.0)})) == Ranges(64, 64, (2,), (32,), ("adam",), False, ("gru",))
+    few = Ranges(64, 64, (2,), (32,), ("adam",), (None,), False, (Variant(),))
+    assert read_ranges(Space({"l1": Float(0.0, 1.0)})) == few
+
+
+def test_structural_hyperparameters_multiply_the_variants():
+    space = Space({"activation": Choice(("relu", "gelu")), "norm": Choice(("group", "none")), "growth": Choice((2,))})
+    ranges = read_ranges(space, "cnn", image=(8, 8))
+    wanted = [(a, n, 2) for a in ("relu", "gelu") for n in ("group", "none")]
+    assert [(v.activation, v.norm, v.growth) for v in ranges.variants] == wanted
+    config = {"activation": "gelu", "norm": "none", "growth": 2}
+    assert read_structure(config).variant == Variant(activation="gelu", norm="none", growth=2)
+    assert read_ranges(Space({"bidirectional": Choice((True,))}), "rnn").variants == (Variant(bidirectional=True),)
+
+
+def test_what_a_space_lacks_is_not_in_the_program():
+    hyper = read_hyper(Space({"lr": Float(0.1, 1.0)}), jnp.zeros((3, 1)))
+    lacking = {name for name, known in HYPERPARAMETERS.items() if known.default is None}
+    assert {name for name, value in hyper._asdict().items() if value is None} == lacking
+    space = Space({"schedule": Choice(("cosine", "constant")), "crop": Int(0, 4), "flip": Float(0.0, 0.5)})
+    hyper = read_hyper(space, jnp.stack([space.from_config({"schedule": "constant", "crop": 3, "flip": 0.5})]))
+    assert (hyper.schedule.tolist(), hyper.crop.tolist(), hyper.flip.tolist()) == ([1], [3], [0.5])
+    assert (hyper.schedule.dtype, hyper.crop.dtype, hyper.flip.dtype) == (jnp.int32, jnp.int32, jnp.float32)
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_every_default_is_allowed(name):
+    known = HYPERPARAMETERS[name]
+    assert known.default is None or known.default in known.allowed
+    if isinstance(known.allowed, Limits) and known.allowed.high < np.inf:
+        assert (known.allowed.high in known.allowed) == known.allowed.high_allowed
 
 
 def test_an_alias_means_what_it_names():
@@ -103,7 +137,7 @@ def test_a_left_out_hyperparameter_has_its_default():
     ranges = read_ranges(space)
     assert max(ranges.units_values) == 9
     assert not ranges.drops
-    hyper = read_hyper(space, ranges, jnp.asarray([space.from_config({"lr": 0.1, "width": 7})]))
+    hyper = read_hyper(space, jnp.asarray([space.from_config({"lr": 0.1, "width": 7})]))
     assert float(hyper.learning_rate[0]) == np.float32(0.1)
     assert int(hyper.units[0]) == 7
     assert int(hyper.batch_size[0]) == DEFAULTS["batch_size"]
@@ -113,7 +147,7 @@ def test_a_left_out_hyperparameter_has_its_default():
 def test_optimizers_are_read_by_the_spaces_own_order():
     space = Space({"optimizer": Choice(("adamw", "sgd"))})
     ranges = read_ranges(space)
-    hyper = read_hyper(space, ranges, jnp.stack([space.from_config({"optimizer": o}) for o in ("sgd", "adamw")]))
+    hyper = read_hyper(space, jnp.stack([space.from_config({"optimizer": o}) for o in ("sgd", "adamw")]))
     assert [ranges.optimizers[i] for i in hyper.optimizer] == ["sgd", "adamw"]
 
 
@@ -148,11 +182,45 @@ def test_optimizers_are_read_by_the_spaces_own_order():
         ({"optimizer": Int(0, 3)}, "must be a Choice among sgd"),
         ({"optimizer": Choice((True, False))}, "optimizer: [True, False] must be a Choice among sgd"),
         ({"cell": Int(0, 1)}, "cell: [0, 1] must be a Choice among gru, lstm"),
-        ({"cell": Choice(("gru", "vanilla"))}, "cell: ['vanilla'] must be a Choice among gru, lstm"),
+        ({"cell": Choice(("gru", "elman"))}, "cell: ['elman'] must be a Choice among gru, lstm, vanilla"),
+        ({"bidirectional": Choice((0, 1))}, "bidirectional: [0, 1] must be a Choice among False, True"),
+        ({"schedule": Choice(("cosine", "linear"))}, "schedule: ['linear'] must be a Choice among constant, cosine"),
+        ({"warmup": Float(0.0, 1.0)}, "warmup: 1.0 is outside [0.0, 1.0)"),
+        ({"clip": Float(-1.0, 1.0)}, "clip: -1.0 is outside [0.0, inf]"),
+        ({"momentum": Choice((1.0, 0.9))}, "momentum: 1.0 is outside [0.0, 1.0)"),
+        ({"norm": Choice(("layer",))}, "structural hyperparameter 'norm', which model='rnn' cannot take; leave it out"),
     ],
 )
 def test_bad_spaces(dimensions, message):
     with pytest.raises(ValueError) as error:
         read_ranges(Space(dimensions), "rnn")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "image", "message"),
+    [
+        (
+            {"flip": Float(0.0, 0.5)},
+            None,
+            "hyperparameter 'flip', which is for images, and the data are none; leave it",
+        ),
+        ({"flip": Float(0.0, 1.5)}, (8, 8), "flip: 1.5 is outside [0.0, 1.0]"),
+        ({"crop": Int(0, 8)}, (8, 9), "crop: 8 pixels are too many for images of 8x9; use less than 8"),
+        ({"cutout": Choice((0, 9))}, (9, 9), "cutout: 9 pixels are too many for images of 9x9; use less than 9"),
+        ({"crop": Float(0.0, 2.0)}, (8, 8), "crop: 0.0 must be a whole number; use Int or Choice of integers"),
+        ({"growth": Choice((1, 3))}, (8, 8), "growth: [3] must be a Choice among 1, 2"),
+        ({"growth": Choice((2,)), "layers": Int(1, 9)}, (8, 8), "layers: 9 is too deep for growth 2; use at most 8"),
+        (
+            {"embedding_dropout": Float(0.0, 0.5)},
+            (8, 8),
+            "which model='cnn' cannot take; leave it out or use model='rnn'",
+        ),
+    ],
+)
+def test_bad_spaces_for_images(dimensions, image, message):
+    with pytest.raises(ValueError) as error:
+        read_ranges(Space(dimensions), "cnn", image=image)
     assert message in str(error.value)
     assert "\n" not in str(error.value)

@@ -6,21 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxhpo.models import CNN, MLP, RNN
+from jaxhpo.models import CNN, MLP, RNN, Variant
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import Trainer
 from jaxhpo.training.plan import Task, default_lanes, make_plan
 
 SHAPES = {"mlp": (8, 8, 1), "cnn": (28, 28, 1), "rnn": (100,)}
 NETWORKS = {
-    "mlp": lambda layers, units, cell: MLP(layers, units, 10),
-    "cnn": lambda layers, units, cell: CNN(layers, units, 10),
-    "rnn": lambda layers, units, cell: RNN(layers, units, 2, 5000, cell),
+    "mlp": lambda layers, units, variant: MLP(layers, units, 10),
+    "cnn": lambda layers, units, variant: CNN(layers, units, 10, growth=variant.growth),
+    "rnn": lambda layers, units, variant: RNN(layers, units, 2, 5000, variant.cell),
 }
+GRU, LSTM, GROWING = Variant(), Variant(cell="lstm"), Variant(growth=2)
 EXAMPLES = {"mlp": 1077, "cnn": 10_000, "rnn": 5000}
 
 
-def task(model, *, units=(8, 16, 32, 64), layers=(1, 2, 3), cells=("gru",), epochs=2):
+def task(model, *, units=(8, 16, 32, 64), layers=(1, 2, 3), variants=(GRU,), epochs=2):
     return Task(
         model=NETWORKS[model],
         shape=SHAPES[model],
@@ -31,7 +32,7 @@ def task(model, *, units=(8, 16, 32, 64), layers=(1, 2, 3), cells=("gru",), epoc
         micro_batch=32,
         units=units,
         layers=layers,
-        cells=cells,
+        variants=variants,
         tiled=model == "cnn",
     )
 
@@ -50,20 +51,22 @@ def test_a_plan_follows_from_its_arguments(model, engine):
 @given(
     units=st.lists(st.integers(1, 80), min_size=1, max_size=9),
     layers=st.lists(st.integers(1, 5), min_size=1, max_size=4),
-    cells=st.sampled_from([("gru",), ("lstm",), ("gru", "lstm")]),
+    variants=st.sampled_from([(GRU,), (LSTM,), (GRU, LSTM), (GROWING,), (GRU, GROWING)]),
     lanes=st.integers(1, 300),
     engine=st.sampled_from(["threads", "vmap"]),
     model=st.sampled_from(["mlp", "rnn"]),
 )
-def test_every_configuration_has_a_bucket_that_holds_it(units, layers, cells, lanes, engine, model):
-    plan = make_plan(task(model, units=tuple(units), layers=tuple(layers), cells=cells), lanes=lanes, engine=engine)
+def test_every_configuration_has_a_bucket_that_holds_it(units, layers, variants, lanes, engine, model):
+    plan = make_plan(
+        task(model, units=tuple(units), layers=tuple(layers), variants=variants), lanes=lanes, engine=engine
+    )
     for u in units:
         for k in layers:
-            for cell in cells:
-                bucket = plan.buckets[plan.bucket_of(u, k, cell)]
+            for variant in variants:
+                bucket = plan.buckets[plan.bucket_of(u, k, variant)]
                 assert bucket.units >= u
-                assert bucket.layers >= k
-                assert bucket.cell == cell
+                assert bucket.layers == k if variant.exact_depth else bucket.layers >= k
+                assert bucket.variant == variant
                 assert bucket.widths[-1] == bucket.units
                 assert bucket.size & (bucket.size - 1) == 0
                 assert bucket.size < 2 * lanes
@@ -75,10 +78,10 @@ def test_most_arithmetic_of_a_lane_alone_is_its_own(model):
     own = done = 0
     for u in (8, 16, 32, 64):
         for k in (1, 2, 3):
-            widths = plan.buckets[plan.bucket_of(u, k, "gru")].widths
+            widths = plan.buckets[plan.bucket_of(u, k, GRU)].widths
             width = next(w for w in widths if w >= u)
-            own += NETWORKS[model](k, u, "gru").cost(SHAPES[model]).forward
-            done += NETWORKS[model](k, width, "gru").cost(SHAPES[model]).forward
+            own += NETWORKS[model](k, u, GRU).cost(SHAPES[model]).forward
+            done += NETWORKS[model](k, width, GRU).cost(SHAPES[model]).forward
     assert own / done >= 0.6
 
 

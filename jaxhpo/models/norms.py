@@ -1,0 +1,68 @@
+"""Activations and normalisations that keep a unit without weights at exactly zero."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.types import Array
+
+_ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu, "tanh": jnp.tanh}
+
+ACTIVATIONS = tuple(_ACTIVATIONS)
+"""Activations by name; each is 0 at 0, so that masked units stay out."""
+
+NORMS = ("none", "layer", "group")
+"""Normalisations by name: none, over all units of an example, over groups of `GROUP` units of an example."""
+
+GROUP = 8
+_EPSILON = 1e-6  # Flax's
+
+
+def activate(name: str, x: Array) -> Array:
+    """Return an activation, elementwise."""
+    return _ACTIVATIONS[name](x)
+
+
+class Norm(nn.Module):
+    """Layer norm (Ba et al. 2016) or group norm (Wu & He 2018) over units and pixels: [n, ..., k units], same shape.
+
+    Of `units` that come in k blocks, groups hold eight each and end with their block, so that a narrow network's
+    groups are those of the wide one. The scale is kept as its difference from 1.
+    """
+
+    name_of: str  # one of `NORMS`
+    units: int
+
+    @nn.compact
+    def __call__(self, x: Array, used: Array | None = None) -> Array:
+        """Normalise; `used` ([k units] bool, None = all) are the units that count."""
+        if self.name_of == "none":
+            return x
+        width, pixels = x.shape[-1], int(np.prod(x.shape[1:-1]))
+        zeros = nn.initializers.zeros
+        scale = 1 + self.param("scale", zeros, (width,), x.dtype)
+        bias = self.param("bias", zeros, (width,), x.dtype)
+        mask = jnp.ones(width, x.dtype) if used is None else used.astype(x.dtype)
+        flat = x.reshape(x.shape[0], pixels, width)
+        # Masked units are zero; left out of the sums they get no gradient from them either.
+        count = self._spread(mask[None] * np.asarray(pixels, x.dtype))
+        count = jnp.maximum(count, 1)
+        mean = self._spread(jnp.sum(flat, axis=1) * mask[None]) / count
+        square = self._spread(jnp.sum(flat * flat, axis=1) * mask[None]) / count
+        gain = jax.lax.rsqrt(jnp.maximum(square - mean * mean, 0) + _EPSILON) * (scale * mask)[None]
+        shift = bias[None] - mean * gain
+        middle = (1,) * (x.ndim - 2)
+        return x * gain.reshape(x.shape[0], *middle, width) + shift.reshape(x.shape[0], *middle, width)
+
+    def _spread(self, sums: Array) -> Array:
+        """Return at each unit the sum over its group: [n, k units], same shape."""
+        n, width = sums.shape
+        if self.name_of == "layer":
+            return jnp.broadcast_to(jnp.sum(sums, axis=1, keepdims=True), sums.shape)
+        blocks, groups = width // self.units, -(-self.units // GROUP)
+        padding = groups * GROUP - self.units
+        grouped = jnp.pad(sums.reshape(n, blocks, self.units), ((0, 0), (0, 0), (0, padding)))
+        grouped = jnp.sum(grouped.reshape(n, blocks, groups, GROUP), axis=3, keepdims=True)
+        spread = jnp.broadcast_to(grouped, (n, blocks, groups, GROUP)).reshape(n, blocks, groups * GROUP)
+        return spread[:, :, : self.units].reshape(n, width)

@@ -1,0 +1,50 @@
+"""The spaces that are searched where the user names none."""
+
+from jaxhpo.models import MODELS
+from jaxhpo.space import Choice, Float, Int, Space
+from jaxhpo.training.optimizers import OPTIMIZERS
+
+_SMALL_SIDE = 16  # pixels
+
+
+def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None) -> Space:
+    """Return the space that `tune` searches where the user names none: eight hyperparameters.
+
+    468,000 configurations on its grid. The ranges are those from which practice usually picks for small networks:
+    learning rates by factors of 1.8, penalties by factors of ten, dropout up to one half. A CNN gets up to 64
+    channels on small images and up to 32 on those of more than 16 pixels a side, where each costs more. Batches of
+    32 to 256 shrink where there are fewer than 256 training examples.
+
+    Args:
+        model: "mlp", "cnn" or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
+        shape: one example's, as `Dataset.shape`.
+        examples: how many the model trains on; None is many.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    if model not in MODELS:
+        raise ValueError(f"model={model!r} is unknown; use one of {', '.join(MODELS)}")
+    if model == "mlp":
+        units = (32, 64, 128, 256)
+    elif model == "rnn":
+        units = (16, 32, 48, 64)
+    else:
+        units = (8, 16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (16, 32, 48, 64)
+    smallest = 32
+    while examples is not None and 8 * smallest > examples and smallest > 1:
+        smallest //= 2
+    penalties = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
+    return Space(
+        {
+            "learning_rate": Float(1e-4, 1e-1, log=True, levels=13),
+            "batch_size": Choice((smallest, 2 * smallest, 4 * smallest, 8 * smallest)),
+            "layers": Int(1, 3),
+            "units": Choice(units),
+            "l1": Choice(penalties),
+            "l2": Choice(penalties),
+            "dropout": Float(0.0, 0.5, levels=6),
+            "optimizer": Choice(OPTIMIZERS),
+        }
+        | ({"cell": Choice(("gru", "lstm"))} if model == "rnn" else {})
+    )

@@ -1,0 +1,185 @@
+"""What a space asks of the compiled programs, and how a lane reads its own hyperparameters."""
+
+from itertools import product
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.models import Variant
+from jaxhpo.space import Choice, Dimension, Float, Int, Space
+from jaxhpo.training.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
+from jaxhpo.types import Array
+
+_REPRESENTATIVES = 32  # of an Int's values
+_DEEPEST = 8  # convolutions of a network whose channels grow; each depth is a program
+
+
+class Hyper(NamedTuple):
+    """One lane's hyperparameters as the training step reads them; scalars, or [B] each.
+
+    None is one that the space lacks: the step then has nothing of it.
+    """
+
+    learning_rate: Array  # float32
+    batch_size: Array  # int32
+    layers: Array  # int32
+    units: Array  # int32
+    l1: Array  # float32
+    l2: Array  # float32
+    dropout: Array  # float32
+    optimizer: Array  # int32: index into `Ranges.optimizers`
+    momentum: Array | None = None  # float32
+    weight_decay: Array | None = None  # float32
+    schedule: Array | None = None  # int32: index into `Ranges.schedules`
+    warmup: Array | None = None  # float32
+    clip: Array | None = None  # float32
+    label_smoothing: Array | None = None  # float32
+    crop: Array | None = None  # int32
+    flip: Array | None = None  # float32
+    cutout: Array | None = None  # int32
+    embedding_dropout: Array | None = None  # float32
+
+
+_WHOLE = ("batch_size", "layers", "units", "optimizer", "schedule", "crop", "cutout")
+
+
+class Ranges(NamedTuple):
+    """What a space asks of the one compiled program: the static facts."""
+
+    micro_batch: int  # the smallest batch size, of which the others are multiples
+    largest_batch: int
+    layers_values: tuple[int, ...]  # a space's depths; where they are many, some that stand for all
+    units_values: tuple[int, ...]
+    optimizers: tuple[str, ...]
+    schedules: tuple[str, ...]
+    drops: bool  # whether any lane may use dropout
+    variants: tuple[Variant, ...]  # of the network; no two share a program
+
+
+class Structure(NamedTuple):
+    """What decides which program a configuration runs in, and what it costs."""
+
+    batch_size: int
+    layers: int
+    units: int
+    variant: Variant
+
+
+def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | None = None) -> Ranges:
+    """Return what the programs must hold for every configuration of a space.
+
+    `image` is height and width of the data's images, None where they are none.
+
+    Raises ValueError where the space has an unknown hyperparameter, the same one under two names, one that the model
+    or the data cannot take, a value that training cannot take, or batch sizes that are not multiples of the smallest.
+    """
+    by_name: dict[str, Dimension] = {}
+    for name, dimension in space.items():
+        known = canonical_name(name)
+        if known in by_name:
+            raise ValueError(f"space holds {known} twice, once as {name!r}; keep one")
+        by_name[known] = dimension
+        _check_fits(name, known, model, image)
+        _check_values(known, dimension)
+        if known in ("crop", "cutout") and image is not None and max(_extremes(dimension)) >= min(image):
+            problem = f"{max(_extremes(dimension))!r} pixels are too many for images of {image[0]}x{image[1]}"
+            raise ValueError(f"space {known}: {problem}; use less than {min(image)}")
+
+    def values(name: str) -> tuple[Any, ...]:
+        return _extremes(by_name[name]) if name in by_name else (DEFAULTS[name],)
+
+    batches = values("batch_size")
+    micro = min(batches)
+    odd = [b for b in batches if b % micro]
+    if odd or (isinstance(by_name.get("batch_size"), Int) and micro > 1):
+        raise ValueError(
+            f"space batch_size: {odd[0] if odd else by_name['batch_size']!r} is not among multiples of the smallest, "
+            f"{micro}; use a Choice such as Choice(({micro}, {2 * micro}, {4 * micro}))"
+        )
+    variants = tuple(Variant(*chosen) for chosen in product(*map(values, Variant._fields)))
+    layers = _whole(by_name.get("layers"), values("layers"))
+    if any(variant.exact_depth for variant in variants) and layers[-1] > _DEEPEST:
+        raise ValueError(f"space layers: {layers[-1]} is too deep for growth 2; use at most {_DEEPEST}")
+    return Ranges(
+        micro_batch=micro,
+        largest_batch=max(batches),
+        layers_values=layers,
+        units_values=_whole(by_name.get("units"), values("units")),
+        optimizers=tuple(values("optimizer")),
+        schedules=tuple(values("schedule")),
+        drops=max(values("dropout")) > 0,
+        variants=variants,
+    )
+
+
+def _check_fits(name: str, known: str, model: str, image: tuple[int, ...] | None) -> None:
+    takes = HYPERPARAMETERS[known].models
+    if model not in takes:
+        remedy = " or ".join(repr(m) for m in takes)
+        raise ValueError(
+            f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
+            f"or use model={remedy}"
+        )
+    if HYPERPARAMETERS[known].images and image is None:
+        raise ValueError(f"space has hyperparameter {name!r}, which is for images, and the data are none; leave it out")
+
+
+def _extremes(dimension: Dimension) -> tuple[Any, ...]:
+    return dimension.options if isinstance(dimension, Choice) else (dimension.low, dimension.high)
+
+
+def _check_values(name: str, dimension: Dimension) -> None:
+    allowed, values = HYPERPARAMETERS[name].allowed, _extremes(dimension)
+    if isinstance(allowed, Limits):
+        _check_numbers(name, allowed, values, not isinstance(dimension, Float))
+        return
+    bad = [o for o in values if not any(o == known and type(o) is type(known) for known in allowed)]
+    if bad or not isinstance(dimension, Choice):
+        raise ValueError(f"space {name}: {bad or dimension!r} must be a Choice among {', '.join(map(str, allowed))}")
+
+
+def _check_numbers(name: str, limits: Limits, values: tuple[Any, ...], whole_type: bool) -> None:
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"space {name}: option {value!r} is not a number")
+        if limits.whole and (not whole_type or value != int(value)):
+            raise ValueError(f"space {name}: {value!r} must be a whole number; use Int or Choice of integers")
+        if value not in limits:
+            raise ValueError(f"space {name}: {value!r} is outside {limits}")
+
+
+def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return the values of a dimension of whole numbers in order, or some that stand for many."""
+    if isinstance(dimension, Int):
+        count = min(_REPRESENTATIVES, dimension.high - dimension.low + 1)
+        between = np.geomspace if dimension.log else np.linspace
+        return tuple(sorted({round(value) for value in between(dimension.low, dimension.high, count).tolist()}))
+    return tuple(sorted(int(value) for value in values))
+
+
+def read_structure(config: dict[str, Any]) -> Structure:
+    """Return a configuration's structure, its defaults filled in."""
+    values = DEFAULTS | {canonical_name(name): value for name, value in config.items()}
+    variant = Variant(*(values[name] for name in Variant._fields))
+    return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
+
+
+def read_hyper(space: Space, point: Array) -> Hyper:
+    """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
+    values = {canonical_name(name): value for name, value in space.decode(point).items()}
+    lanes = point.shape[:-1]
+    read: dict[str, Array | None] = {}
+    for name in Hyper._fields:
+        dtype = jnp.int32 if name in _WHOLE else jnp.float32
+        if name in values:
+            read[name] = values[name].astype(dtype)
+        elif DEFAULTS[name] is None:
+            read[name] = None
+        else:
+            read[name] = jnp.full(lanes, 0 if name == "optimizer" else DEFAULTS[name], dtype)
+    return Hyper(**read)
+
+
+assert set(Hyper._fields) == {name for name, kind in KINDS.items() if kind != STRUCTURAL}
+assert set(Variant._fields) == {name for name, kind in KINDS.items() if kind == STRUCTURAL}
