@@ -20,6 +20,7 @@ from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
+from jaxhpo.training import hyperparameters
 from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Tuning
 
 _TEXT = TextOptions()
@@ -165,6 +166,13 @@ def list_algorithms() -> None:
     """List the search methods."""
     rows = [(name, algorithms.summary(name)) for name in algorithms.names()]
     Console(highlight=False).print(listing("Algorithms", ("name", "what it does"), rows))
+
+
+@app.command(name="hyperparameters")
+def list_hyperparameters() -> None:
+    """List what a space may hold."""
+    columns, rows = hyperparameters.listing()
+    Console(highlight=False).print(listing("Hyperparameters", columns, rows))
 
 
 @app.command(name="datasets")

@@ -83,6 +83,9 @@ def test_lists():
     algorithms = run("algorithms")
     assert algorithms.exit_code == 0
     assert all(name in algorithms.stdout for name in jaxhpo.algorithms.names())
+    hyperparameters = run("hyperparameters")
+    assert hyperparameters.exit_code == 0
+    assert all(name in hyperparameters.stdout for name in jaxhpo.training.DEFAULTS)
     datasets = run("datasets")
     assert datasets.exit_code == 0
     assert all(name in datasets.stdout for name in ("digits", "mnist", "TFDS_DATA_DIR"))

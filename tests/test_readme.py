@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
-from benchmarks.tables import load, speed_table, status_table, ways_table
+from benchmarks.tables import accuracy_table, load, speed_table, status_table, ways_table
+from jaxhpo.training.hyperparameters import HYPERPARAMETERS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,6 +36,14 @@ def test_the_table_lists_every_algorithm():
     }
 
 
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_the_table_has_every_hyperparameter_and_option(name):
+    (row,) = [line for line in README.splitlines() if line.startswith("| `") and f"`{name}`" in line.split(" | ")[0]]
+    allowed = HYPERPARAMETERS[name].allowed
+    named = [option for option in allowed if isinstance(option, str)] if isinstance(allowed, tuple) else []
+    assert [option for option in named if f"`{option}`" not in row] == []
+
+
 def test_the_space_file_is_one():
     (text,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     assert list(jh.Space.from_json(json.loads(text))) == ["learning_rate", "layers", "optimizer"]
@@ -57,5 +66,6 @@ def test_every_option_of_the_command_is_named():
 
 def test_the_figures_are_what_was_measured():
     assert status_table(**load("status", "algorithms")) in README
+    assert accuracy_table(**load("accuracy", "loading")) in README
     assert speed_table(load("speed_mlp", "speed_cnn", "speed_gru")) in README
     assert ways_table(**load("ways")) in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")

@@ -50,6 +50,7 @@ class Hyperparameter(NamedTuple):
     images: bool = False  # whether it is for images only
 
 
+_FORWARD = ("mlp", "cnn")
 _SHARE = Limits(0.0, 1.0, high_allowed=False)
 _ANY = Limits(0.0, np.inf)
 _PIXELS = Limits(0, 64, whole=True)
@@ -76,7 +77,7 @@ HYPERPARAMETERS = {
     "l1": Hyperparameter(0.0, _ANY, "times the sum of absolute kernel weights", ("l1_reg",)),
     "l2": Hyperparameter(0.0, _ANY, "times the sum of squared kernel weights", ("l2_reg",)),
     "dropout": Hyperparameter(0.0, _SHARE, "rate, of a CNN in its dense layer", ("dropout_rate",)),
-    "optimizer": Hyperparameter("adam", OPTIMIZERS, ", ".join(f"`{name}`" for name in OPTIMIZERS), ("optim",)),
+    "optimizer": Hyperparameter("adam", OPTIMIZERS, "`adamw` is `adam` with decoupled weight decay", ("optim",)),
     "momentum": Hyperparameter(None, _SHARE, "decay of the mean gradient in the optimizer `momentum`, else 0.9"),
     "weight_decay": Hyperparameter(
         None, _ANY, "decoupled, of every optimizer; else 1e-4 in `adamw` and none in others", ("wd",)
@@ -92,17 +93,27 @@ HYPERPARAMETERS = {
     ),
     "label_smoothing": Hyperparameter(None, _SHARE, "share of a label spread evenly over the classes", ("smoothing",)),
     "crop": Hyperparameter(
-        None, _PIXELS, "augmentation: pixels up to which an image is shifted, edges mirrored", images=True
+        None,
+        _PIXELS,
+        "augmentation: pixels up to which an image is shifted, edges mirrored",
+        models=_FORWARD,
+        images=True,
     ),
     "flip": Hyperparameter(
-        None, Limits(0.0, 1.0), "augmentation: probability of a mirror image, left and right", images=True
+        None,
+        Limits(0.0, 1.0),
+        "augmentation: probability of a mirror image, left and right",
+        models=_FORWARD,
+        images=True,
     ),
-    "cutout": Hyperparameter(None, _PIXELS, "augmentation: side of the square that is blanked, in pixels", images=True),
+    "cutout": Hyperparameter(
+        None, _PIXELS, "augmentation: side of the square that is blanked, in pixels", models=_FORWARD, images=True
+    ),
     "embedding_dropout": Hyperparameter(
         None, _SHARE, "rate at which an embedding's features are dropped, for a whole text", models=("rnn",)
     ),
     "cell": Hyperparameter(
-        "gru", tuple(CELLS), "`gru`, `lstm` or `vanilla`", ("cell_type", "rnn_cell"), STRUCTURAL, ("rnn",)
+        "gru", tuple(CELLS), "what a step of the recurrence computes", ("cell_type", "rnn_cell"), STRUCTURAL, ("rnn",)
     ),
     "bidirectional": Hyperparameter(
         False, (False, True), "whether texts are read backwards too", ("bidir",), STRUCTURAL, ("rnn",)
@@ -110,18 +121,18 @@ HYPERPARAMETERS = {
     "activation": Hyperparameter(
         "relu",
         ACTIVATIONS,
-        ", ".join(f"`{name}`" for name in ACTIVATIONS),
+        "after every hidden layer",
         ("nonlinearity",),
         STRUCTURAL,
-        ("mlp", "cnn"),
+        _FORWARD,
     ),
     "norm": Hyperparameter(
         "none",
         NORMS,
-        "`layer`, `group` (of 8 units) or `none`, before the activation",
+        "before the activation; a group is 8 units",
         ("normalization",),
         STRUCTURAL,
-        ("mlp", "cnn"),
+        _FORWARD,
     ),
     "growth": Hyperparameter(
         1,
@@ -152,3 +163,12 @@ def canonical_name(name: str) -> str:
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"space has unknown hyperparameter {name!r}; {hint}it may hold {', '.join(DEFAULTS)}")
     return known
+
+
+def listing() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return column titles and a row for each hyperparameter."""
+    rows = []
+    for name, known in HYPERPARAMETERS.items():
+        allowed = str(known.allowed) if isinstance(known.allowed, Limits) else ", ".join(map(str, known.allowed))
+        rows.append((name, known.about.replace("`", ""), allowed, ", ".join(known.models), ", ".join(known.aliases)))
+    return ("name", "what it is", "allowed", "models", "other names"), rows
