@@ -108,7 +108,8 @@ def test_text_end_to_end(tmp_path):
     space = jh.Space({"cell": jh.Choice(("gru", "lstm")), "units": jh.Choice((4, 8)), "batch_size": jh.Choice((16,))})
     study = jh.tune(data, space=space, trials=4, epochs=2, cache=False, verbose=False)
     assert study.summary["model"] == "rnn"
-    assert {bucket["cell"] for bucket in study.summary["plan"]["buckets"]} == {"gru", "lstm"}
+    variants = [bucket["variant"] for bucket in study.summary["plan"]["buckets"]]
+    assert {variant.get("cell", "gru") for variant in variants} == {"gru", "lstm"}
     assert set(study.trials["cell"]) <= {"gru", "lstm"}
     assert study.trials["score"].notna().all()
     assert study.best.test_score is not None
@@ -191,7 +192,7 @@ def test_a_full_disk_loses_no_trial(tmp_path, monkeypatch):
 
 TUNING = dict.fromkeys(
     ("model", "space", "trials", "lanes", "epochs", "engine", "devices", "memory", "profile", "timeout")
-    + ("train_examples", "data_dir", "output")
+    + ("train_examples", "data_dir", "text", "output")
 ) | {"algorithm": "random_search", "seed": 0, "horizon": "short", "enqueue": (), "cache": False}
 TUNING |= {k: v for k, v in SMALL.items() if k != "verbose"}
 
@@ -236,7 +237,10 @@ def test_ctrl_c_leaves_what_finished():
         ({"train_examples": 5000}, "exceeds the 1077 of digits"),
         ({"train_examples": 100, "space": LARGE_BATCHES}, "batch_size: 256 exceeds the 100 training examples"),
         ({"space": {"units": (1, 2)}}, "must be a jaxhpo.Space"),
-        ({"space": jh.Space({"momentum": jh.Float(0.0, 1.0)})}, "unknown hyperparameter 'momentum'"),
+        (
+            {"space": jh.Space({"moment": jh.Float(0.0, 1.0)})},
+            "unknown hyperparameter 'moment'; did you mean 'momentum'",
+        ),
         ({"space": jh.Space({"units": jh.Choice((8, 16)), "dropout": jh.Float(0.0, 0.5)})}, "dropout=Float"),
         ({"enqueue": [{"units": 8}]}, "config lacks learning_rate"),
         ({"output": "/nonexistent/file"}, "output='/nonexistent/file' cannot be written"),
