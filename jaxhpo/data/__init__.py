@@ -1,17 +1,38 @@
-"""Data sets as arrays: embedded digits, prepared TFDS data, the user's own arrays and texts."""
+"""Data sets as arrays: embedded digits, prepared TFDS data, the user's own arrays, texts, tables and images."""
 
 import os
+from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
-from jaxhpo.data import digits
-from jaxhpo.data.arrays import from_arrays
-from jaxhpo.data.dataset import Dataset
-from jaxhpo.data.named import SOURCES, load_named
-from jaxhpo.data.preparation import prepare
-from jaxhpo.data.text import TextOptions, Vocabulary
+import pandas as pd
 
-__all__ = ["Dataset", "TextOptions", "Vocabulary", "from_arrays", "listing", "load", "names", "prepare"]
+from jaxhpo.data import digits
+from jaxhpo.data.arrays import check_text, from_arrays
+from jaxhpo.data.checks import check_task
+from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.files import from_npz, from_path
+from jaxhpo.data.folders import from_folder
+from jaxhpo.data.named import SOURCES, load_named
+from jaxhpo.data.paths import looks_like_path
+from jaxhpo.data.preparation import prepare
+from jaxhpo.data.tables import from_table
+from jaxhpo.data.text import TextOptions, Vocabulary, check_options
+
+__all__ = [
+    "Dataset",
+    "TextOptions",
+    "Vocabulary",
+    "from_arrays",
+    "from_folder",
+    "from_npz",
+    "from_table",
+    "listing",
+    "load",
+    "names",
+    "prepare",
+]
 
 _PREPARED = "jaxhpo data prepare NAME; read from --data-dir or TFDS_DATA_DIR"
 _ROWS = {"digits": ("1,797 images, 8x8, 10 classes", "ships with scikit-learn; needs no network")} | {
@@ -30,40 +51,61 @@ def listing() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def load(
-    data: str | tuple[Any, Any] | Dataset,
+    data: str | Path | tuple[Any, Any] | pd.DataFrame | Dataset,
     *,
     data_dir: str | os.PathLike | None = None,
     train_examples: int | None = None,
     seed: int = 0,
     text: TextOptions | None = None,
+    target: str | Sequence[str] | None = None,
+    task: str | None = None,
 ) -> Dataset:
-    """Return a data set by name, or of the user's own arrays or texts `(x, y)`.
+    """Return a data set by name, from a file or folder, or of the user's own arrays, texts or table.
 
     Args:
-        data: a name, `(x, y)`, or a Dataset.
+        data: a name; a file, as `from_npz` and `from_table` read, or a folder of images, as `from_folder` does; arrays
+            or texts `(x, y)`; a DataFrame; or a Dataset. A known name means its data set, whatever lies beside it.
         data_dir: where TFDS data sets lie; None takes the environment's `TFDS_DATA_DIR`.
         train_examples: keep so many of the training examples, every class in proportion.
-        seed: splits the user's own arrays and picks `train_examples`; named data sets have one fixed split, so that
+        seed: splits the user's own data and picks `train_examples`; named data sets have one fixed split, so that
             studies of different seeds compare.
         text: how texts become tokens; None is `TextOptions()`.
+        target: the column of a table to predict, or several; None takes the only one called target, label, y or class.
+        task: "classification" or "regression", of arrays and tables; None is classification.
 
     Raises:
         ValueError: naming the argument that cannot be.
     """
-    if text is not None and not isinstance(text, TextOptions):
-        raise ValueError(f"text={text!r} must be TextOptions(words=, length=, keep=)")
+    check_options(text)
+    if task is not None:
+        check_task(task)
     if isinstance(data, Dataset):
+        _refuse_options(target, task, data.name)
         dataset = data
-    elif isinstance(data, str):
-        if data not in _ROWS:
-            near = get_close_matches(data.lower(), _ROWS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or your own (x, y)")
+    elif isinstance(data, str) and data in _ROWS:
+        _refuse_options(target, task, data)
         dataset = digits.load() if data == "digits" else load_named(data, data_dir, text)
+    elif isinstance(data, Path) or (isinstance(data, str) and looks_like_path(data)):
+        dataset = from_path(data, target=target, task=task, seed=seed, text=text)
+    elif isinstance(data, str):
+        near = get_close_matches(data.lower(), _ROWS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        own = "your own (x, y), file or folder"
+        raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or {own}")
+    elif isinstance(data, pd.DataFrame):
+        dataset = from_table(data, target, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:
-        dataset = from_arrays(*data, seed=seed, text=text)
+        if target is not None:
+            raise ValueError(f"target={target!r} names a column of a table, and data is a tuple (x, y); leave it out")
+        dataset = from_arrays(*data, seed=seed, text=text, task=task or "classification")
     else:
-        raise ValueError(f"data of type {type(data).__name__} must be a name, a tuple (x, y), or a Dataset")
-    if text is not None and dataset.words is None:
-        raise ValueError(f"text={text!r} is for texts, and {dataset.name} holds {dataset.kind} data; leave it out")
+        wanted = "a name, a file or folder, a tuple (x, y), a DataFrame, or a Dataset"
+        raise ValueError(f"data of type {type(data).__name__} must be {wanted}")
+    check_text(dataset, text)
     return dataset if train_examples is None else dataset.take(train_examples, seed=seed)
+
+
+def _refuse_options(target: Any, task: Any, name: str) -> None:
+    for option, value in (("target", target), ("task", task)):
+        if value is not None:
+            raise ValueError(f"{option}={value!r} is for your own data, and {name} has its own; leave it out")

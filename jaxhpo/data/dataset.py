@@ -1,5 +1,6 @@
 """A data set: arrays on the host, split in three, and how the network sees them."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,10 +14,11 @@ _MOST_TOKENS = 2**24  # whole numbers that float32 tells apart
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples for classification.
+    """Examples for classification or regression.
 
-    Images are [N, H, W, C], vectors [N, F], text [N, T] int32 tokens; labels int32 in 0 .. classes - 1. Trials train
-    on `train`, are compared on `valid`, and the winner alone is scored, once, on `test`.
+    Images are [N, H, W, C], vectors [N, F], text [N, T] int32 tokens. Labels are [N] int32 in 0 .. classes - 1; where
+    `classes` is None, `y` are the targets of regression, [N] or [N, K] float32. Trials train on `train`, are compared
+    on `valid`, and the winner alone is scored, once, on `test`.
     """
 
     name: str
@@ -26,13 +28,18 @@ class Dataset:
     y_valid: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    classes: int
+    classes: int | None  # None: regression
     vocabulary: int | None = None  # tokens are 0 .. vocabulary - 1, 0 is padding; None where the data are no text
     words: Vocabulary | None = None  # what the tokens mean, where jaxhpo made them
+    class_names: tuple[str, ...] | None = None  # [classes], where the classes have names
+    feature_names: tuple[str, ...] | None = None  # [F], where a vector's features have names
 
     def __post_init__(self) -> None:
-        if isinstance(self.classes, bool) or not isinstance(self.classes, int | np.integer) or self.classes < 2:
-            raise ValueError(f"classes={self.classes!r} must be an integer of at least 2")
+        classes = self.classes
+        if classes is not None and (
+            isinstance(classes, bool) or not isinstance(classes, int | np.integer) or classes < 2
+        ):
+            raise ValueError(f"classes={classes!r} must be an integer of at least 2, or None for regression")
         for split in ("train", "valid", "test"):
             x, y = getattr(self, f"x_{split}"), getattr(self, f"y_{split}")
             for what, array in (("x", x), ("y", y)):
@@ -44,13 +51,37 @@ class Dataset:
             if x.ndim not in (2, 4) or x.shape[1:] != self.shape:
                 wanted = "[N, features] or [N, height, width, channels], alike in all splits"
                 raise ValueError(f"x_{split} has shape {x.shape}; give {wanted}")
-            if y.shape != (len(x),) or y.dtype != np.int32 or len(y) == 0:
-                raise ValueError(f"y_{split} must be int32 labels [{len(x)}], one or more, not {y.dtype} {y.shape}")
-            if y.min() < 0 or y.max() >= self.classes:
-                raise ValueError(f"y_{split} has labels {y.min()} .. {y.max()}, outside 0 .. {self.classes - 1}")
-
+            if classes is None:
+                self._check_targets(split, len(x), y)
+            else:
+                self._check_labels(split, len(x), y, classes)
         if self.vocabulary is not None:
             self._check_tokens(self.vocabulary)
+        self._check_names("class_names", classes, "classes")
+        self._check_names("feature_names", self.shape[0] if self.kind == "vector" else None, "features")
+
+    def _check_labels(self, split: str, size: int, y: np.ndarray, classes: int) -> None:
+        if y.shape != (size,) or y.dtype != np.int32 or size == 0:
+            raise ValueError(f"y_{split} must be int32 labels [{size}], one or more, not {y.dtype} {y.shape}")
+        if y.min() < 0 or y.max() >= classes:
+            raise ValueError(f"y_{split} has labels {y.min()} .. {y.max()}, outside 0 .. {classes - 1}")
+
+    def _check_targets(self, split: str, size: int, y: np.ndarray) -> None:
+        targets = self.y_train.shape[1:]
+        if y.dtype != np.float32 or y.shape != (size, *targets) or y.ndim not in (1, 2) or y.size == 0:
+            wanted = f"float32 targets [{size}] or [{size}, K], one or more, alike in all splits"
+            raise ValueError(f"y_{split} must be {wanted}, not {y.dtype} {y.shape}")
+        if not np.isfinite(y).all():
+            raise ValueError(f"y_{split} holds nan or infinite values; fill or drop such rows")
+
+    def _check_names(self, field: str, wanted: int | None, what: str) -> None:
+        names = getattr(self, field)
+        if names is None:
+            return
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"{field}={names!r} must be a tuple of strings, or None")
+        if len(names) != (wanted or 0):
+            raise ValueError(f"{field} holds {len(names)} names, but {self.name} has {wanted or 'no'} {what}")
 
     def _check_tokens(self, vocabulary: int) -> None:
         if isinstance(vocabulary, bool) or not isinstance(vocabulary, int) or not 2 <= vocabulary <= _MOST_TOKENS:
@@ -74,6 +105,16 @@ class Dataset:
         """One example's shape."""
         return self.x_train.shape[1:]
 
+    @property
+    def task(self) -> str:
+        """One of "classification" and "regression"."""
+        return "regression" if self.classes is None else "classification"
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers the network returns: the classes, or the targets of an example."""
+        return math.prod(self.y_train.shape[1:]) if self.classes is None else int(self.classes)
+
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         if self.kind == "text":  # tokens reach the network as they are, in the dtype that it computes in
@@ -81,12 +122,9 @@ class Dataset:
         # Images share one mean and deviation; a vector's features have their own. Training data only.
         axes = 0 if self.kind == "vector" else None
         x = self.x_train
-        mean, deviation = x.mean(axes, np.float64), x.std(axes, np.float64)
+        mean, deviation = _mean_and_deviation(x, axes)
         ones = (1,) * (len(self.shape) if self.kind == "image" else 0)
-        # A constant feature says nothing, whatever it is divided by; relative, as rounding alone gives it a deviation.
-        constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
-        scale = np.where(constant, 1.0, 1 / np.where(constant, 1.0, deviation))
-        mean, scale = (np.reshape(a, ones or a.shape).astype(np.float32) for a in (mean, scale))
+        mean, scale = (np.reshape(a, ones or a.shape).astype(np.float32) for a in (mean, 1 / deviation))
         return mean, scale
 
     @property
@@ -99,8 +137,32 @@ class Dataset:
         """Float32, broadcastable to one example: one over the training examples' standard deviation."""
         return self._moments[1]
 
+    @cached_property
+    def _target_moments(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.classes is not None:
+            return np.zeros((), np.float32), np.ones((), np.float32)
+        mean, deviation = _mean_and_deviation(self.y_train, 0)
+        return np.asarray(mean, np.float32), np.asarray(deviation, np.float32)
+
+    @property
+    def target_offset(self) -> np.ndarray:
+        """Float32, [] or [K] as one target: the mean of the training targets; 0 for classification."""
+        return self._target_moments[0]
+
+    @property
+    def target_scale(self) -> np.ndarray:
+        """Float32, [] or [K] as one target: the training targets' standard deviation; 1 for classification.
+
+        The network learns ``(y - target_offset) / target_scale``. Unlike `scale`, it is no reciprocal: an error of the
+        network times `target_scale` is in the targets' own units.
+        """
+        return self._target_moments[1]
+
     def take(self, train_examples: int, *, seed: int = 0) -> "Dataset":
-        """Return the data set with a seeded, stratified part of its training examples, normalised anew."""
+        """Return the data set with a seeded part of its training examples, normalised anew.
+
+        Labels are stratified, targets are not.
+        """
         if isinstance(train_examples, bool) or not isinstance(train_examples, int | np.integer) or train_examples < 1:
             raise ValueError(f"train_examples={train_examples!r} must be an integer of at least 1")
         there = len(self.y_train)
@@ -113,4 +175,13 @@ class Dataset:
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(y)) for y in (self.y_train, self.y_valid, self.y_test))
-        return f"Dataset({self.name!r}, {self.kind} {self.shape}, {self.classes} classes, {sizes} train/valid/test)"
+        task = "regression" if self.classes is None else f"{self.classes} classes"
+        return f"Dataset({self.name!r}, {self.kind} {self.shape}, {task}, {sizes} train/valid/test)"
+
+
+def _mean_and_deviation(array: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation in float64; 1 in place of a deviation of nothing."""
+    mean, deviation = np.asarray(array.mean(axis, np.float64)), np.asarray(array.std(axis, np.float64))
+    # A constant feature says nothing, whatever it is divided by; relative, as rounding alone gives it a deviation.
+    constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
+    return mean, np.where(constant, 1.0, deviation)

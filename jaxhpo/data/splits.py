@@ -1,34 +1,68 @@
-"""Seeded, stratified splits."""
+"""Seeded splits: stratified by class for labels, at random for the float targets of regression."""
+
+import math
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 VALID, TEST = 0.2, 0.2
+_LEAST = 5  # examples, of each class where there are classes: a fifth of them is one
 
 
-def three_way(y: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def three_way(
+    y: np.ndarray, seed: int, *, names: tuple[str, ...] | None = None, what: str = "y"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return row numbers of train (60%), validation (20%) and test (20%), every class in proportion.
 
-    Raises ValueError where a class has too few members to stand in all three.
+    Args:
+        y: [N] int32 labels, or float32 targets, [N] or [N, K], which are split at random.
+        seed: of the split.
+        names: what the classes are called, for the error.
+        what: what `y` is called, for the error.
+
+    Raises:
+        ValueError: there are too few examples, or a class has too few to stand in all three.
     """
-    counts = np.bincount(y)
-    if counts.min() < 5:
-        rare = int(counts.argmin())
-        raise ValueError(f"y has {counts[rare]} examples of class {rare}; a split in three needs at least 5 of each")
-    rows = np.arange(len(y))
-    rest, test = train_test_split(rows, test_size=TEST, stratify=y, random_state=seed)
-    train, valid = train_test_split(rest, test_size=VALID / (1 - TEST), stratify=y[rest], random_state=seed)
+    _check_enough(y, names, what, "a split in three needs at least {}")
+    rest, test = train_test_split(np.arange(len(y)), test_size=TEST, stratify=_strata(y), random_state=seed)
+    train, valid = train_test_split(rest, test_size=VALID / (1 - TEST), stratify=_strata(y[rest]), random_state=seed)
     return np.asarray(train), np.asarray(valid), np.asarray(test)
+
+
+def two_way(
+    y: np.ndarray, seed: int, *, names: tuple[str, ...] | None = None, what: str = "y_train"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return row numbers of train (80%) and validation (20%), where a test split is given; as `three_way`."""
+    _check_enough(y, names, what, "holding out a fifth needs at least {}; or give the validation examples too")
+    return hold_out(y, math.ceil(VALID * len(y)), seed)
 
 
 def hold_out(y: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return row numbers of the rest and of `size` held-out examples, every class in proportion."""
-    rest, held = train_test_split(np.arange(len(y)), test_size=size, stratify=y, random_state=seed)
+    rest, held = train_test_split(np.arange(len(y)), test_size=size, stratify=_strata(y), random_state=seed)
     return np.asarray(rest), np.asarray(held)
 
 
 def subset(y: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Return `size` row numbers, every class in proportion where `size` allows it, in a seeded order."""
-    classes = len(np.unique(y))
-    stratify = y if classes <= min(size, len(y) - size) and np.bincount(y).min() >= 2 else None
-    return np.asarray(train_test_split(np.arange(len(y)), train_size=size, stratify=stratify, random_state=seed)[0])
+    strata = _strata(y)
+    if strata is not None:
+        classes = len(np.unique(y))
+        strata = y if classes <= min(size, len(y) - size) and np.bincount(y).min() >= 2 else None
+    return np.asarray(train_test_split(np.arange(len(y)), train_size=size, stratify=strata, random_state=seed)[0])
+
+
+def _strata(y: np.ndarray) -> np.ndarray | None:
+    return None if y.dtype.kind == "f" else y
+
+
+def _check_enough(y: np.ndarray, names: tuple[str, ...] | None, what: str, needs: str) -> None:
+    if y.dtype.kind == "f":
+        if len(y) < _LEAST:
+            raise ValueError(f"{what} has {len(y)} examples; {needs.format(_LEAST)}")
+        return
+    counts = np.bincount(y)
+    if counts.min() < _LEAST:
+        rare = int(counts.argmin())
+        name = rare if names is None else repr(names[rare])
+        raise ValueError(f"{what} has {counts[rare]} examples of class {name}; {needs.format(f'{_LEAST} of each')}")

@@ -37,11 +37,18 @@ class TextOptions:
             raise ValueError(f"keep={self.keep!r} is unknown; use one of {', '.join(KEEPS)}")
 
 
+def check_options(text: object) -> None:
+    """Raise ValueError where `text` is neither None nor TextOptions."""
+    if text is not None and not isinstance(text, TextOptions):
+        raise ValueError(f"text={text!r} must be TextOptions(words=, length=, keep=)")
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Words by token: the first has token 2, after `PADDING` and `UNKNOWN`."""
 
     words: tuple[str, ...]
+    keep: str = "first"  # or "last": which words of a longer text were kept of those that it was made for
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -70,7 +77,7 @@ def split_words(text: str) -> list[str]:
 
 def fit_vocabulary(texts: Iterable[str], size: int) -> Vocabulary:
     """Return the most frequent words of some texts, at most `size`; of equally frequent ones the alphabet's first."""
-    return _fit((split_words(text) for text in texts), size)
+    return _fit((split_words(text) for text in texts), size, KEEPS[0])
 
 
 def tokenise(
@@ -82,15 +89,15 @@ def tokenise(
     """
     options = TextOptions() if options is None else options
     words = [split_words(text) for text in train]
-    vocabulary = _fit(words, options.words)
+    vocabulary = _fit(words, options.words, options.keep)
     length = max(1, min(options.length, max(map(len, words), default=0)))
     rows = [vocabulary._encode(words, length, options.keep)]
     return rows + [vocabulary.encode(texts, length=length, keep=options.keep) for texts in others], vocabulary
 
 
-def _fit(texts: Iterable[list[str]], size: int) -> Vocabulary:
+def _fit(texts: Iterable[list[str]], size: int, keep: str) -> Vocabulary:
     counts: Counter[str] = Counter()
     for words in texts:
         counts.update(words)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return Vocabulary(tuple(word for word, _ in ranked[:size]))
+    return Vocabulary(tuple(word for word, _ in ranked[:size]), keep)

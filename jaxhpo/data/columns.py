@@ -1,0 +1,107 @@
+"""Columns of a table to features: numbers as they are, categories one-hot."""
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import OneHotEncoder
+
+from jaxhpo.data.checks import check_resolved
+from jaxhpo.data.readers import Table
+
+_FEW = 50  # categories that are always taken for such
+_MOST = 1000  # columns that one may become
+
+
+def check_complete(table: Table) -> None:
+    """Raise ValueError where a cell is missing or infinite."""
+    for name in table.frame.columns:
+        column = table.column(name)
+        gaps = np.asarray(column.isna())
+        if gaps.any():
+            place = table.place(int(gaps.argmax()))
+            raise ValueError(f"{table.title}: column {name!r} has no value first in {place}; fill or drop such rows")
+        if not is_number(table, name):
+            continue
+        values = column.to_numpy(np.float64)
+        # Beyond float32 counts as infinite: the network computes in it.
+        beyond = np.abs(values) > np.finfo(np.float32).max
+        if beyond.any():
+            row = int(beyond.argmax())
+            problem = f"column {name!r} holds {values[row]} first in {table.place(row)}"
+            raise ValueError(f"{table.title}: {problem}, beyond float32; fill, scale or drop such rows")
+
+
+def is_number(table: Table, name: str) -> bool:
+    """Return whether a column holds numbers (or bools), not texts or categories; other kinds are a ValueError."""
+    column = table.column(name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return False
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind in ("boolean", "integer", "floating", "mixed-integer-float", "decimal"):
+        return True
+    if kind == "string":
+        return False
+    remedy = f"make it numbers or texts, or leave it out: drop=[{name!r}]"
+    raise ValueError(f"{table.title}: column {name!r} holds {kind} values ({column.dtype}); {remedy}")
+
+
+def strings(column: pd.Series) -> list[str]:
+    """Return a column of texts or categories as strings."""
+    return [str(value) for value in column.tolist()]
+
+
+def check_features(table: Table, names: list[str]) -> None:
+    """Raise ValueError where a feature's column is as good as constant, or holds texts that were meant as numbers."""
+    for name in names:
+        column = table.column(name)
+        if column.nunique() == 1:
+            same = f"{table.title}: column {name!r} is {column.tolist()[0]!r} in every row"
+            raise ValueError(f"{same}, which tells no example from another; leave it out: drop=[{name!r}]")
+        if is_number(table, name):
+            check_resolved(f"{table.title}: column {name!r}", column.to_numpy(np.float64))
+            continue
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            continue
+        wrong = np.isnan(np.asarray(pd.to_numeric(column, errors="coerce"), np.float64))
+        if 0 < wrong.sum() < len(wrong) / 2:
+            row = int(wrong.argmax())
+            found = f"column {name!r} holds {column.tolist()[row]!r} first in {table.place(row)}, among numbers"
+            raise ValueError(f"{table.title}: {found}; mend or drop such rows")
+
+
+def encode(table: Table, names: list[str], parts: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[str, ...]]:
+    """Return the features of each part, [N, F] float32, and their names.
+
+    Args:
+        table: whose cells are complete.
+        names: the feature columns.
+        parts: row numbers of each part; categories are those of the first, the training examples. Another part's
+            category that it lacks is all zeros.
+
+    Raises:
+        ValueError: a column of texts has too many different ones to be categories.
+    """
+    blocks: list[list[np.ndarray]] = [[] for _ in parts]
+    features: list[str] = []
+    for name in names:
+        column = table.column(name)
+        if is_number(table, name):
+            values = column.to_numpy(np.float64).astype(np.float32)[:, None]
+            features.append(name)
+            encoded = [values[rows] for rows in parts]
+        else:
+            cells = np.array(strings(column), dtype=object)[:, None]
+            _check_few(table, name, cells[parts[0], 0])
+            encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype=np.float32)
+            encoder.fit(cells[parts[0]])
+            features += [f"{name}={category}" for category in encoder.categories_[0]]
+            encoded = [np.asarray(encoder.transform(cells[rows])) for rows in parts]
+        for block, part in zip(blocks, encoded, strict=True):
+            block.append(part)
+    return [np.concatenate(block, 1) for block in blocks], tuple(features)
+
+
+def _check_few(table: Table, name: str, cells: np.ndarray) -> None:
+    found, rows = len(set(cells.tolist())), len(cells)
+    if found > _MOST or (found > _FEW and found > rows / 2):
+        many = f"column {name!r} holds {found} different texts in {rows} training rows"
+        raise ValueError(f"{table.title}: {many}, too many for categories; leave it out: drop=[{name!r}]")

@@ -1,0 +1,113 @@
+"""Data sets in files and folders: which loader reads a path, and arrays in `.npz`."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxhpo.data.arrays import from_arrays
+from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.folders import from_folder
+from jaxhpo.data.paths import ARRAYS, SUFFIXES, TABLES, existing, refuse_unreadable, stem_of, suffix_of
+from jaxhpo.data.tables import from_table
+from jaxhpo.data.text import TextOptions
+
+_WHOLE = ("x", "y")
+_SPLIT = ("x_train", "y_train", "x_test", "y_test")
+_VALID = ("x_valid", "y_valid")
+
+
+def from_path(
+    path: str | os.PathLike,
+    *,
+    target: str | Sequence[str] | None = None,
+    task: str | None = None,
+    seed: int = 0,
+    text: TextOptions | None = None,
+) -> Dataset:
+    """Return the data set in a file (`.npz`, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz`, `.parquet`) or a folder of images.
+
+    Args:
+        path: of the file or folder.
+        target: the column to predict, or several; tables alone have one.
+        task: "classification" or "regression"; None is classification.
+        seed: of the split.
+        text: how texts become tokens.
+
+    Raises:
+        ValueError: naming the path or the argument, and what is wrong with it.
+    """
+    found = existing(path, "file" if suffix_of(Path(path)) else "file or folder")
+    suffix = suffix_of(found)
+    if suffix in TABLES and not found.is_dir():
+        return from_table(found, target, task=task or "classification", seed=seed, text=text)
+    if target is not None:
+        raise ValueError(f"target={target!r} names a column of a table, and {str(path)!r} is none; leave it out")
+    if suffix in ARRAYS and not found.is_dir():
+        return from_npz(found, task=task or "classification", seed=seed, text=text)
+    if not found.is_dir():
+        raise ValueError(f"file {str(path)!r} is of no known kind; give one of {', '.join(SUFFIXES)}, or a folder")
+    if task is not None:
+        raise ValueError(f"task={task!r} is for arrays and tables, and {str(path)!r} is a folder; leave it out")
+    return from_folder(found, seed=seed)
+
+
+def from_npz(
+    path: str | os.PathLike,
+    *,
+    task: str = "classification",
+    name: str | None = None,
+    seed: int = 0,
+    text: TextOptions | None = None,
+) -> Dataset:
+    """Return the Dataset of an `.npz` file that `numpy.savez` wrote, with the arrays that `from_arrays` takes.
+
+    It holds `x` and `y`, split 60/20/20; or `x_train`, `y_train`, `x_test` and `y_test`, and with them `x_valid` and
+    `y_valid`, in place of which a fifth of the training examples is held out otherwise.
+
+    Args:
+        path: of the file.
+        task: "classification" or "regression".
+        name: what to call the data set; None takes the file's name.
+        seed: of the split.
+        text: how texts become tokens, where `x` holds strings.
+
+    Raises:
+        ValueError: naming the file or array, and what is wrong with it.
+    """
+    file = existing(path, "file")
+    try:
+        with file.open("rb") as stream:  # np.load leaves a damaged file open
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("it is no archive of arrays, or it is cut")
+            stream.seek(0)
+            loaded = np.load(stream, allow_pickle=False)
+            wanted = _choose(set(loaded.files), str(path))
+            arrays = {key: loaded[key] for key in wanted}
+    except _LayoutError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # objects are a ValueError too
+        refuse_unreadable(file, error)
+    options = {"name": stem_of(file) if name is None else name, "seed": seed, "text": text, "task": task}
+    if wanted == _WHOLE:
+        return from_arrays(arrays["x"], arrays["y"], **options)
+    test = arrays["x_test"], arrays["y_test"]
+    valid = None if wanted == _SPLIT else (arrays["x_valid"], arrays["y_valid"])
+    return from_arrays(arrays["x_train"], arrays["y_train"], test=test, valid=valid, **options)
+
+
+class _LayoutError(ValueError):
+    """The arrays of an archive have other names."""
+
+
+def _choose(names: set[str], path: str) -> tuple[str, ...]:
+    """Return which arrays to read."""
+    for wanted in (_WHOLE, _SPLIT, _SPLIT + _VALID):
+        if names & set(_WHOLE + _SPLIT + _VALID) == set(wanted):
+            return wanted
+    there = ", ".join(sorted(names)) or "no arrays"
+    wanted = f"{' and '.join(_WHOLE)}, or {', '.join(_SPLIT)} (and {', '.join(_VALID)})"
+    raise _LayoutError(f"file {path!r} holds {there}; name them {wanted}")

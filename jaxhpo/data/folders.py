@@ -1,0 +1,182 @@
+"""Folders of images, one folder a class."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from jaxhpo.data.arrays import assemble
+from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.paths import existing, refuse_unreadable, stem_of
+from jaxhpo.data.prepared import first_line
+from jaxhpo.data.splits import three_way, two_way
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+_GREY = ("1", "L", "LA", "La")
+_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # which PIL's conversion to bytes clips
+
+
+class _Found(NamedTuple):
+    """The images of a split."""
+
+    files: list[Path]
+    labels: np.ndarray  # [N] int32
+    classes: tuple[str, ...]
+
+
+def from_folder(
+    path: str | os.PathLike, size: tuple[int, int] | None = None, *, name: str | None = None, seed: int = 0
+) -> Dataset:
+    """Return the Dataset of a folder of images, `path/CLASS/*.png` (or jpg, jpeg, bmp, gif, webp), split 60/20/20.
+
+    Or `path/train/CLASS/` and `path/test/CLASS/`, and with them `path/valid/CLASS/` (or `val`), in place of which a
+    fifth of the training images is held out otherwise. Images are [H, W, C] uint8 with one channel where all are grey,
+    else three; transparency is dropped. Hidden files and those that are no images are passed over.
+
+    Args:
+        path: of the folder.
+        size: (height, width) to resize every image to, bilinearly; None asks for images of one size.
+        name: what to call the data set; None takes the folder's name.
+        seed: of the split.
+
+    Raises:
+        ValueError: naming the file or folder, and what is wrong with it.
+    """
+    size = _check_size(size)
+    root = existing(path, "folder")
+    if not root.is_dir():
+        raise ValueError(f"folder {str(path)!r} is a file; give the folder of the classes' folders")
+    splits = _find(root)
+    height, width, channels = _agree([file for found in splits.values() for file in found.files], size)
+    images = {split: _read(found.files, (height, width, channels)) for split, found in splits.items()}
+    names, what = next(iter(splits.values())).classes, f"folder {str(path)!r}"
+    if "whole" in splits:
+        x, y = images["whole"], splits["whole"].labels
+        parts = [(x[rows], y[rows]) for rows in three_way(y, seed, names=names, what=what)]
+    else:
+        pairs = {split: (images[split], found.labels) for split, found in splits.items()}
+        if "valid" not in pairs:
+            x, y = pairs["train"]
+            rows, held = two_way(y, seed, names=names, what=str(root / "train"))
+            pairs |= {"train": (x[rows], y[rows]), "valid": (x[held], y[held])}
+        parts = [pairs[split] for split in ("train", "valid", "test")]
+    return assemble(stem_of(root) if name is None else name, parts, names=names)
+
+
+def _check_size(size: Any) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    whole = isinstance(size, tuple | list) and all(type(n) is int and n >= 1 for n in size)
+    if not whole or len(size) != 2:
+        raise ValueError(f"size={size!r} must be (height, width), two integers of at least 1")
+    return size[0], size[1]
+
+
+def _find(root: Path) -> dict[str, _Found]:
+    """Return the images by split, "train", "valid" where it is there, and "test"; or of the "whole"."""
+    folders = {folder.name: folder for folder in _folders(root)}
+    if not {"train", "test"} & set(folders):
+        return {"whole": _find_classes(root)}
+    for needed in ("train", "test"):
+        if needed not in folders:
+            there = "test" if needed == "train" else "train"
+            raise ValueError(f"folder {str(root)!r} has {there}/ but no {needed}/; give both, or neither")
+    if {"valid", "val"} <= set(folders):
+        raise ValueError(f"folder {str(root)!r} has both valid/ and val/; leave one out")
+    if more := sorted(set(folders) - {"train", "test", "valid", "val"}):
+        raise ValueError(f"folder {str(root)!r} has {more[0]}/ beside train/ and test/; move it away")
+    splits = {"valid" if name == "val" else name: _find_classes(folder) for name, folder in folders.items()}
+    train = splits["train"].classes
+    for split, found in splits.items():
+        if odd := sorted(set(train) ^ set(found.classes)):
+            here, there = ("train", split) if odd[0] in train else (split, "train")
+            raise ValueError(f"folder {str(root)!r} has the class {odd[0]!r} in {here}/ but not in {there}/")
+    return {split: splits[split] for split in ("train", "valid", "test") if split in splits}
+
+
+def _find_classes(root: Path) -> _Found:
+    folders = _folders(root)
+    if len(folders) < 2:
+        there = f"the single class {folders[0].name!r}" if folders else "no folder of a class"
+        raise ValueError(f"folder {str(root)!r} holds {there}; give a folder for each of two classes or more")
+    files: list[Path] = []
+    labels: list[int] = []
+    for label, folder in enumerate(folders):
+        if inner := _folders(folder):
+            raise ValueError(f"folder {str(folder)!r} holds the folder {inner[0].name!r}; put images straight into it")
+        images = [file for file in _entries(folder) if file.suffix.lower() in _SUFFIXES]
+        if not images:
+            kinds = ", ".join(suffix[1:] for suffix in _SUFFIXES)
+            raise ValueError(f"folder {str(folder)!r} holds no image ({kinds}); fill or delete it")
+        files += images
+        labels += [label] * len(images)
+    return _Found(files, np.array(labels, np.int32), tuple(folder.name for folder in folders))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [entry for entry in _entries(folder) if entry.is_dir()]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder and not hidden, sorted by name."""
+    try:
+        return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda p: p.name)
+    except OSError as error:
+        refuse_unreadable(folder, error, "folder")
+
+
+def _agree(files: list[Path], size: tuple[int, int] | None) -> tuple[int, int, int]:
+    """Return the one shape of all images, (height, width, channels), from their headers."""
+    channels, first = 1, None
+    for file in files:
+        mode, found = _header(file)
+        if mode in _DEEP:
+            raise ValueError(f"image {str(file)!r} has more than 8 bits a channel (mode {mode}); save it with 8")
+        channels = channels if mode in _GREY else 3
+        if size is None and first is not None and found != first:
+            here, there = (f"{h}x{w}" for h, w in (first, found))
+            remedy = "give size=(height, width) to resize them"
+            raise ValueError(f"image {str(files[0])!r} is {here} and {str(file)!r} is {there}; {remedy}")
+        first = first or found
+    assert first is not None  # no class is empty
+    return *(size or first), channels
+
+
+def _header(file: Path) -> tuple[str, tuple[int, int]]:
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata
+            with Image.open(file) as image:
+                return image.mode, (image.height, image.width)
+    except Exception as error:  # damage has many types
+        _refuse(file, error)
+
+
+def _read(files: list[Path], shape: tuple[int, int, int]) -> np.ndarray:
+    """Return images as [N, H, W, C] uint8."""
+    from PIL import Image
+
+    height, width, channels = shape
+    images = np.empty((len(files), *shape), np.uint8)
+    for row, file in zip(images, files, strict=True):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with Image.open(file) as image:
+                    converted = image.convert("L" if channels == 1 else "RGB")
+        except Exception as error:
+            _refuse(file, error)
+        if converted.size != (width, height):
+            converted = converted.resize((width, height), Image.Resampling.BILINEAR)
+        row[:] = np.asarray(converted).reshape(shape)
+    return images
+
+
+def _refuse(file: Path, error: Exception) -> NoReturn:
+    # PIL's own message for what is no image only repeats the path.
+    reason = "it is no image" if type(error).__name__ == "UnidentifiedImageError" else first_line(error)
+    raise ValueError(f"image {str(file)!r} cannot be read: {reason}; mend or delete it") from error

@@ -1,0 +1,106 @@
+"""Tables from CSV and parquet files: every fault that makes a table another one is an error here."""
+
+import csv
+import gzip
+import io
+import warnings
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from jaxhpo.data.paths import refuse_unreadable, suffix_of
+
+
+class Table(NamedTuple):
+    """A table, and how errors speak of it."""
+
+    frame: pd.DataFrame  # columns are strings, each there once
+    title: str
+    first_line: int | None  # of the file, that holds the first row; None where rows are no lines
+
+    def column(self, name: str) -> pd.Series:
+        """Return a column."""
+        return self.frame.loc[:, name]  # pyright: ignore[reportReturnType]
+
+    def place(self, row: int) -> str:
+        """Return where a row is."""
+        return f"row {row}" if self.first_line is None else f"line {row + self.first_line}"
+
+
+def read_frame(frame: pd.DataFrame) -> Table:
+    """Return a DataFrame as a table; raise ValueError where it is empty or two columns share a name."""
+    return _checked(frame, "the table", None)
+
+
+def read_file(path: Path) -> Table:
+    """Return the table in a file; raise ValueError where it is damaged, empty, or two columns share a name."""
+    suffix = suffix_of(path)
+    if suffix == ".parquet":
+        return _checked(_read_parquet(path), f"file {str(path)!r}", None)
+    return _read_text(path, "\t" if suffix.startswith(".tsv") else ",")
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        import pyarrow as pa  # noqa: F401
+    except ImportError:
+        raise ValueError(f"file {str(path)!r} needs pyarrow: pip install pyarrow") from None
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except Exception as error:  # of pyarrow's own types
+        refuse_unreadable(path, error)
+
+
+def _read_text(path: Path, separator: str) -> Table:
+    title = f"file {str(path)!r}"
+    text = _decode(path)
+    if not text.strip():
+        raise ValueError(f"{title} is empty")
+    try:
+        # pandas renames the second of two equal names, and calls one that is missing "Unnamed".
+        names = next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline=None), delimiter=separator))
+    except csv.Error as error:
+        refuse_unreadable(path, error)
+    _check_unique([name for name in names if name], title)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be cut
+            frame = pd.read_csv(io.StringIO(text), sep=separator, index_col=False, low_memory=False)
+    except pd.errors.ParserWarning:
+        raise ValueError(f"{title} cannot be parsed: its rows have more cells than its header; mend it") from None
+    except pd.errors.ParserError as error:
+        reason = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
+        raise ValueError(f"{title} cannot be parsed: {reason}; mend it") from None
+    # Rows are lines where no cell spans lines and no line is blank.
+    rows_are_lines = text.rstrip("\r\n").count("\n") == len(frame)
+    return _checked(frame, title, 2 if rows_are_lines else None)
+
+
+def _decode(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        if path.name.lower().endswith(".gz"):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        refuse_unreadable(path, error)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"file {str(path)!r} is not UTF-8 in line {line} ({error.reason}); save it as UTF-8") from None
+
+
+def _checked(frame: pd.DataFrame, title: str, first_line: int | None) -> Table:
+    names = [str(name) for name in frame.columns]
+    _check_unique(names, title)
+    if len(frame) < 2:
+        raise ValueError(f"{title} has {'a single row' if len(frame) else 'no rows'}; give one row an example")
+    return Table(frame.set_axis(names, axis=1), title, first_line)
+
+
+def _check_unique(names: list[str], title: str) -> None:
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice:
+        raise ValueError(f"{title} has the column {twice[0]!r} twice; rename or drop one")
