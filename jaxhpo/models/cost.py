@@ -1,7 +1,7 @@
 """What a network costs: the numbers that plans and reports are made of."""
 
 import itertools
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Cost(NamedTuple):
@@ -16,6 +16,14 @@ class Cost(NamedTuple):
     workspace: int  # the most numbers that one layer needs besides, in either pass
     params: int  # numbers
     launches: int  # operations one after the other in a training step: what a small network's time goes to
+
+
+class Costed(Protocol):
+    """A network whose cost is known."""
+
+    def cost(self, shape: tuple[int, ...]) -> Cost:
+        """Return what it costs on examples of a shape."""
+        ...
 
 
 def dense_cost(widths: tuple[int, ...]) -> tuple[int, int, int]:

@@ -71,3 +71,17 @@ def keep(dropout: Dropout, layer: int, units: int, dtype: Any, blocks: int = 1) 
 def drop(x: Array, dropout: Dropout | None, layer: int, blocks: int = 1) -> Array:
     """Zero each unit of [n, width] with the rate's probability and scale up the rest; None is the identity."""
     return x if dropout is None else x * keep(dropout, layer, x.shape[1] // blocks, x.dtype, blocks)
+
+
+def dropout(key: Array, x: Array, rate: Array | float) -> Array:
+    """Zero each number of `x` with the probability `rate`, which may be traced, and scale up the rest.
+
+    For models of one's own: the layers of Flax take a rate that is a Python number.
+
+    Args:
+        key: a random key; in linen `self.make_rng("dropout")`.
+        x: an array of any shape.
+        rate: a number in [0, 1).
+    """
+    keep = 1 - jnp.asarray(rate, jnp.float32)
+    return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep.astype(x.dtype), jnp.zeros_like(x))
