@@ -50,8 +50,8 @@ class Steps(NamedTuple):
     observe: Callable[[Keys, State, Clock, Proposal, Outcome], tuple[State, Clock, Outcome, Metrics]]
 
 
-def make_steps(algorithm: Algorithm, objective: Objective | None) -> Steps:
-    """Return the pure parts of a round."""
+def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 1.0) -> Steps:
+    """Return the pure parts of a round; `sign` is -1 where an objective's lower scores are the better ones."""
 
     def start(seed: Array) -> tuple[Keys, State]:
         key = jax.random.key(seed, impl="threefry2x32")
@@ -64,7 +64,8 @@ def make_steps(algorithm: Algorithm, objective: Objective | None) -> Steps:
 
     def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
         assert objective is not None  # the study checks
-        return objective.evaluate(keys.objective, state, proposal)
+        state, outcome = objective.evaluate(keys.objective, state, proposal)
+        return state, outcome if sign == 1 else outcome._replace(score=-outcome.score)
 
     def observe(
         keys: Keys, state: State, clock: Clock, proposal: Proposal, outcome: Outcome

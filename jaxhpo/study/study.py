@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -20,6 +20,19 @@ from jaxhpo.types import FRESH, Algorithm, Objective, Outcome, Proposal, State
 
 _SIGNS = {"maximize": 1.0, "minimize": -1.0}
 _START, _PROPOSE, _EVALUATE, _OBSERVE = "start", "propose", "evaluate", "observe"
+
+
+class Winner(Protocol):
+    """What the trainer of a study's trials can make of the best one."""
+
+    def model(self) -> Any:
+        """Return its network."""
+        ...
+
+    def final_fit(self, best: Best, seeds: int) -> Any:
+        """Return what training its configuration again gives."""
+        ...
+
 
 OnRound = Callable[["Study", list[Trial], dict[str, float]], None]
 
@@ -49,7 +62,7 @@ class Study:
         algorithm: as a factory of `jaxhpo.algorithms` makes it, for this space.
         objective: scores trials in `run`; None where the caller does, with `ask` and `tell`.
         seed: an integer in [0, 2**32); with the same plan it fixes every result bit for bit.
-        direction: "maximize" or "minimize", for scores that are told; an Objective's are always higher is better.
+        direction: "maximize" or "minimize": what of the scores is better, told ones or an Objective's.
         continues: whether the objective can continue trials, as algorithms with rungs ask it to.
 
     Raises:
@@ -81,14 +94,15 @@ class Study:
             raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
         if direction not in _SIGNS:
             raise ValueError(f"direction={direction!r} must be 'maximize' or 'minimize'")
-        if objective is not None and direction == "minimize":
-            raise ValueError("direction='minimize' is for told scores; an Objective returns higher is better")
         self.space, self.seed, self.direction = space, seed, direction
         self.seconds = Seconds()
         self.summary: dict[str, Any] = {}
         """What `tune` reports as JSON: best, trials, seconds, compilations, device, versions, ..."""
+        self.final: Any = None
+        """What `final_fit` found last."""
+        self._winner: Winner | None = None
         self._objective, self._sign, self._continues = objective, _SIGNS[direction], continues
-        self._pure = make_steps(algorithm, objective)
+        self._pure = make_steps(algorithm, objective, self._sign)
         self._programs: dict[str, Program] = {}
         self._trials: list[Trial] = []
         self._metrics: list[dict[str, float]] = []
@@ -181,6 +195,34 @@ class Study:
         self._carry = Carry(state, carry.objective, clock)
         return self._record(Record(self._pending, outcome, metrics))
 
+    # --- what was trained ----------------------------------------------------------------------------------------
+
+    def offer(self, winner: "Winner") -> None:
+        """Say what can be made of the best trial; `tune` does."""
+        self._winner = winner
+
+    def best_model(self) -> Any:
+        """Return the best trial's network for predictions, a `jaxhpo.Model`; after `final_fit`, the first of its.
+
+        Raises ValueError where the study trained no networks, or none that has a score.
+        """
+        return self.final.models[0] if self.final is not None else self._made().model()
+
+    def final_fit(self, seeds: int = 3) -> Any:
+        """Train the best configuration on training and validation examples from several seeds: a `jaxhpo.FinalFit`.
+
+        It holds every training's test score, their mean and standard error, and the networks; `final` keeps it.
+        Raises ValueError as `best_model` does, or where `seeds` is not an integer of at least 1.
+        """
+        self.final = self._made().final_fit(self.best, seeds)
+        return self.final
+
+    def _made(self) -> "Winner":
+        if self._winner is None:
+            raise ValueError("study has no networks: its scores were told, or are of functions; use jaxhpo.tune(data)")
+        _ = self.best  # raises while no trial has a score
+        return self._winner
+
     # --- run -----------------------------------------------------------------------------------------------------
 
     def run(self, trials: int, *, timeout: float | None = None, on_round: OnRound | None = None) -> "Study":
@@ -269,7 +311,8 @@ class Study:
             proposal = self._check_sources(proposal)
             if own is None:
                 return host(_EVALUATE)(keys, state, proposal)
-            return self._timed(_EVALUATE, own, keys.objective, state, proposal)
+            state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal)
+            return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
 
         def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
             return self._from_queue(_to_host(propose(keys, state, clock, limit)), int(clock.trial), int(limit))

@@ -19,7 +19,6 @@ from tests.study.toy import SPACE, objective, search
         ({"seed": 2**32}, "must be an integer in [0, 2**32)"),
         ({"seed": 0.5}, "seed=0.5 must be"),
         ({"direction": "up"}, "direction='up' must be 'maximize' or 'minimize'"),
-        ({"direction": "minimize", "objective": objective()}, "direction='minimize' is for told scores"),
         ({"space": Space({"score": Int(1, 2)})}, "hyperparameter named 'score', a column"),
         ({"space": Space({"q": Int(1, 2)})}, "proposes points of shape (4, 3), but the space has 1 dimensions"),
     ],

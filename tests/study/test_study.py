@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from jaxhpo.algorithms import grid_search, random_search, tabular_q
+from jaxhpo.compilation import HostFunction
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.study import Study
 from jaxhpo.study.rounds import Carry, Clock, make_steps, round_step
@@ -146,6 +147,19 @@ def test_more_enqueued_than_lanes_take_several_rounds():
     study.run(6)
     assert study.trials["a"].tolist()[:5] == [i / 8 for i in range(5)]
     assert study.trials["budget"].tolist() == [7] * 5 + [3]
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+def test_an_objective_may_be_minimised(on_host):
+    made = objective()
+    if on_host:
+        made = made._replace(evaluate=HostFunction(made.evaluate))
+    up = Study(SPACE, search(), made, seed=1).run(12)
+    down = Study(SPACE, search(), made, seed=1, direction="minimize").run(12)
+    # Random search asks for the same, so the same scores are told; what is best of them differs.
+    np.testing.assert_array_equal(down.trials["score"], up.trials["score"])
+    assert down.best.score == down.trials["score"].min() < up.trials["score"].max() == up.best.score
+    assert down.incumbent["score"].tolist() == np.fmin.accumulate(down.trials["score"]).tolist()
 
 
 # --- ask and tell ---------------------------------------------------------------------------------------------------

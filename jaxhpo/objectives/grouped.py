@@ -1,0 +1,122 @@
+"""Lanes grouped by the hyperparameters that a traced function needs as Python values: a program a group."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhpo.compilation import HostFunction
+from jaxhpo.space import Choice, Int, Space
+from jaxhpo.types import Key, Outcome, Proposal, State
+
+_COMPILERS = 2  # programs compiled at once: XLA compiles one on little more than one core
+Shapes = dict[str, jax.ShapeDtypeStruct]
+_Group = tuple[str, ...]  # the static values' spelling, in which True and 1 differ
+
+
+class Groups:
+    """Evaluates a proposal group by group, in chunks of one size.
+
+    Every program takes the same number of lanes, whatever the group's size, so that a trial's result is the same bits
+    whichever lanes are beside it; the last chunk of a group is padded with its last lane. A CPU, where padding costs
+    its full time, gets chunks of the size that a group has on average; an accelerator, which small chunks leave idle,
+    one chunk a group.
+
+    Args:
+        lane: from static values to one lane's function.
+        space: what varies.
+        static: whose values arrive as Python values; Int or Choice.
+        aux: what a lane returns beside the score.
+    """
+
+    def __init__(
+        self, lane: Callable[[Mapping[str, Any]], Callable], space: Space, static: tuple[str, ...], aux: Shapes
+    ):
+        self._lane, self._space, self._static, self._aux = lane, space, static, aux
+        self._programs: dict[tuple[_Group, int], Any] = {}
+        self.host = HostFunction(self._evaluate)
+
+    def _evaluate(self, key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
+        point, budget, trial, active = (
+            np.asarray(x) for x in (proposal.point, proposal.budget, proposal.trial, proposal.active)
+        )
+        size = chunk_size(len(active), self._combinations, jax.default_backend())
+        groups: dict[_Group, list[int]] = {}
+        values: dict[_Group, dict[str, Any]] = {}
+        order = list(self._space)
+        for i in np.flatnonzero(active).tolist():
+            fixed = {name: self._space[name].to_value(point[i, order.index(name)]) for name in self._static}
+            group = tuple(map(repr, fixed.values()))
+            groups.setdefault(group, []).append(i)
+            values[group] = fixed
+
+        def arguments(lanes: list[int]) -> tuple:
+            rows = np.pad(lanes, (0, size - len(lanes)), mode="edge")
+            return key, point[rows], budget[rows], trial[rows]
+
+        self._compile(values, size, arguments([0]))
+        chunks = [(g, lanes[i : i + size]) for g, lanes in groups.items() for i in range(0, len(lanes), size)]
+        launched = [self._programs[group, size](*arguments(lanes)) for group, lanes in chunks]  # all at once
+        score = np.full(len(active), np.nan, np.float32)
+        aux = {n: np.zeros((len(active), *a.shape), a.dtype) for n, a in self._aux.items()}
+        for (_, lanes), result in zip(chunks, launched, strict=True):
+            scores, more = jax.device_get(result)
+            score[lanes] = scores[: len(lanes)]
+            for name, value in more.items():
+                aux[name][lanes] = value[: len(lanes)]
+        return state, Outcome(score, aux)
+
+    @property
+    def _combinations(self) -> int:
+        count = 1
+        for name in self._static:
+            dimension = self._space[name]
+            if isinstance(dimension, Choice):
+                count *= len(dimension.options)
+            elif isinstance(dimension, Int):
+                count *= len(dimension.level_values) or dimension.high - dimension.low + 1
+        return count
+
+    def _compile(self, values: Mapping[_Group, Mapping[str, Any]], size: int, arguments: tuple) -> None:
+        """Compile the programs that are missing; raise ValueError where aux differs from the first one's."""
+        missing = {group: fixed for group, fixed in values.items() if (group, size) not in self._programs}
+        if not missing:
+            return
+        started = time.perf_counter()
+        lowered = {}
+        for group, fixed in missing.items():
+            # Traced in the caller's thread: it may run under a JAX configuration of its own.
+            lanes = jax.vmap(self._lane(fixed), in_axes=(None, 0, 0, 0))
+            lowered[group] = jax.jit(lanes).lower(*arguments)
+            out = lowered[group].out_info[1]
+            check_aux(fixed, {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in out.items()}, self._aux)
+        with ThreadPoolExecutor(_COMPILERS) as pool:
+            compiled = pool.map(lambda one: one.compile(), lowered.values())
+            self._programs |= {(group, size): program for group, program in zip(lowered, compiled, strict=True)}
+        self.host.seconds += time.perf_counter() - started
+
+
+def chunk_size(lanes: int, combinations: int, backend: str) -> int:
+    """Return how many lanes a program takes: on a CPU the power of two at or below an average group's size."""
+    if backend != "cpu":
+        return lanes
+    return 1 << max((lanes // combinations).bit_length() - 1, 0)
+
+
+def check_aux(fixed: Mapping[str, Any], found: Shapes, known: Shapes) -> None:
+    """Raise ValueError where static values change what a lane returns beside the score: trials would not compare."""
+    for name in sorted({*found, *known}):
+        here, there = found.get(name), known.get(name)
+        if here is None or there is None or (here.shape, here.dtype) != (there.shape, there.dtype):
+            spelling = ", ".join(f"{key}={value!r}" for key, value in fixed.items())
+            raise ValueError(
+                f"train's aux {name!r} must not depend on static values; with {spelling} it is {_say(here)}, "
+                f"elsewhere {_say(there)}"
+            )
+
+
+def _say(shape: jax.ShapeDtypeStruct | None) -> str:
+    return "missing" if shape is None else f"{shape.dtype}{list(shape.shape)}"

@@ -1,0 +1,273 @@
+"""A pool of worker processes that score configurations; each process fails alone.
+
+The processes are started afresh, never forked: a fork of a process with JAX's threads can hang. One that dies takes
+its trial with it and no other, which the executors of the standard library and of loky cannot do: both give up the
+whole pool.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_WORKER = Path(__file__).with_name("worker.py")
+_IDLE = 60.0  # seconds after which workers that nobody uses end: a notebook keeps its study for hours
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+class Call(NamedTuple):
+    """One trial: what the function is called with."""
+
+    config: dict[str, Any]
+    options: dict[str, int]  # seed, budget, where it takes them
+
+
+class Reply(NamedTuple):
+    """One trial's score, nan where it failed, and then why."""
+
+    score: float
+    error: str | None
+
+
+class Pool:
+    """Keeps worker processes from one batch to the next; they end when it is dropped, and when the process exits.
+
+    Args:
+        function: a pickled function; unpickled once in every worker.
+        timeout: seconds that a call may take, None = any number.
+    """
+
+    def __init__(self, function: bytes, timeout: float | None):
+        self._function, self._timeout = function, timeout
+        self._crew = _Crew()
+        weakref.finalize(self, self._crew.end)
+        self._idle: threading.Timer | None = None
+        self._busy = threading.Lock()  # two studies may share an objective
+
+    def map(self, calls: Sequence[Call], workers: int) -> list[Reply]:
+        """Return what the function says to each call, in order; at most `workers` run at once.
+
+        Raises:
+            ValueError: where the function can't be loaded in a worker.
+            RuntimeError: where no worker can be started.
+        """
+        with self._busy:
+            if self._idle is not None:
+                self._idle.cancel()
+                self._idle.join()  # where it was too late to cancel, it has ended its workers and touches no others
+            batch = _Batch(self._crew, self._function, self._timeout, calls, cores() // workers or 1)
+            try:
+                replies = batch.run(min(workers, len(calls)))
+            except BaseException:  # Ctrl-C too
+                self._crew.end()
+                raise
+            self._idle = threading.Timer(_IDLE, self._crew.end)
+            self._idle.daemon = True
+            self._idle.start()
+            return replies
+
+
+class _Batch:
+    """One call of `Pool.map`: what its threads, one a worker, share under one lock."""
+
+    def __init__(self, crew: "_Crew", function: bytes, timeout: float | None, calls: Sequence[Call], threads: int):
+        self._crew, self._function, self._timeout, self._threads = crew, function, timeout, threads
+        self._calls = calls
+        self._left = iter(range(len(calls)))
+        self._replies: dict[int, Reply] = {}
+        self._lock = threading.Lock()
+        self._error: BaseException | None = None
+
+    def run(self, workers: int) -> list[Reply]:
+        threads = [threading.Thread(target=self._serve, args=(slot,), daemon=True) for slot in range(workers)]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(0.5)  # Windows lets no Ctrl-C through to a wait without an end
+        except BaseException as error:
+            with self._lock:  # no worker starts after this
+                self._error = error
+            self._crew.kill()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+        if self._error is not None:
+            raise self._error
+        return [self._replies[i] for i in range(len(self._calls))]
+
+    def _serve(self, slot: int) -> None:
+        try:
+            while True:
+                with self._lock:
+                    call = next(self._left, None) if self._error is None else None
+                    if call is None:
+                        return
+                    worker, fresh = self._crew.worker(slot, self._threads)
+                if fresh:
+                    worker.load(self._function)
+                reply = worker.ask(self._calls[call], self._timeout)
+                with self._lock:
+                    self._replies[call] = reply
+        except BaseException as error:
+            with self._lock:
+                self._error = self._error or error
+
+
+class _Crew:
+    """The living workers by slot; apart from the Pool, so that a finalizer can hold them."""
+
+    def __init__(self) -> None:
+        self._workers: dict[int, _Worker] = {}
+        self._lock = threading.RLock()  # a finalizer runs wherever garbage is collected
+
+    def worker(self, slot: int, threads: int) -> "tuple[_Worker, bool]":
+        """Return the slot's worker, and whether it is a new one."""
+        with self._lock:
+            worker = self._workers.get(slot)
+            if worker is not None and worker.alive:
+                return worker, False
+            if worker is not None:
+                worker.end()
+            self._workers[slot] = _Worker(threads)
+            return self._workers[slot], True
+
+    def kill(self) -> None:
+        with self._lock:
+            for worker in self._workers.values():
+                worker.kill()
+
+    def end(self) -> None:
+        with self._lock:
+            self.kill()
+            while self._workers:
+                self._workers.popitem()[1].end()
+
+
+class _Worker:
+    """One worker process, from this side of its pipes.
+
+    Args:
+        threads: what the numerical libraries in it may use, unless the user's environment says.
+    """
+
+    def __init__(self, threads: int):
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={name: str(threads) for name in _THREADS} | dict(os.environ),
+            # A group of its own: the terminal's Ctrl-C does not reach it, and its children end with it.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    @property
+    def alive(self) -> bool:
+        return not self._ended.is_set()
+
+    def load(self, function: bytes) -> None:
+        """Send the function; raise ValueError where the worker can't load it."""
+        try:
+            self._send((sys.path, function))
+            error = self._receive()
+        except (EOFError, OSError):
+            raise RuntimeError(f"a worker process {self._death()} as it started; try workers=0") from None
+        if error is not None:
+            raise ValueError(f"score cannot be loaded in a worker process: {error}; make it importable, or workers=0")
+
+    def ask(self, call: Call, timeout: float | None) -> Reply:
+        """Return what the function says; a worker that says nothing has ended, or is ended, with this."""
+        late = threading.Event()
+
+        def expire() -> None:
+            late.set()
+            self.kill()
+
+        timer = threading.Timer(timeout, expire) if timeout is not None else None
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            self._send(tuple(call))
+            reply = Reply(*self._receive())
+        except (EOFError, OSError, pickle.UnpicklingError):
+            reply = None
+        finally:
+            if timer is not None:
+                timer.cancel()
+                timer.join()  # its verdict is final
+        if late.is_set():
+            self._watcher.join()
+        if reply is not None:
+            return reply
+        return Reply(float("nan"), f"no score after {timeout:g} s" if late.is_set() else f"its worker {self._death()}")
+
+    def kill(self) -> None:
+        """Have the process end, with its children; at once, and from any thread."""
+        if self.alive:
+            self._kill_group()
+
+    def end(self) -> None:
+        """Kill, and leave nothing open."""
+        self.kill()
+        self._watcher.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # what it did not read any more
+                if pipe is not None:
+                    pipe.close()
+
+    def _send(self, message: Any) -> None:
+        assert self._process.stdin is not None
+        pickle.dump(message, self._process.stdin)
+        self._process.stdin.flush()
+
+    def _receive(self) -> Any:
+        assert self._process.stdout is not None
+        return pickle.load(self._process.stdout)
+
+    def _watch(self) -> None:
+        self._process.wait()
+        if os.name == "posix":
+            self._kill_group()  # children that it left would hold its pipe open
+        self._ended.set()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.name == "posix":
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def _death(self) -> str:
+        self._watcher.join(5.0)
+        if self.alive:  # it has closed its pipe, and goes on
+            self.kill()
+            self._watcher.join()
+        code = self._process.returncode
+        if code >= 0:
+            return f"ended with exit code {code}"
+        name = signal.Signals(-code).name
+        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,37 @@
+"""What a user's function takes, read from its signature."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+def check_signature(argument: str, function: Callable[..., Any], count: int, optional: tuple[str, ...]) -> set[str]:
+    """Return the optional parameters that a function takes, by name.
+
+    Args:
+        argument: how the function is named in messages, with its parameters: "score(config)".
+        function: what a user gave.
+        count: how many parameters it must take by position.
+        optional: names of further parameters that it may take.
+
+    Raises:
+        ValueError: where it is not callable, or takes fewer or other parameters.
+    """
+    name = argument.partition("(")[0]
+    if not callable(function):
+        raise ValueError(f"{name}={function!r} must be a function {argument}")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # written in C, and silent about itself
+        return set()
+    kinds = inspect.Parameter
+    parameters = list(signature.parameters.values())
+    positional = [p for p in parameters if p.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)]
+    rest = positional[count:] + [p for p in parameters if p.kind == kinds.KEYWORD_ONLY]
+    short = len(positional) < count and not any(p.kind == kinds.VAR_POSITIONAL for p in parameters)
+    taken = {p.name for p in rest if p.name in optional and p.kind != kinds.POSITIONAL_ONLY}
+    if short or any(p.default is p.empty and p.name not in taken for p in rest):
+        raise ValueError(f"{name} takes {signature}; it must be {argument}, and may also take {' and '.join(optional)}")
+    # What a partial has fixed stays fixed.
+    return taken - set(function.keywords) if isinstance(function, functools.partial) else taken

@@ -1,0 +1,198 @@
+"""A user's traceable training function as an Objective: vmapped over the lanes as it stands."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxhpo.objectives.grouped import Groups, Shapes, check_aux
+from jaxhpo.objectives.signatures import check_signature
+from jaxhpo.space import Float, Space
+from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State
+
+_TRAIN = 0  # what the objective's key is folded with, before the trial
+_CHECKED = 16  # combinations of static values that are traced before anything runs
+_BUDGET = "budget"
+_UNTRACEABLE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+Lane = Callable[[Key, Array, Array, Array], tuple[Array, dict[str, Array]]]
+"""One lane: key, point [D] float32, budget [] int32, trial [] int32 -> score [] float32, aux."""
+
+
+@dataclass(frozen=True)
+class Traceable:
+    """A traceable function that scores a configuration; `traceable` says what its fields are."""
+
+    train: Callable[..., Any]
+    static: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_signature("train(key, hparams)", self.train, 2, (_BUDGET,))
+        static = self.static
+        if isinstance(static, str) or not hasattr(static, "__iter__"):
+            raise ValueError(f"static={static!r} must be a tuple of hyperparameters' names; write ({static!r},)")
+        object.__setattr__(self, "static", tuple(dict.fromkeys(static)))
+
+    def objective(self, space: Space) -> Objective:
+        """Return the Objective over a space; it can't continue trials.
+
+        Without static names `evaluate` is pure; with them it is a HostFunction. The function is traced here, with
+        shapes only: nothing is compiled and nothing runs.
+
+        Raises:
+            ValueError: where the function can't be traced, or does not return a score; where a static name is not
+                of the space, or is a Float.
+        """
+        if not isinstance(space, Space):
+            raise ValueError(f"space={space!r} must be a jaxhpo.Space")
+        for name in self.static:
+            if name not in space:
+                raise ValueError(f"static names {name!r}, which is not in the space; it has {', '.join(space)}")
+            if isinstance(space[name], Float):
+                raise ValueError(
+                    f"static names {name!r}, a Float, each value of which would be compiled; use a Choice of numbers"
+                )
+        combinations = _representatives(space, self.static)
+        aux = self._check(space, combinations[0])
+        for fixed in combinations[1:]:
+            check_aux(fixed, self._check(space, fixed), aux)
+        if self.static:
+            return Objective(_no_state, Groups(lambda fixed: self._lane(space, fixed), space, self.static, aux).host)
+        lanes = jax.vmap(self._lane(space, {}), in_axes=(None, 0, 0, 0))
+
+        def evaluate(key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
+            return state, Outcome(*lanes(key, proposal.point, proposal.budget, proposal.trial))
+
+        return Objective(_no_state, evaluate)
+
+    def _lane(self, space: Space, fixed: Mapping[str, Any]) -> Lane:
+        """Return one lane's function; `fixed` holds the hyperparameters, and the budget, that are Python values."""
+        takes_budget = bool(check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)))
+        values = {name: value for name, value in fixed.items() if name in space}
+
+        def lane(key: Key, point: Array, budget: Array, trial: Array) -> tuple[Array, dict[str, Array]]:
+            key = jax.random.fold_in(jax.random.fold_in(key, _TRAIN), trial)
+            hparams = space.decode(point) | values
+            if takes_budget:
+                return _split(self.train(key, hparams, budget=fixed.get(_BUDGET, budget)))
+            return _split(self.train(key, hparams))
+
+        return lane
+
+    def _check(self, space: Space, fixed: Mapping[str, Any]) -> Shapes:
+        """Return the shapes of aux, a lane's; raise ValueError where the function can't be traced."""
+        try:
+            return self._trace(space, fixed)
+        except Exception as error:
+            message = self._explain(space, fixed, error)
+            if message is None:  # an error of the function's own
+                raise
+            raise ValueError(message) from error
+
+    def _trace(self, space: Space, fixed: Mapping[str, Any]) -> Shapes:
+        key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
+        row = jax.ShapeDtypeStruct((1,), jnp.int32)
+        point = jax.ShapeDtypeStruct((1, len(space)), jnp.float32)
+        # Under vmap, as it will run: some primitives can be traced, but not batched.
+        lanes = jax.vmap(self._lane(space, fixed), in_axes=(None, 0, 0, 0))
+        _, aux = jax.eval_shape(lanes, key, point, row, row)
+        return {name: jax.ShapeDtypeStruct(value.shape[1:], value.dtype) for name, value in aux.items()}
+
+    def _explain(self, space: Space, fixed: Mapping[str, Any], error: Exception) -> str | None:
+        """Return what to do about an error while tracing, None where tracing isn't to blame."""
+
+        def traces(names: list[str]) -> bool:
+            values = {name: space[name].to_value(0.5) if name in space else 1 for name in names}
+            try:
+                self._trace(space, {**fixed, **values})
+            except Exception:
+                return False
+            return True
+
+        # Which of the arguments does it want as Python values? All of them that it can't do without.
+        needed = [name for name in space if name not in fixed] + [_BUDGET]
+        if traces(needed):
+            for name in list(needed):
+                fewer = [other for other in needed if other != name]
+                needed = fewer if traces(fewer) else needed
+            names = f"name it in static={(*self.static, *needed)!r}, " if _BUDGET not in needed else ""
+            return (
+                f"train cannot be traced: Python needs the value of {', '.join(needed)}; {names}"
+                "use jnp.where and jax.lax.cond, scan or while_loop, or use jaxhpo.function"
+            )
+        if isinstance(error, _UNTRACEABLE):
+            first = str(error).partition("\n")[0].rstrip(".")
+            return (
+                f"train cannot be traced: {first}; use jnp and jax.lax, give the plain function where it is jitted, "
+                "or use jaxhpo.function"
+            )
+        if isinstance(error, KeyError) and isinstance(error.args[0], str) and error.args[0] not in space:
+            return f"train reads {error.args[0]!r}, which is not in the space; it has {', '.join(space)}"
+        return None
+
+
+def traceable(train: Callable[..., Any], *, static: tuple[str, ...] = ()) -> Traceable:
+    """Wrap a traceable training function, whose configurations then train in the lanes of one compiled program.
+
+    ``jaxhpo.tune(jaxhpo.traceable(train), space=space)``, or ``traceable(train).objective(space)`` for a Study.
+
+    Args:
+        train: ``train(key, hparams) -> score`` or ``-> (score, aux)``, or ``train(key, hparams, budget)``. `key` is
+            the trial's own typed threefry key; `hparams` holds a traced scalar a hyperparameter: float32 of a Float,
+            int32 of an Int, the value of a Choice of numbers, and the int32 *index* of the option of any other
+            Choice (which equals none of the options: name it in `static` to compare it with them); `budget` is
+            int32. `score` is a scalar, not finite = failed; `aux` a dict of arrays, which `Trial.aux` keeps.
+        static: hyperparameters that arrive as Python values (their options, for a Choice) because shapes or Python's
+            own control flow depend on them; one program is compiled for each combination of their values.
+
+    Raises:
+        ValueError: naming the argument that cannot be.
+    """
+    return Traceable(train, static)
+
+
+def _no_state(key: Key) -> tuple:
+    del key
+    return ()
+
+
+def _split(result: Any) -> tuple[Array, dict[str, Array]]:
+    """Return the score, [] float32, and aux; raise ValueError where `result` is neither one nor both."""
+    pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)
+    score, aux = result if pair else (result, {})
+    if not _is_array(score):
+        kind = type(score).__name__
+        raise ValueError(f"train returns a {kind}; it must return a scalar score, or (score, dict of arrays)")
+    score = jnp.asarray(score)
+    if score.shape != () or not (jnp.issubdtype(score.dtype, jnp.floating) or jnp.issubdtype(score.dtype, jnp.integer)):
+        raise ValueError(f"train returns a score of shape {score.shape}, {score.dtype}; it must be one real number")
+    for name, value in aux.items():
+        if not isinstance(name, str) or not _is_array(value):
+            raise ValueError(f"train's aux {name!r} is {type(value).__name__}; it must be an array under a string")
+    return score.astype(jnp.float32), {name: jnp.asarray(value) for name, value in aux.items()}
+
+
+def _is_array(value: Any) -> bool:
+    if value is None:  # nan to some releases of JAX
+        return False
+    try:
+        return not jnp.issubdtype(jnp.asarray(value).dtype, jax.dtypes.extended)  # no keys: they are not numbers
+    except (TypeError, ValueError):
+        return False
+
+
+def _representatives(space: Space, static: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return combinations of static values in which each value appears, or of so many that 16 are spread evenly."""
+    values = [space[name].level_values or (space[name].to_value(0.0), space[name].to_value(1.0)) for name in static]
+    longest = max(map(len, values), default=1)
+    count = min(longest, _CHECKED)
+    places = [math.floor(i * (longest - 1) / max(count - 1, 1)) for i in range(count)]
+    return [{name: v[i % len(v)] for name, v in zip(static, values, strict=True)} for i in places]

@@ -1,0 +1,318 @@
+"""Traceable functions: known answers, lanes that do not see each other, few programs, every bad input."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxhpo.algorithms import random_search
+from jaxhpo.compilation import CompilationCounter, HostFunction
+from jaxhpo.objectives import Traceable, traceable
+from jaxhpo.objectives.grouped import chunk_size
+from jaxhpo.space import Choice, Float, Int, Space
+from jaxhpo.study import Study
+from jaxhpo.types import FRESH, Proposal
+
+SPACE = Space(
+    {
+        "rate": Float(1e-3, 1.0, log=True, levels=7),
+        "units": Choice((2, 4, 8)),
+        "steps": Int(1, 5),
+        "act": Choice(("relu", "tanh")),
+    }
+)
+KEY = jax.random.key(7, impl="threefry2x32")
+
+
+def proposal_of(configs, *, trials=None, budget=3, lanes=None):
+    """Return a proposal of configurations, padded to `lanes`."""
+    count, lanes = len(configs), lanes or len(configs)
+    point = np.zeros((lanes, len(SPACE)), np.float32)
+    for lane, config in enumerate(configs):
+        point[lane] = SPACE.from_config(config)
+    trial = np.full(lanes, FRESH, np.int32)
+    trial[:count] = np.arange(count) if trials is None else trials
+    return Proposal(
+        point, np.full(lanes, budget, np.int32), np.full(lanes, FRESH, np.int32), np.arange(lanes) < count, trial
+    )
+
+
+def config(rate=0.1, units=4, steps=2, act="tanh"):
+    return {"rate": rate, "units": units, "steps": steps, "act": act}
+
+
+def evaluate(objective, proposal, key=KEY):
+    run = objective.evaluate if isinstance(objective.evaluate, HostFunction) else jax.jit(objective.evaluate)
+    state, outcome = run(key, objective.init(key), proposal)
+    assert state == ()
+    return jax.tree.map(np.asarray, outcome)
+
+
+def noisy(key, hparams):
+    """A gradient descent from a random start: every hyperparameter and the key matter, and rounding is amplified."""
+    w = jax.random.normal(key, (8, 8))
+
+    def step(w, _):
+        return w - hparams["rate"] * jnp.tanh(w @ w.T) @ w, jnp.sum(jnp.sin(w))
+
+    w, curve = jax.lax.scan(step, w, None, length=5)
+    return jnp.mean(w) + hparams["units"].astype(jnp.float32) + hparams["act"].astype(jnp.float32), {"curve": curve}
+
+
+def narrow(key, hparams):
+    """The same, whose width and activation are Python values."""
+    w = jax.random.normal(key, (hparams["units"], 3))
+    x = getattr(jnp, hparams["act"])(w * hparams["rate"]) if hparams["act"] == "tanh" else jnp.maximum(w, 0.0)
+    return jnp.sum(jnp.sin(x @ x.T)), {"first": w[0]}
+
+
+BOTH = pytest.mark.parametrize(
+    "wrapped", [traceable(noisy), traceable(narrow, static=("units", "act"))], ids=["pure", "static"]
+)
+
+
+def test_values_arrive_as_decode_gives_them():
+    def train(key, hparams):
+        assert jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+        assert [v.dtype for v in hparams.values()] == [jnp.float32, jnp.int32, jnp.int32, jnp.int32]
+        assert list(hparams) == list(SPACE)
+        return hparams["rate"], {name: hparams[name] for name in ("units", "steps", "act")}
+
+    objective = traceable(train).objective(SPACE)
+    assert not isinstance(objective.evaluate, HostFunction)
+    outcome = evaluate(objective, proposal_of([config(), config(1.0, 8, 5, "relu")]))
+    np.testing.assert_array_equal(outcome.score, np.float32([0.1, 1.0]))
+    assert {name: value.tolist() for name, value in outcome.aux.items()} == {
+        "units": [4, 8],
+        "steps": [2, 5],
+        "act": [1, 0],
+    }
+
+
+def test_static_values_are_python_values():
+    seen = []
+
+    def train(key, hparams):
+        seen.append((hparams["units"], hparams["act"]))
+        return jnp.float32(hparams["units"]) + hparams["rate"]
+
+    outcome = evaluate(traceable(train, static=("units", "act")).objective(SPACE), proposal_of([config(1.0, 8)]))
+    assert outcome.score.tolist() == [9.0]
+    assert (8, "tanh") in seen
+    assert all(type(units) is int and act in ("relu", "tanh") for units, act in seen)
+
+
+@pytest.mark.parametrize("static", [(), ("units",)])
+def test_the_budget_is_the_lanes_own(static):
+    def train(key, hparams, budget):
+        assert budget.dtype == jnp.int32
+        return budget * hparams["steps"]
+
+    objective = traceable(train, static=static).objective(SPACE)
+    assert evaluate(objective, proposal_of([config(steps=2), config(steps=5)], budget=10)).score.tolist() == [20, 50]
+
+
+@pytest.mark.parametrize("static", [(), ("units",)])
+def test_a_trials_key_follows_from_the_objectives_and_the_trial(static):
+    objective = traceable(lambda key, hparams: jax.random.uniform(key), static=static).objective(SPACE)
+    outcome = evaluate(objective, proposal_of([config()] * 3, trials=[4, 9, 5]))
+    own = [jax.random.fold_in(jax.random.fold_in(KEY, 0), trial) for trial in (4, 9, 5)]
+    assert outcome.score.tolist() == [float(jax.random.uniform(key)) for key in own]
+    assert len(set(outcome.score.tolist())) == 3
+
+
+@BOTH
+def test_lanes_do_not_see_their_siblings(wrapped):
+    objective = wrapped.objective(SPACE)
+    mine = config(0.1, 4, 2, "tanh")
+    others = [config(1.0, 8, 1, "relu"), config(0.001, 4, 3, "tanh"), mine, config(0.1, 2, 5, "relu"), mine]
+    first = evaluate(objective, proposal_of([mine, *others], trials=[11, 0, 1, 2, 3, 4]))
+    second = evaluate(objective, proposal_of([*others[::-1], mine], trials=[20, 21, 22, 23, 24, 11]))
+    alone = evaluate(objective, proposal_of([mine], trials=[11], lanes=6))
+    for outcome, lane in ((second, 5), (alone, 0)):
+        assert outcome.score[lane] == first.score[0]
+        for name, value in outcome.aux.items():
+            np.testing.assert_array_equal(value[lane], first.aux[name][0])
+    assert first.score[0] != first.score[3]  # the same configuration under another trial's key
+
+
+@BOTH
+def test_a_study_is_reproducible_and_complete(wrapped):
+    def run(seed):
+        study = Study(SPACE, random_search(SPACE, lanes=4), wrapped.objective(SPACE), seed=seed).run(10)
+        return study.trials["score"].to_numpy()
+
+    scores = run(0)
+    assert len(scores) == 10
+    assert np.isfinite(scores).all()
+    np.testing.assert_array_equal(scores, run(0))
+    assert (scores != run(1)).any()
+
+
+def test_aux_reaches_the_trials():
+    study = Study(SPACE, random_search(SPACE, lanes=2), traceable(noisy).objective(SPACE), seed=0).run(4)
+    assert all(trial.aux["curve"].shape == (5,) for trial in study.finished)
+
+
+@pytest.mark.parametrize("static", [(), ("act",)])
+def test_a_score_that_is_not_finite_fails_its_lane_alone(static):
+    def train(key, hparams):
+        return jnp.where(hparams["steps"] == 3, jnp.inf, jnp.log(hparams["steps"] - 2.5))
+
+    space = Space({"steps": Int(1, 5), "act": Choice(("a", "b"))})
+    with jax.numpy_dtype_promotion("standard"):
+        study = Study(space, random_search(space, lanes=4), traceable(train, static=static).objective(space), seed=0)
+        study.run(24)
+    for trial in study.finished:
+        assert trial.failed == (trial.config["steps"] <= 3)
+
+
+def test_one_program_for_everything_without_static_names():
+    objective = traceable(noisy).objective(SPACE)
+    study = Study(SPACE, random_search(SPACE, lanes=4), objective, seed=0).run(4)
+    counter = CompilationCounter()
+    study.run(12)
+    assert counter.requests == 0
+
+
+def test_one_program_for_each_combination_of_static_values():
+    objective = traceable(narrow, static=("units", "act")).objective(SPACE)
+    configs = [config(units=u, act=a) for u in (2, 4, 8) for a in ("relu", "tanh")]
+    rounds = [configs[:1] * 6, configs[:2] * 3, configs, [*configs[3:], *configs[3:]]]
+    counter = CompilationCounter()
+    for batch, total in zip(rounds, (1, 2, 6, 6), strict=True):
+        before = evaluate(objective, proposal_of(batch, lanes=6))
+        assert np.isfinite(before.score).all()
+        assert counter.requests == total
+    assert objective.evaluate.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("lanes", "combinations", "cpu"), [(8, 1, 8), (8, 2, 4), (8, 3, 2), (6, 1, 4), (8, 8, 1), (8, 100, 1), (1, 1, 1)]
+)
+def test_chunks_are_a_groups_average_size_on_a_cpu_and_whole_elsewhere(lanes, combinations, cpu):
+    assert chunk_size(lanes, combinations, "cpu") == cpu
+    assert chunk_size(lanes, combinations, "gpu") == lanes
+
+
+def test_a_batch_of_padding_only_has_no_scores():
+    objective = traceable(narrow, static=("units", "act")).objective(SPACE)
+    outcome = evaluate(objective, proposal_of([], lanes=4))
+    assert np.isnan(outcome.score).all()
+    assert outcome.aux["first"].shape == (4, 3)
+
+
+def test_nothing_is_compiled_at_the_door():
+    counter = CompilationCounter()
+    traceable(noisy).objective(SPACE)
+    traceable(narrow, static=("units", "act")).objective(SPACE)
+    assert counter.requests == 0
+
+
+def test_the_pure_form_runs_inside_a_scan():
+    objective = traceable(noisy).objective(SPACE)
+    proposal = jax.tree.map(jnp.asarray, proposal_of([config(), config(1.0)]))
+
+    @jax.jit
+    def scores(key):
+        return jax.lax.scan(lambda s, _: (s, objective.evaluate(key, (), proposal)[1].score), 0, None, length=2)[1]
+
+    assert np.asarray(scores(KEY)).shape == (2, 2)
+
+
+# --- the door ----------------------------------------------------------------------------------------------------
+
+
+def shaped(key, hparams):
+    return jnp.sum(jax.random.normal(key, (hparams["units"], hparams["steps"])))
+
+
+def branching(key, hparams):
+    return 1.0 if hparams["rate"] > 0.1 else 0.0
+
+
+def looping(key, hparams, budget):
+    return sum(hparams["rate"] for _ in range(budget))
+
+
+def on_numpy(key, hparams):
+    return float(np.asarray(jax.random.uniform(key)))
+
+
+@pytest.mark.parametrize(
+    ("train", "static", "message"),
+    [
+        (shaped, (), r"needs the value of units, steps; name it in static=\('units', 'steps'\), use jnp.where"),
+        (shaped, ("steps",), r"needs the value of units; name it in static=\('steps', 'units'\)"),
+        (branching, (), r"needs the value of rate; .* or use jaxhpo.function"),
+        (looping, (), "needs the value of budget; use jnp.where"),
+        (on_numpy, (), "train cannot be traced: .*; use jnp and jax.lax"),
+        (lambda key, hparams: jnp.zeros(3), (), r"a score of shape \(3,\), float32; it must be one real number"),
+        (lambda key, hparams: hparams["rate"] > 0, (), r"a score of shape \(\), bool"),
+        (lambda key, hparams: key, (), "Tracer; it must return a scalar score"),
+        (lambda key, hparams: None, (), "train returns a NoneType; it must return a scalar score"),
+        (lambda key, hparams: (1.0, 2.0, 3.0), (), "a score of shape"),
+        (lambda key, hparams: (1.0, {"a": "text"}), (), "aux 'a' is str"),
+        (lambda key, hparams: (1.0, {"a": {"b": 1.0}}), (), "aux 'a' is dict"),
+        (lambda key, hparams: (1.0, {"a": key}), (), "aux 'a' is"),
+        (lambda key, hparams: (1.0, {3: 1.0}), (), "aux 3 is float"),
+        (lambda key, hparams: hparams["lr"], (), "reads 'lr', which is not in the space; it has rate, units"),
+        (
+            lambda key, hparams: (1.0, {"w": jnp.zeros(hparams["units"])}),
+            ("units",),
+            r"with units=4 it is float32\[4\]",
+        ),
+        (lambda key, hparams: 1.0, ("width",), "static names 'width', which is not in the space; it has rate"),
+        (lambda key, hparams: 1.0, ("rate",), "static names 'rate', a Float"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_before_anything_runs(train, static, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        traceable(train, static=static).objective(SPACE)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (3, "train=3 must be a function"),
+        (lambda key: 1.0, r"train takes \(key\); it must be train\(key, hparams\), and may also take budget"),
+        (lambda key, hparams, epochs: 1.0, r"train takes \(key, hparams, epochs\)"),
+        (lambda key, hparams, *, other: 1.0, "train takes"),
+    ],
+)
+def test_what_takes_other_parameters_is_refused(train, message):
+    with pytest.raises(ValueError, match=message):
+        traceable(train)
+
+
+@pytest.mark.parametrize("static", ["units", 3])
+def test_static_is_a_tuple(static):
+    with pytest.raises(ValueError, match=r"static=.* must be a tuple"):
+        traceable(noisy, static=static)
+
+
+def test_a_space_is_a_space():
+    with pytest.raises(ValueError, match=r"space=\{\} must be"):
+        traceable(noisy).objective({})
+
+
+def test_an_error_of_the_functions_own_stays_as_it_is():
+    def train(key, hparams):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        traceable(train).objective(SPACE)
+
+
+def test_other_parameters_with_defaults_and_partials_are_fine():
+    def train(key, hparams, budget, scale=2.0):
+        return budget * scale * hparams["rate"]
+
+    with jax.numpy_dtype_promotion("standard"):
+        for wrapped in (traceable(train), Traceable(functools.partial(train, budget=3))):
+            outcome = evaluate(wrapped.objective(SPACE), proposal_of([config(1.0)], budget=3))
+            assert outcome.score.tolist() == [6.0]
+    assert evaluate(traceable(lambda *args: 1.0).objective(SPACE), proposal_of([config()])).score.tolist() == [1.0]
