@@ -102,7 +102,8 @@ def main() -> None:
     small = ["--trials", "2", "--epochs", "1", "--length", "20"] if options.quick else []
     command = [str(Path(sys.executable).parent / "jaxhpo"), *STUDY.split(), *small, *given, "--json"]
     summary, seconds = alone(command)
-    best = summary["best"]
+    best = {"config": summary["best"]["config"], "validation_accuracy": summary["best"]["score"]}
+    best["test_accuracy"] = summary["best"]["test_score"]
     study = {"command": f"jaxhpo {STUDY}", "process_seconds": seconds, "trials": summary["trials"], "best": best}
     save("accuracy", {"runs": runs, "study": study}, write=not options.no_save)
 

@@ -30,8 +30,8 @@ def run(arguments: list[str], cache: str) -> dict:
     summary = json.loads(done.stdout)
     return {
         "seed": summary["seed"],
-        "validation_accuracy": summary["best"]["validation_accuracy"],
-        "test_accuracy": summary["best"]["test_accuracy"],
+        "validation_accuracy": summary["best"]["score"],
+        "test_accuracy": summary["best"]["test_score"],
         "trials": summary["trials"],
         "failed": summary["failed"],
         "process_seconds": round(time.perf_counter() - start, 2),

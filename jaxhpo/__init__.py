@@ -4,9 +4,11 @@ from importlib.metadata import version as _version
 
 from jaxhpo import algorithms, data
 from jaxhpo.data import Dataset, TextOptions
+from jaxhpo.models import dropout
+from jaxhpo.objectives import function, traceable
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.study import Best, Study, Suggestion, Trial
-from jaxhpo.training import Trainer, default_space
+from jaxhpo.training import FinalFit, Model, Trainer, default_space, load_model
 from jaxhpo.tuning import tune
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal
 
@@ -17,8 +19,10 @@ __all__ = [
     "Best",
     "Choice",
     "Dataset",
+    "FinalFit",
     "Float",
     "Int",
+    "Model",
     "Objective",
     "Outcome",
     "Proposal",
@@ -32,5 +36,9 @@ __all__ = [
     "algorithms",
     "data",
     "default_space",
+    "dropout",
+    "function",
+    "load_model",
+    "traceable",
     "tune",
 ]

@@ -21,7 +21,7 @@ from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
 from jaxhpo.training import hyperparameters
-from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Tuning
+from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Options, Tuning
 
 _TEXT = TextOptions()
 
@@ -55,7 +55,9 @@ def _root(
 
 @app.command()
 def tune(
-    dataset: Annotated[str, typer.Argument(help="What to train on; see `jaxhpo datasets`.")],
+    dataset: Annotated[
+        str, typer.Argument(help="What to train on: see `jaxhpo datasets`; or a .csv, .parquet, .npz, image folder.")
+    ],
     model: Annotated[str | None, typer.Option(help="mlp, cnn or rnn.  [default: what fits the data]")] = None,
     algorithm: Annotated[str, typer.Option(help="The search method; see `jaxhpo algorithms`.")] = DEFAULT_ALGORITHM,
     trials: Annotated[
@@ -68,6 +70,17 @@ def tune(
         int | None, typer.Option(help="Each trial's training.  [default: 20; 5 above 5,000 training examples]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes every result.")] = 0,
+    metric: Annotated[
+        str | None, typer.Option(help="accuracy; of regression r2, rmse, mae.  [default: accuracy, r2]")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Of a table: the column to predict.  [default: target, label, y or class]")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="classification or regression.  [default: classification]")] = None,
+    final_fit: Annotated[
+        int, typer.Option(help="Train the winner so many times more, on all but the test examples.")
+    ] = 0,
+    save: Annotated[Path | None, typer.Option(help="A new directory that gets the winner's network.")] = None,
     engine: Annotated[
         str | None, typer.Option(help="threads, vmap, sharded, or probe to time them.  [default: by the machine]")
     ] = None,
@@ -94,8 +107,9 @@ def tune(
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            tuning = Tuning(
-                dataset,
+            if save is not None and save.exists():
+                raise ValueError(f"--save {str(save)!r} exists already; name a new directory")
+            options = Options(
                 model=model,
                 algorithm=algorithm,
                 space=None if space is None else read_space(space),
@@ -103,6 +117,10 @@ def tune(
                 lanes=lanes,
                 epochs=epochs,
                 seed=seed,
+                metric=metric,
+                target=target,
+                task=task,
+                final_fit=final_fit,
                 engine=engine,
                 devices=devices,
                 memory=memory,
@@ -111,11 +129,11 @@ def tune(
                 train_examples=train_examples,
                 data_dir=data_dir,
                 text=_text_options(words, length, keep),
-                enqueue=(),
                 output=output,
                 profile=profile,
                 cache=cache,
             )
+            tuning = Tuning(dataset, options)
         except ValueError as error:
             _refuse(str(error))
         code = 0
@@ -126,7 +144,20 @@ def tune(
     _report(tuning.study, as_json)
     if code == 0 and (tuning.study.summary["best"] is None or tuning.lost):
         code = 1
+    if save is not None and code != 130 and tuning.study.summary["best"] is not None:
+        code = _save(tuning.study, save) or code
     raise typer.Exit(code)
+
+
+def _save(study: Study, directory: Path) -> int:
+    """Write the winner's network; return the exit code."""
+    try:
+        study.best_model().save(directory)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"The winner's network is in {directory}; jaxhpo.load_model reads it.", file=sys.stderr)
+    return 0
 
 
 def _report(study: Study, as_json: bool) -> None:

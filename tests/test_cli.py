@@ -56,7 +56,7 @@ def test_json_is_one_object_and_nothing_else(cache, piped):
     assert done.stderr == ""
     result = json.loads(done.stdout)
     assert done.stdout.count("\n") == 1
-    assert set(result["best"]) == {"trial", "config", "validation_accuracy", "test_accuracy"}
+    assert set(result["best"]) == {"trial", "config", "score", "test_score"}
     assert len(result["best"]["config"]) == 8
     assert result["trials"] == 4
     assert set(result["seconds"]) == {"total", "compile", "train", "algorithm"}
@@ -232,7 +232,7 @@ def test_numbers_are_short():
 
 def test_the_closing_lines_add_up():
     summary = {
-        "best": {"trial": 7, "config": {}, "validation_accuracy": 0.98764, "test_accuracy": 0.97},
+        "best": {"trial": 7, "config": {}, "score": 0.98764, "test_score": 0.97},
         "trials": 64,
         "failed": 2,
         "seconds": {"total": 30.04, "compile": 6.0, "train": 23.0, "algorithm": 0.031},

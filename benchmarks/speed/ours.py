@@ -52,7 +52,7 @@ def study(name: str, *, data_dir: str | None, quick: bool, trials: int) -> dict[
         "gflop_per_second": training["gflop_per_second"],
         "useful_gflop": training["useful_gflop"],
         "plan": summary["plan"],
-        "best_validation_accuracy": summary["best"]["validation_accuracy"],
+        "best_validation_accuracy": summary["best"]["score"],
         "peak_gib": peak_gib(),
         "configs": [trial.config for trial in done.finished],
     }

@@ -59,12 +59,15 @@ def shorten(value: Any) -> str:
 
 def best_table(study: Study, size: int = 5) -> Table:
     """Return a table of the best configurations, one a column, best first."""
-    trials = sorted((t for t in study.finished if not t.failed), key=lambda t: (-t.score, t.trial))[:size]
+    sign = 1 if study.direction == "maximize" else -1
+    trials = sorted((t for t in study.finished if not t.failed), key=lambda t: (-sign * t.score, t.trial))[:size]
     table = Table(title=f"The best {len(trials)} of {len(study.finished)} trials", box=box.SIMPLE_HEAD)
     table.add_column("trial", style="bold")
     for trial in trials:
         table.add_column(str(trial.trial), justify="right", no_wrap=True)
-    table.add_row("validation accuracy", *(f"{t.score:.4f}" for t in trials), style="bold")
+    metric = study.summary["metric"]
+    name = metric if "function" in study.summary else f"validation {metric}"
+    table.add_row(name, *(f"{t.score:.4f}" for t in trials), style="bold")
     for name in study.space:
         table.add_row(name, *(shorten(t.config[name]) for t in trials))
     return table
@@ -87,16 +90,26 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
     if best is None:
         lines.append(f"None of the {summary['trials']} trials succeeded: every training diverged.")
     else:
-        test = best["test_accuracy"]
-        tested = "not scored on the test split" if test is None else f"test accuracy {test:.4f}"
-        lines.append(f"Winner: trial {best['trial']}, validation accuracy {best['validation_accuracy']:.4f}, {tested}.")
+        metric, test = summary["metric"], best["test_score"]
+        if "function" in summary:
+            scores = f"{metric} {best['score']:.6g}"
+        else:
+            tested = "not scored on the test split" if test is None else f"test {metric} {test:.4f}"
+            scores = f"validation {metric} {best['score']:.4f}, {tested}"
+        lines.append(f"Winner: trial {best['trial']}, {scores}.")
+    final = summary["final"]
+    if final is not None:
+        several = f"test {final['metric']} {final['mean']:.4f}"
+        if len(final["test_scores"]) > 1:
+            several += f" +- {final['standard_error']:.4f} (standard error)"
+        lines.append(f"Trained on all but the test examples, {len(final['test_scores'])} seeds: {several}.")
     failed = f" ({summary['failed']} diverged)" if summary["failed"] else ""
     lines.append(
         f"{summary['trials']} trials{failed} in {seconds['total']:.1f} s: compiling {seconds['compile']:.1f} s, "
         f"training {seconds['train']:.1f} s, choosing {seconds['algorithm']:.2f} s."
     )
     training = summary["training"]
-    if training["trials"]:
+    if training and training["trials"]:
         lines.append(
             f"{training['total_gflop']:,.0f} GFLOP at {training['gflop_per_second']:.0f} GFLOP/s, "
             f"{training['useful_share']:.0%} of it what the trials asked for."

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-import flax.linen as nn
 import numpy as np
 
 from jaxhpo.data import Dataset
-from jaxhpo.models import Cost, Variant
+from jaxhpo.models import Cost, Costed, Variant
 from jaxhpo.training.engines import THREADS
+from jaxhpo.training.examples import group_texts
 from jaxhpo.training.plan import Plan
 from jaxhpo.training.ranges import Structure
 
@@ -65,21 +65,35 @@ class Ledger:
 class Meter:
     """Counts what lanes ask for, and what it takes to run them in a plan's buckets.
 
+    Padding that a text has within its group is counted as asked for.
+
     Args:
         network: (layers, units, variant) -> the network.
         data: what it is trained on.
+        lengths: of groups of texts; none where examples have one shape.
     """
 
-    def __init__(self, network: Callable[[int, int, Variant], nn.Module], data: Dataset):
+    def __init__(self, network: Callable[[int, int, Variant], Costed], data: Dataset, lengths: tuple[int, ...] = ()):
         self._train, self._valid = len(data.y_train), len(data.y_valid)
-        self._cost = cache(lambda layers, units, variant: network(layers, units, variant).cost(data.shape))
+        shapes: list[tuple[int, ...]] = [(length,) for length in lengths] or [data.shape]
+        weights = np.bincount(group_texts(data.x_train, lengths), minlength=len(lengths)) if lengths else np.ones(1)
+        shares = (weights / weights.sum()).tolist()
+
+        def mean_cost(layers: int, units: int, variant: Variant) -> Cost:
+            made = network(layers, units, variant)
+            costs = [made.cost(shape) for shape in shapes]
+            return Cost(
+                *(round(sum(s * n for s, n in zip(shares, part, strict=True))) for part in zip(*costs, strict=True))
+            )
+
+        self._cost = cache(mean_cost)
 
     def executed(self, plan: Plan, bucket: int, structure: Structure) -> float:
         """Return the floating-point operations that a lane's epoch takes in its bucket."""
-        b = plan.buckets[bucket]
+        b, micro = plan.buckets[bucket], plan.batch_of(bucket)
         layers = structure.layers if plan.engine == THREADS else b.layers
         width = next(w for w in b.widths if w >= structure.units)
-        train = self._train // plan.micro_batch * plan.micro_batch
+        train = self._train // micro * micro
         batch = min(plan.evaluation_batch, self._valid)
         return training_flops(self._cost(layers, width, b.variant), train, -(-self._valid // batch) * batch)
 

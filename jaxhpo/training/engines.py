@@ -13,18 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.training.lane import (
-    Lane,
-    Network,
-    Progress,
-    Result,
-    TrainingData,
-    finish_lane,
-    runs,
-    start_lane,
-    train_epoch,
-)
-from jaxhpo.training.ranges import Ranges
+from jaxhpo.training.lane import Job, Lane, Progress, Result, TrainingData, finish_lane, runs, start_lane, train_epoch
 from jaxhpo.types import Array, Key
 
 THREADS, VMAP, SHARDED = "threads", "vmap", "sharded"
@@ -40,10 +29,7 @@ ENGINES = {
 class Chunk(NamedTuple):
     """What a chunk's program is made from: static facts."""
 
-    network: Network
-    ranges: Ranges
-    epochs: int  # the most that a budget may name
-    batch: int  # examples of an evaluation's forward pass
+    job: Job
     engine: str
     devices: int = 1
 
@@ -70,17 +56,14 @@ def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -
 def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
     """Train a chunk of one lane."""
     lane = jax.tree.map(lambda leaf: leaf[0], lanes)
-    step = partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, chunk.epochs, data, order_key)
-    start = start_lane(chunk.network, chunk.epochs, data, lane)
+    step = partial(train_epoch, chunk.job, data, order_key)
+    start = start_lane(chunk.job, data, lane)
     progress = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start)
     return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, progress))
 
 
 def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
-    step = jax.vmap(
-        partial(train_epoch, chunk.network, chunk.ranges, chunk.batch, chunk.epochs, data, order_key),
-        in_axes=(None, 0, 0),
-    )
+    step = jax.vmap(partial(train_epoch, chunk.job, data, order_key), in_axes=(None, 0, 0))
     running = jax.vmap(runs, in_axes=(0, 0, None))
 
     def advance(epoch: Array, progress: Progress) -> Progress:
@@ -91,7 +74,7 @@ def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes:
 
         return jax.tree.map(select, step(epoch, lanes, progress), progress)
 
-    start = jax.vmap(partial(start_lane, chunk.network, chunk.epochs, data))(lanes)
+    start = jax.vmap(partial(start_lane, chunk.job, data))(lanes)
     progress = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start)
     return jax.vmap(finish_lane)(lanes, progress)
 

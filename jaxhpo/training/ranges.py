@@ -1,12 +1,13 @@
 """What a space asks of the compiled programs, and how a lane reads its own hyperparameters."""
 
+from collections.abc import Collection, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.models import Variant
+from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
 from jaxhpo.training.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
 from jaxhpo.types import Array
@@ -39,6 +40,7 @@ class Hyper(NamedTuple):
     flip: Array | None = None  # float32
     cutout: Array | None = None  # int32
     embedding_dropout: Array | None = None  # float32
+    own: dict[str, Array] | None = None  # float32 each: what a user's model takes, by name
 
 
 _WHOLE = ("batch_size", "layers", "units", "optimizer", "schedule", "crop", "cutout")
@@ -67,70 +69,81 @@ class Structure(NamedTuple):
 
 
 def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | None = None) -> Ranges:
-    """Return what the programs must hold for every configuration of a space.
+    """Return what the programs of one of jaxhpo's models must hold for every configuration of a space.
 
     `image` is height and width of the data's images, None where they are none.
 
     Raises ValueError where the space has an unknown hyperparameter, the same one under two names, one that the model
     or the data cannot take, a value that training cannot take, or batch sizes that are not multiples of the smallest.
     """
-    by_name: dict[str, Dimension] = {}
+    by_name = read_names(space, image)
+    for known, (name, _) in by_name.items():
+        if model not in HYPERPARAMETERS[known].models:
+            remedy = " or ".join(repr(m) for m in HYPERPARAMETERS[known].models)
+            raise ValueError(
+                f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
+                f"or use model={remedy}"
+            )
+    ranges = ranges_of(by_name)
+    micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
+    odd = [b for b in extremes(batches) if b % micro] if batches else []
+    if odd or (isinstance(batches, Int) and micro > 1):
+        raise ValueError(
+            f"space batch_size: {odd[0] if odd else batches!r} is not among multiples of the smallest, "
+            f"{micro}; use a Choice such as Choice(({micro}, {2 * micro}, {4 * micro}))"
+        )
+    if any(variant.exact_depth for variant in ranges.variants) and ranges.layers_values[-1] > _DEEPEST:
+        raise ValueError(f"space layers: {ranges.layers_values[-1]} is too deep for growth 2; use at most {_DEEPEST}")
+    return ranges
+
+
+def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) -> dict[str, tuple[str, Dimension]]:
+    """Return what a space says of each hyperparameter that training knows: the name it has there, and its range."""
+    by_name: dict[str, tuple[str, Dimension]] = {}
     for name, dimension in space.items():
         known = canonical_name(name)
         if known in by_name:
             raise ValueError(f"space holds {known} twice, once as {name!r}; keep one")
-        by_name[known] = dimension
-        _check_fits(name, known, model, image)
+        by_name[known] = name, dimension
+        if HYPERPARAMETERS[known].images and image is None:
+            raise ValueError(
+                f"space has hyperparameter {name!r}, which is for images, and the data are none; leave it out"
+            )
         _check_values(known, dimension)
-        if known in ("crop", "cutout") and image is not None and max(_extremes(dimension)) >= min(image):
-            problem = f"{max(_extremes(dimension))!r} pixels are too many for images of {image[0]}x{image[1]}"
+        if known in ("crop", "cutout") and image is not None and max(extremes(dimension)) >= min(image):
+            problem = f"{max(extremes(dimension))!r} pixels are too many for images of {image[0]}x{image[1]}"
             raise ValueError(f"space {known}: {problem}; use less than {min(image)}")
+    return by_name
+
+
+def ranges_of(by_name: Mapping[str, tuple[str, Dimension]]) -> Ranges:
+    """Return the ranges of hyperparameters that were checked."""
 
     def values(name: str) -> tuple[Any, ...]:
-        return _extremes(by_name[name]) if name in by_name else (DEFAULTS[name],)
+        return extremes(by_name[name][1]) if name in by_name else (DEFAULTS[name],)
 
-    batches = values("batch_size")
-    micro = min(batches)
-    odd = [b for b in batches if b % micro]
-    if odd or (isinstance(by_name.get("batch_size"), Int) and micro > 1):
-        raise ValueError(
-            f"space batch_size: {odd[0] if odd else by_name['batch_size']!r} is not among multiples of the smallest, "
-            f"{micro}; use a Choice such as Choice(({micro}, {2 * micro}, {4 * micro}))"
-        )
-    variants = tuple(Variant(*chosen) for chosen in product(*map(values, Variant._fields)))
-    layers = _whole(by_name.get("layers"), values("layers"))
-    if any(variant.exact_depth for variant in variants) and layers[-1] > _DEEPEST:
-        raise ValueError(f"space layers: {layers[-1]} is too deep for growth 2; use at most {_DEEPEST}")
+    def whole(name: str) -> tuple[int, ...]:
+        return _whole(by_name[name][1] if name in by_name else None, values(name))
+
     return Ranges(
-        micro_batch=micro,
-        largest_batch=max(batches),
-        layers_values=layers,
-        units_values=_whole(by_name.get("units"), values("units")),
+        micro_batch=min(values("batch_size")),
+        largest_batch=max(values("batch_size")),
+        layers_values=whole("layers"),
+        units_values=whole("units"),
         optimizers=tuple(values("optimizer")),
         schedules=tuple(values("schedule")),
         drops=max(values("dropout")) > 0,
-        variants=variants,
+        variants=tuple(Variant(*chosen) for chosen in product(*map(values, CHOICES))),
     )
 
 
-def _check_fits(name: str, known: str, model: str, image: tuple[int, ...] | None) -> None:
-    takes = HYPERPARAMETERS[known].models
-    if model not in takes:
-        remedy = " or ".join(repr(m) for m in takes)
-        raise ValueError(
-            f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
-            f"or use model={remedy}"
-        )
-    if HYPERPARAMETERS[known].images and image is None:
-        raise ValueError(f"space has hyperparameter {name!r}, which is for images, and the data are none; leave it out")
-
-
-def _extremes(dimension: Dimension) -> tuple[Any, ...]:
+def extremes(dimension: Dimension) -> tuple[Any, ...]:
+    """Return a dimension's options, or its ends."""
     return dimension.options if isinstance(dimension, Choice) else (dimension.low, dimension.high)
 
 
 def _check_values(name: str, dimension: Dimension) -> None:
-    allowed, values = HYPERPARAMETERS[name].allowed, _extremes(dimension)
+    allowed, values = HYPERPARAMETERS[name].allowed, extremes(dimension)
     if isinstance(allowed, Limits):
         _check_numbers(name, allowed, values, not isinstance(dimension, Float))
         return
@@ -161,16 +174,17 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
 def read_structure(config: dict[str, Any]) -> Structure:
     """Return a configuration's structure, its defaults filled in."""
     values = DEFAULTS | {canonical_name(name): value for name, value in config.items()}
-    variant = Variant(*(values[name] for name in Variant._fields))
+    variant = Variant(*(values[name] for name in CHOICES))
     return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
 
 
-def read_hyper(space: Space, point: Array) -> Hyper:
-    """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
-    values = {canonical_name(name): value for name, value in space.decode(point).items()}
+def read_hyper(space: Space, point: Array, own: Collection[str] = ()) -> Hyper:
+    """Return the lanes' hyperparameters: [B, D] float32 -> [B] each; those in `own` are for a user's model."""
+    decoded = space.decode(point)
+    values = {canonical_name(name): value for name, value in decoded.items() if name not in own}
     lanes = point.shape[:-1]
-    read: dict[str, Array | None] = {}
-    for name in Hyper._fields:
+    read: dict[str, Any] = {"own": {name: decoded[name] for name in own if isinstance(space[name], Float)} or None}
+    for name in Hyper._fields[:-1]:
         dtype = jnp.int32 if name in _WHOLE else jnp.float32
         if name in values:
             read[name] = values[name].astype(dtype)
@@ -181,5 +195,5 @@ def read_hyper(space: Space, point: Array) -> Hyper:
     return Hyper(**read)
 
 
-assert set(Hyper._fields) == {name for name, kind in KINDS.items() if kind != STRUCTURAL}
-assert set(Variant._fields) == {name for name, kind in KINDS.items() if kind == STRUCTURAL}
+assert set(Hyper._fields) - {"own"} == {name for name, kind in KINDS.items() if kind != STRUCTURAL}
+assert set(CHOICES) == {name for name, kind in KINDS.items() if kind == STRUCTURAL}

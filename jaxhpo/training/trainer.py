@@ -1,28 +1,31 @@
 """The Trainer: a data set, a model and a space made into an Objective."""
 
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.data import Dataset
-from jaxhpo.models import MODELS, Active, Variant
 from jaxhpo.space import Space
 from jaxhpo.training.accounts import Account, Ledger, Meter
-from jaxhpo.training.costs import tile_of
 from jaxhpo.training.default_spaces import default_space
-from jaxhpo.training.engines import THREADS, Chunk, train_chunk
+from jaxhpo.training.engines import Chunk, train_chunk
+from jaxhpo.training.examples import Split, TrainingData, group_texts
 from jaxhpo.training.executor import Executor, Work
-from jaxhpo.training.lane import Lane, Network, Result, Split, TrainingData, accuracy, normalise
-from jaxhpo.training.plan import Task, make_plan
-from jaxhpo.training.ranges import Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.families import Builtin, Family, fitting_model
+from jaxhpo.training.goals import Loss, Metric, read_goal
+from jaxhpo.training.lane import Job, Lane, Result, evaluate
+from jaxhpo.training.model import Facts, Model, scaling_of
+from jaxhpo.training.own import Own
+from jaxhpo.training.ranges import Structure
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
 _TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
+_EARLY = 16  # programs up to which all are compiled from the start; of more only those that trials need
 
 
 class Weights(NamedTuple):
@@ -30,9 +33,11 @@ class Weights(NamedTuple):
 
     trial: int
     score: float
+    rank: float  # the score where higher is better, else its negative
     bucket: int  # of the plan: the network that these are weights of
     lane: int  # where in the chunk
     params: Any  # [size, ...] each: the whole chunk's
+    statistics: Any  # [size, ...] each: what the network keeps beside them
     point: np.ndarray  # [D] float32: its configuration
 
 
@@ -48,9 +53,13 @@ class Trainer:
 
     Args:
         data: the examples.
-        model: "mlp", "cnn" (images only) or "rnn" (tokens only); None takes the one that fits the data.
+        model: "mlp", "cnn" (images only) or "rnn" (tokens only); None takes the one that fits the data. Or a Flax model
+            of your own: see `tune`.
         space: what varies; None is `default_space`'s choice. What it leaves out has the value in `DEFAULTS`.
         epochs: the most epochs that a trial's budget may name.
+        loss: outputs and targets of a batch -> []; None is the task's.
+        metric: what trials are compared by: a name in `METRICS`, or outputs and targets of a split -> [].
+        minimize: whether lower values of a metric of your own are better.
         lanes: how many configurations a batch has; None follows the machine.
         engine: see `ENGINES`; None follows the machine.
         devices: that share the lanes; None is all of an accelerator's kind, and one on a CPU.
@@ -64,10 +73,13 @@ class Trainer:
     def __init__(
         self,
         data: Dataset,
-        model: str | None = None,
+        model: Any = None,
         space: Space | None = None,
         *,
         epochs: int = 20,
+        loss: Loss | None = None,
+        metric: str | Metric | None = None,
+        minimize: bool = False,
         lanes: int | None = None,
         engine: str | None = None,
         devices: int | None = None,
@@ -76,71 +88,62 @@ class Trainer:
     ):
         if not isinstance(data, Dataset):
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
-        fitting = {"image": "cnn", "vector": "mlp", "text": "rnn"}[data.kind]
-        if model is None:
-            model = fitting
-        if not isinstance(model, str) or model not in MODELS:
-            raise ValueError(f"model={model!r} is unknown; use one of {', '.join(MODELS)}")
-        if (model == "rnn") != (data.kind == "text") or (model == "cnn" and data.kind != "image"):
-            raise ValueError(
-                f"model={model!r} cannot take {data.name}, {data.kind} data of shape {data.shape}; use {fitting!r}"
-            )
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
-        self.data, self.epochs, self.model_name = data, epochs, model
-        self.space = default_space(model, data.shape, len(data.y_train)) if space is None else space
-        self.ranges = read_ranges(self.space, model, image=data.shape[:2] if data.kind == "image" else None)
-        if self.ranges.largest_batch > len(data.y_train):
-            raise ValueError(
-                f"space batch_size: {self.ranges.largest_batch} exceeds the {len(data.y_train)} training examples "
-                f"of {data.name}; use smaller batches or more examples"
-            )
-        task = Task(
-            model=self.network,
-            shape=data.shape,
-            train=len(data.y_train),
-            valid=len(data.y_valid),
-            bytes=sum(array.nbytes for array in (data.x_train, data.y_train, data.x_valid, data.y_valid)),
-            epochs=epochs,
-            micro_batch=self.ranges.micro_batch,
-            units=self.ranges.units_values,
-            layers=self.ranges.layers_values,
-            variants=self.ranges.variants,
-            tiled=model == "cnn",
-        )
-        self.plan = make_plan(task, lanes=lanes, engine=engine, devices=devices, memory=memory, horizon=horizon)
-        self.meter = Meter(self.network, data)
+        self.data, self.epochs = data, epochs
+        self.goal = read_goal(data.task, loss, metric, minimize)
+        self.family: Family
+        if model is None or isinstance(model, str):
+            name = fitting_model(model, data)
+            self.space = default_space(name, data.shape, len(data.y_train)) if space is None else space
+            self.family = Builtin(name, data, self.space, self.goal, epochs)
+        else:
+            if space is None:
+                raise ValueError("space=None cannot go with a model of your own; say what varies")
+            self.space = space
+            self.space, self.family = space, Own(model, data, space, self.goal, epochs)
+        self._made_with = {"loss": loss, "metric": metric, "minimize": minimize, "model": model, "epochs": epochs}
+        self._made_with |= {"engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
+        means = {"lanes": lanes, "engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
+        self.plan = self.family.plan(**means)
+        self.meter = Meter(self.family.network, data, self.plan.lengths)
         self.executor = Executor(self.plan.launches)
         self._evaluation = HostFunction(self._evaluate)
         self._tests: dict[int, Program] = {}
 
     @property
     def objective(self) -> Objective:
-        """The validation accuracy after `Proposal.budget` epochs, with every trial's curve.
+        """The validation score after `Proposal.budget` epochs, with every trial's curve.
 
-        `Outcome.aux` has `curve` ([B, epochs] float32, validation accuracy after each epoch), `loss` ([B, epochs]
+        `Outcome.aux` has `curve` ([B, epochs] float32, validation score after each epoch), `loss` ([B, epochs]
         float32, training loss), `updates` and `epochs` ([B] int32, what was run). Training starts fresh: a
         trial that continues another, or whose budget is not in 1 .. epochs, fails.
         """
         return Objective(self._init, self._evaluation)
 
-    def network(self, layers: int, units: int, variant: Variant) -> nn.Module:
-        """Return the Flax network of a size and variant."""
-        model = MODELS[self.model_name]
-        options: dict[str, Any] = {"layers": layers, "units": units, "classes": self.data.classes}
-        options |= {name: value for name, value in variant._asdict().items() if name in model.__dataclass_fields__}
-        if self.model_name == "rnn":
-            options["vocabulary"] = self.data.vocabulary
-        return model(**options)
-
     def score_test(self, state: TrainerState) -> float:
-        """Return the test accuracy of the best trial's weights."""
-        best = state.best
-        assert best is not None  # a trial succeeded
-        if best.bucket not in self._tests:
-            self._tests[best.bucket] = Program(partial(self._test, best.bucket))
-        program = self._tests[best.bucket]
-        return float(program(state.data, best.params, np.int32(best.lane), best.point, self.test_split))
+        """Return the test score of the best trial's weights."""
+        assert state.best is not None  # a trial succeeded
+        return self.score_weights(state.data, state.best)
+
+    def score_weights(self, data: TrainingData, weights: Weights) -> float:
+        """Return the test score of some weights."""
+        program = self._tests.setdefault(weights.bucket, Program(partial(self._test, weights.bucket)))
+        trained = (weights.params, weights.statistics, np.int32(weights.lane), weights.point)
+        return float(program(data, *trained, self.test_split))
+
+    def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
+        """Return a trainer of the same model and goal for other examples and another space."""
+        return Trainer(data, space=space, lanes=lanes, **self._made_with)
+
+    def model(self, weights: Weights) -> Model:
+        """Return the network that some weights are of, for predictions."""
+        config = self.space.to_config(weights.point)
+        params, statistics = jax.tree.map(lambda leaf: leaf[weights.lane], (weights.params, weights.statistics))
+        learner, params, made = self.family.alone(self.plan, weights.bucket, config, params)
+        params, statistics = jax.tree.map(np.asarray, (params, statistics))
+        data = self.data
+        return Model(config, params, statistics, Facts.of(data), scaling_of(data), data.words, learner, made)
 
     @property
     def test_seconds(self) -> float:
@@ -168,21 +171,22 @@ class Trainer:
     @cached_property
     def test_split(self) -> Split:
         """The examples that the winner is scored on, once."""
-        return Split(*jax.device_put((self.data.x_test, self.data.y_test)))
+        return jax.device_put(self._split(self.data.x_test, self.data.y_test))
 
     # --- the programs, pure --------------------------------------------------------------------------------------
 
-    def _chunk(self, bucket: int) -> Chunk:
-        b, plan = self.plan.buckets[bucket], self.plan
-        full = self.network(b.layers if b.variant.exact_depth else self._deepest, self._widest, b.variant)
-        network = Network(tuple(self._sized(b.layers, width, b.variant) for width in b.widths), full)
-        return Chunk(network, self.ranges, self.epochs, plan.evaluation_batch, plan.engine, plan.devices)
-
-    def _sized(self, layers: int, units: int, variant: Variant) -> nn.Module:
-        model = self.network(layers, units, variant)
-        if self.model_name != "cnn" or self.plan.engine != THREADS:
-            return model
-        return model.clone(tile=tile_of(self.plan.micro_batch))
+    def _job(self, bucket: int) -> Job:
+        plan, ranges = self.plan, self.family.ranges
+        return Job(
+            learner=self.family.learner(plan, bucket),
+            goal=self.goal,
+            optimizers=ranges.optimizers,
+            schedules=ranges.schedules,
+            micro_batch=plan.batch_of(bucket),
+            epochs=self.epochs,
+            batch=plan.evaluation_batch,
+            lengths=plan.lengths,
+        )
 
     def _train_chunk(
         self, bucket: int, key: Key, data: TrainingData, point: Array, budget: Array, active: Array, trial: Array
@@ -191,47 +195,85 @@ class Trainer:
         trial_key = jax.random.fold_in(key, _TRIALS)
         lanes = Lane(
             key=jax.vmap(lambda t: jax.random.fold_in(trial_key, t))(trial),
-            hyper=read_hyper(self.space, point),
+            hyper=self.family.hyper(point),
             budget=jnp.clip(budget, 0, self.epochs),
             active=active,
         )
-        return train_chunk(self._chunk(bucket), data, jax.random.fold_in(key, _ORDER), lanes)
+        chunk = Chunk(self._job(bucket), self.plan.engine, self.plan.devices)
+        return train_chunk(chunk, data, jax.random.fold_in(key, _ORDER), lanes)
 
-    def _test(self, bucket: int, data: TrainingData, params: Any, place: Array, point: Array, test: Split) -> Array:
-        params = jax.tree.map(lambda leaf: leaf[place], params)
-        hyper = read_hyper(self.space, point)
-        model = self._chunk(bucket).network.model
-
-        def network(x: Array) -> Any:
-            return model.apply({"params": params}, normalise(data, x), active=Active(hyper.layers, hyper.units))
-
-        return accuracy(network, test, self.plan.evaluation_batch)[0]
+    def _test(
+        self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, test: Split
+    ) -> Array:
+        params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
+        return evaluate(self._job(bucket), data, self.family.hyper(point), params, statistics, test)[0]
 
     # --- a batch, on the host ------------------------------------------------------------------------------------
+
+    def _split(self, x: np.ndarray, y: np.ndarray, *, ordered: bool = True) -> Split:
+        """Return examples as programs take them; texts with their groups, evaluated in their order."""
+        if not self.plan.lengths:
+            return Split(x, y)
+        group = group_texts(x, self.plan.lengths)
+        rows = np.argsort(group, kind="stable") if ordered else slice(None)
+        return Split(x[rows], y[rows], group[rows])
 
     def _init(self, key: Key) -> TrainerState:
         del key
         d = self.data
-        data = TrainingData(Split(d.x_train, d.y_train), Split(d.x_valid, d.y_valid), d.offset, d.scale)
-        data = jax.device_put(data)
-        self._prepare(data)
+        train, valid = self._split(d.x_train, d.y_train, ordered=False), self._split(d.x_valid, d.y_valid)
+        targets = (d.target_offset, d.target_scale) if d.task == "regression" else (None, None)
+        data = jax.device_put(TrainingData(train, valid, d.offset, d.scale, *targets))
+        if len(self.plan.buckets) <= _EARLY:  # the dearest first, as it will run first
+            for bucket in reversed(range(len(self.plan.buckets))):
+                self._prepare(bucket, data)
         return TrainerState(data, None)
 
-    def _prepare(self, data: TrainingData) -> None:
-        """Begin to compile every bucket's program; the dearest first, as it will run first."""
-        key = jax.eval_shape(lambda: jax.random.key(0))
-        for bucket, b in reversed(list(enumerate(self.plan.buckets))):
-            number, point = np.zeros(b.size, np.int32), np.zeros((b.size, len(self.space)), np.float32)
-            # A program of many sizes is for small networks: its seconds are launches, not the loops that XLA tunes.
-            options = {"xla_backend_optimization_level": 2} if len(b.widths) > 1 else {}
-            arguments = (key, data, point, number, number > 0, number)
-            self.executor.prepare(bucket, partial(self._train_chunk, bucket), arguments, options)
+    def _prepare(self, bucket: int, data: TrainingData) -> None:
+        """Begin to compile a bucket's program, once."""
+        key, b = jax.eval_shape(lambda: jax.random.key(0)), self.plan.buckets[bucket]
+        number, point = np.zeros(b.size, np.int32), np.zeros((b.size, len(self.space)), np.float32)
+        # A program of many sizes is for small networks: its seconds are launches, not the loops that XLA tunes.
+        options = {"xla_backend_optimization_level": 2} if len(b.widths) > 1 else {}
+        arguments = (key, data, point, number, number > 0, number)
+        self.executor.prepare(bucket, partial(self._train_chunk, bucket), arguments, options)
+
+    def train(self, key: Key, data: TrainingData, proposal: Proposal, done: Callable[[Work, Result], None]) -> Account:
+        """Train the active lanes of a proposal (NumPy arrays) in chunks; return what that took.
+
+        `done` takes each chunk and its result ([size, ...] each, the lanes of `Work.lanes` first), one at a time.
+        """
+        structures = {
+            int(lane): self.family.structure(self.space.to_config(proposal.point[lane]))
+            for lane in np.flatnonzero(proposal.active)
+        }
+        total = Account()
+
+        def arguments(work: Work) -> tuple:
+            size = self.plan.buckets[work.bucket].size
+            real = np.arange(size) < len(work.lanes)
+            rows = np.concatenate([work.lanes, np.full(size - len(work.lanes), work.lanes[0], work.lanes.dtype)])
+            trial = np.where(real, proposal.trial[rows], np.int32(FRESH))
+            return key, data, proposal.point[rows], proposal.budget[rows], real, trial
+
+        def take(work: Work, result: Result) -> None:
+            done(work, result)
+            chunk = [structures[int(lane)] for lane in work.lanes]
+            account = self.meter.account(self.plan, work.bucket, chunk, np.asarray(result.epochs)[: len(chunk)])
+            self.executor.ledger.buckets.setdefault(work.bucket, Account()).add(account)
+            total.add(account)
+
+        works = self._works(structures)
+        for work in works:
+            self._prepare(work.bucket, data)
+        ledger = self.executor.ledger
+        before = sum(account.busy for account in ledger.buckets.values())
+        self.executor.run(works, arguments, take)
+        total.busy = sum(account.busy for account in ledger.buckets.values()) - before
+        return total
 
     def _evaluate(self, key: Key, state: TrainerState, proposal: Proposal) -> tuple[TrainerState, Outcome]:
         proposal = jax.tree.map(np.asarray, proposal)
-        structures = {
-            lane: read_structure(self.space.to_config(proposal.point[lane])) for lane in np.flatnonzero(proposal.active)
-        }
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
         kept = (proposal.source == FRESH) & (proposal.budget >= 1) & (proposal.budget <= self.epochs)
         lanes = len(proposal.active)
@@ -240,14 +282,6 @@ class Trainer:
         found |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
         score = np.full(lanes, np.nan, np.float32)
         best = state.best
-        total = Account()
-
-        def arguments(work: Work) -> tuple:
-            size = self.plan.buckets[work.bucket].size
-            real = np.arange(size) < len(work.lanes)
-            rows = np.concatenate([work.lanes, np.full(size - len(work.lanes), work.lanes[0], work.lanes.dtype)])
-            trial = np.where(real, proposal.trial[rows], np.int32(FRESH))
-            return key, state.data, proposal.point[rows], proposal.budget[rows], real, trial
 
         def done(work: Work, result: Result) -> None:
             nonlocal best
@@ -256,20 +290,16 @@ class Trainer:
             for name, values in found.items():
                 values[work.lanes] = np.asarray(getattr(result, name))[here]
             for i, lane in enumerate(work.lanes):
-                trial, value = int(proposal.trial[lane]), float(score[lane])
+                trial, value = int(proposal.trial[lane]), self.goal.sign * float(score[lane])
                 # As the study picks its winner: of equal ones the first.
-                if kept[lane] and value == value and (best is None or (value, -trial) > (best.score, -best.trial)):
-                    best = Weights(trial, value, work.bucket, i, result.params, proposal.point[lane])
-            chunk = [structures[lane] for lane in work.lanes]
-            account = self.meter.account(self.plan, work.bucket, chunk, found["epochs"][work.lanes])
-            self.executor.ledger.buckets.setdefault(work.bucket, Account()).add(account)
-            total.add(account)
+                if kept[lane] and value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
+                    trained = (result.params, result.statistics)
+                    best = Weights(trial, float(score[lane]), value, work.bucket, i, *trained, proposal.point[lane])
 
         ledger = self.executor.ledger
-        before = (ledger.seconds, ledger.waited, sum(account.busy for account in ledger.buckets.values()))
-        self.executor.run(self._works(structures), arguments, done)
+        before = (ledger.seconds, ledger.waited)
+        total = self.train(key, state.data, proposal, done)
         seconds = ledger.seconds - before[0]
-        total.busy = sum(account.busy for account in ledger.buckets.values()) - before[2]
         self._evaluation.seconds = ledger.waited
         self._evaluation.report = {
             "train_seconds": seconds,
@@ -277,14 +307,6 @@ class Trainer:
             **total.report(seconds),
         }
         return TrainerState(state.data, best), Outcome(np.where(kept, score, np.nan).astype(np.float32), found)
-
-    @property
-    def _widest(self) -> int:
-        return max(self.ranges.units_values)
-
-    @property
-    def _deepest(self) -> int:
-        return max(self.ranges.layers_values)
 
     def _works(self, structures: dict[int, Structure]) -> list[Work]:
         """Return the chunks of a batch: lanes of one bucket together, alike ones side by side."""
@@ -296,6 +318,6 @@ class Trainer:
             size = self.plan.buckets[bucket].size
             for start in range(0, len(lanes), size):
                 part = np.array(lanes[start : start + size])
-                cost = sum(self.meter.executed(self.plan, bucket, structures[lane]) for lane in part)
+                cost = sum(self.meter.executed(self.plan, bucket, structures[int(lane)]) for lane in part)
                 works.append(Work(bucket, part, cost))
         return works

@@ -91,7 +91,7 @@ def test_structural_hyperparameters_multiply_the_variants():
 
 def test_what_a_space_lacks_is_not_in_the_program():
     hyper = read_hyper(Space({"lr": Float(0.1, 1.0)}), jnp.zeros((3, 1)))
-    lacking = {name for name, known in HYPERPARAMETERS.items() if known.default is None}
+    lacking = {name for name, known in HYPERPARAMETERS.items() if known.default is None} | {"own"}
     assert {name for name, value in hyper._asdict().items() if value is None} == lacking
     space = Space({"schedule": Choice(("cosine", "constant")), "crop": Int(0, 4), "flip": Float(0.0, 0.5)})
     hyper = read_hyper(space, jnp.stack([space.from_config({"schedule": "constant", "crop": 3, "flip": 0.5})]))

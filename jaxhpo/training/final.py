@@ -1,0 +1,92 @@
+"""The final fit: a configuration trained again on training and validation examples together, from several seeds."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhpo.space import Choice, Space
+from jaxhpo.training.executor import Work
+from jaxhpo.training.lane import Result
+from jaxhpo.training.model import Model
+from jaxhpo.training.trainer import Trainer, Weights
+from jaxhpo.types import FRESH, Proposal
+
+
+@dataclass(frozen=True, eq=False)
+class FinalFit:
+    """A configuration's test scores over several trainings that differ in nothing but their random numbers."""
+
+    config: dict[str, Any]
+    metric: str
+    test_scores: tuple[float, ...]  # one a training; nan where it diverged
+    models: tuple[Model, ...]  # one a training
+
+    @property
+    def mean(self) -> float:
+        """The mean test score; nan where a training diverged."""
+        return float(np.mean(self.test_scores))
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the mean: sample deviation over the root of the number of trainings; nan of one."""
+        count = len(self.test_scores)
+        return float(np.std(self.test_scores, ddof=1) / math.sqrt(count)) if count > 1 else math.nan
+
+    def __repr__(self) -> str:
+        several = f"{self.mean:.4f} +- {self.standard_error:.4f}, {len(self.test_scores)} trainings"
+        return f"FinalFit(test {self.metric} {several}; {self.config})"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scores as plain data."""
+        scores = {"test_scores": list(self.test_scores), "mean": self.mean, "standard_error": self.standard_error}
+        return {"config": self.config, "metric": self.metric} | scores
+
+
+def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: int, seed: int = 0) -> FinalFit:
+    """Train a configuration on training and validation examples; return the test scores and the models.
+
+    The test examples choose nothing: all trainings are reported.
+
+    Args:
+        trainer: what the configuration was found with.
+        config: of the trainer's space.
+        budget: epochs.
+        seeds: how many trainings.
+        seed: of them all.
+
+    Raises:
+        ValueError: `seeds` is not an integer of at least 1.
+    """
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise ValueError(f"seeds={seeds!r} must be an integer of at least 1")
+    data = trainer.data
+    # Validation examples stand in their place too: what they would say of each epoch is not looked at.
+    both = replace(
+        data,
+        x_train=np.concatenate([data.x_train, data.x_valid]),
+        y_train=np.concatenate([data.y_train, data.y_valid]),
+    )
+    space = Space({name: Choice((value,)) for name, value in config.items()})
+    again = trainer.again(both, space, lanes=seeds)
+    lanes = np.arange(seeds, dtype=np.int32)
+    point = np.tile(space.from_config(config), (seeds, 1))
+    proposal = Proposal(
+        point, np.full(seeds, budget, np.int32), np.full(seeds, FRESH, np.int32), np.ones(seeds, bool), lanes
+    )
+    found: dict[int, Weights] = {}
+
+    def done(work: Work, result: Result) -> None:
+        scores = np.asarray(result.score)
+        for i, lane in enumerate(work.lanes.tolist()):
+            score = float(scores[i])
+            found[lane] = Weights(lane, score, score, work.bucket, i, result.params, result.statistics, point[lane])
+
+    key = jax.random.key(seed, impl="threefry2x32")
+    state = again.objective.init(key)
+    again.train(key, state.data, proposal, done)
+    weights = [found[lane] for lane in lanes.tolist()]
+    scores = [math.nan if math.isnan(w.score) else again.score_weights(state.data, w) for w in weights]
+    return FinalFit(config, trainer.goal.name, tuple(scores), tuple(again.model(w) for w in weights))

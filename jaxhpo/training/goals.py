@@ -1,0 +1,116 @@
+"""What training minimises and what trials are compared by: losses and metrics of one lane."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxhpo.types import Array
+
+Loss = Callable[..., Array]
+"""Outputs and targets of a batch -> []."""
+
+Metric = Callable[[Any, Array], Array]
+"""Outputs and targets of a whole split -> []."""
+
+
+def accuracy(outputs: Array, y: Array) -> Array:
+    """Return the share of examples whose largest logit is their class's: [N, K], [N] int32 -> [] float32."""
+    hits = (jnp.argmax(outputs, axis=-1).astype(jnp.int32) == y).astype(jnp.float32)
+    return jnp.sum(hits) / np.float32(y.shape[0])
+
+
+def r2(outputs: Array, y: Array) -> Array:
+    """Return the share of the targets' variance that is explained, the mean over targets: [N] or [N, K] -> []."""
+    unexplained = jnp.mean(jnp.square(outputs - y), axis=0)
+    return jnp.mean(1 - unexplained / jnp.maximum(jnp.var(y, axis=0), np.finfo(np.float32).tiny))
+
+
+def rmse(outputs: Array, y: Array) -> Array:
+    """Return the root of the mean squared error, in the targets' unit: [N] or [N, K] -> []."""
+    return jnp.sqrt(jnp.mean(jnp.square(outputs - y)))
+
+
+def mae(outputs: Array, y: Array) -> Array:
+    """Return the mean absolute error, in the targets' unit: [N] or [N, K] -> []."""
+    return jnp.mean(jnp.abs(outputs - y))
+
+
+class _Known(NamedTuple):
+    task: str
+    function: Metric
+    direction: str
+
+
+METRICS = {
+    "accuracy": _Known("classification", accuracy, "maximize"),
+    "r2": _Known("regression", r2, "maximize"),
+    "rmse": _Known("regression", rmse, "minimize"),
+    "mae": _Known("regression", mae, "minimize"),
+}
+"""Metrics by name."""
+
+
+class Goal(NamedTuple):
+    """A loss and a metric."""
+
+    loss: Loss | None  # a user's own, of outputs and targets; None is the task's
+    metric: Metric
+    name: str  # of the metric
+    direction: str  # "maximize" or "minimize": what is better
+
+    @property
+    def sign(self) -> float:
+        """1 where higher is better, else -1."""
+        return 1.0 if self.direction == "maximize" else -1.0
+
+
+def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None = None, minimize: bool = False) -> Goal:
+    """Return the goal that a task and a user's arguments name.
+
+    Args:
+        task: "classification" or "regression".
+        loss: outputs and targets of a batch -> []; None is the mean cross-entropy of logits, or the mean squared error
+            in units of the training targets' variance.
+        metric: a name in `METRICS`, or outputs and targets of a split -> []; None is accuracy or R2.
+        minimize: whether lower values of a user's own metric are better; a named one knows.
+
+    Raises:
+        ValueError: naming the argument that cannot be.
+    """
+    if loss is not None and not callable(loss):
+        raise ValueError(f"loss={loss!r} must be a function of outputs and targets, or None")
+    if metric is None:
+        metric = "accuracy" if task == "classification" else "r2"
+    if isinstance(metric, str):
+        if metric not in METRICS or METRICS[metric].task != task:
+            known = ", ".join(name for name, m in METRICS.items() if m.task == task)
+            raise ValueError(f"metric={metric!r} is no metric of {task}; use {known}, or a function of your own")
+        if minimize and METRICS[metric].direction == "maximize":
+            raise ValueError(f"minimize=True cannot go with metric={metric!r}, of which higher is better; leave it out")
+        return Goal(loss, METRICS[metric].function, metric, METRICS[metric].direction)
+    if not callable(metric):
+        raise ValueError(f"metric={metric!r} must be a name or a function of outputs and targets, or None")
+    name = getattr(metric, "__name__", type(metric).__name__)
+    return Goal(loss, metric, "score" if name == "<lambda>" else name, "minimize" if minimize else "maximize")
+
+
+def cross_entropy(logits: Array, y: Array, smoothing: Array | None = None) -> Array:
+    """Return the mean cross-entropy of logits: [n, K], [n] int32 -> [].
+
+    With `smoothing` ([] float32) that share of each label is spread evenly over the classes (Szegedy et al. 2016).
+    """
+    cross = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
+    if smoothing is None:
+        return cross
+    share = smoothing.astype(logits.dtype)
+    return (1 - share) * cross - share * jnp.mean(jax.nn.log_softmax(logits))
+
+
+def squared_error(outputs: Array, y: Array, scale: Array) -> Array:
+    """Return the mean squared error of [n] or [n, K] in units of `scale` ([] or [K]): []."""
+    scale = scale if y.ndim == 1 else scale[None]
+    return jnp.mean(jnp.square((outputs - y.astype(outputs.dtype)) / scale.astype(outputs.dtype)))

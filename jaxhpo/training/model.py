@@ -1,0 +1,264 @@
+"""A trained network: predictions, and its way to disk and back."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhpo.data import Dataset, Vocabulary
+from jaxhpo.models import CHOICES, Variant
+from jaxhpo.training.examples import Split, TrainingData
+from jaxhpo.training.families import build_network
+from jaxhpo.training.learner import Learner, Masked
+from jaxhpo.training.own_model import OwnModel, read_factory
+from jaxhpo.training.ranges import Hyper
+
+_FACTS, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"
+_BATCH = 512  # examples of a forward pass
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a network has to know of the data that it was trained on."""
+
+    name: str
+    kind: str  # "image", "vector" or "text"
+    shape: tuple[int, ...]  # one example's
+    task: str  # "classification" or "regression"
+    classes: int | None
+    outputs: int
+    vocabulary: int | None
+    targets: int  # axes of one example's target
+    class_names: tuple[str, ...] | None
+    keep: str  # which words of a text that is longer than `shape`
+
+    @classmethod
+    def of(cls, data: Dataset) -> "Facts":
+        """Return a data set's facts."""
+        alike = {name: getattr(data, name) for name in ("name", "kind", "shape", "task", "classes", "outputs")}
+        keep = data.words.keep if data.words is not None else "first"
+        return cls(
+            **alike,
+            vocabulary=data.vocabulary,
+            targets=data.y_train.ndim - 1,
+            class_names=data.class_names,
+            keep=keep,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network as it was trained, for predictions; made by `Study.best_model` and `load_model`.
+
+    Examples are given as the data set had them: images [N, H, W] or [N, H, W, C] as they are stored, vectors [N, F],
+    texts as strings or as tokens [N, T]. They are scaled as the training examples were.
+    """
+
+    config: Mapping[str, Any]  # the hyperparameters that it was trained with
+    params: Any  # nested dicts of arrays, as Flax has them
+    statistics: Any  # what the network keeps beside them: batch statistics
+    facts: Facts
+    scaling: dict[str, np.ndarray]  # offset and scale, and those of regression's targets
+    words: Vocabulary | None
+    learner: Learner
+    made: dict[str, Any]  # how the learner is made again
+
+    def outputs(self, x: Any) -> Any:
+        """Return what the network puts out: logits [N, classes], or predictions [N] or [N, K]; a user's own as it is.
+
+        Raises ValueError where the examples are not like those that it was trained on.
+        """
+        x = self._read(x)
+        examples = len(x)
+        batch = min(_BATCH, examples)
+        x = np.pad(x, [(0, -examples % batch)] + [(0, 0)] * (x.ndim - 1))
+        parts = [
+            self._apply(self.params, self.statistics, x[start : start + batch]) for start in range(0, len(x), batch)
+        ]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:examples], *parts)
+
+    def predict(self, x: Any) -> np.ndarray:
+        """Return labels as the data had them ([N] int32, or names where the classes have some), or regression's [N]."""
+        outputs = self.outputs(x)
+        if self.facts.task == "regression":
+            return outputs
+        labels = np.argmax(outputs, axis=-1).astype(np.int32)
+        return labels if self.facts.class_names is None else np.array(self.facts.class_names)[labels]
+
+    def probabilities(self, x: Any) -> np.ndarray:
+        """Return each class's probability: [N, classes] float32. Raises ValueError for regression."""
+        if self.facts.task == "regression":
+            raise ValueError(f"probabilities are of classes, and {self.facts.name} is regression; use predict")
+        return np.asarray(jax.nn.softmax(self.outputs(x), axis=-1))
+
+    def save(self, directory: str | os.PathLike) -> None:
+        """Write the model to a new directory, whole or not at all; `load_model` reads it.
+
+        Weights are an Orbax checkpoint; raises ValueError where the directory exists or cannot be written.
+        """
+        import orbax.checkpoint as ocp
+
+        path = Path(directory).expanduser().absolute()
+        if path.exists():
+            raise ValueError(f"save: {str(directory)!r} exists already; name a new directory")
+        facts = {"config": dict(self.config), "data": vars(self.facts), "made": self.made}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, suffix=".part") as temporary:
+                new = Path(temporary) / "new"
+                new.mkdir()
+                (new / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+                if self.words is not None:
+                    (new / _WORDS).write_text("\n".join(self.words.words), encoding="utf-8")
+                tree = {"params": self.params, "statistics": self.statistics, "scaling": self.scaling}
+                with ocp.StandardCheckpointer() as checkpointer:
+                    checkpointer.save(new / _WEIGHTS, tree)
+                    checkpointer.wait_until_finished()
+                new.rename(path)
+        except OSError as error:
+            raise ValueError(
+                f"save: {str(directory)!r} cannot be written: {error.strerror or error}; name another directory"
+            ) from error
+
+    @cached_property
+    def _apply(self) -> Any:
+        data, hyper = self._data, _hyper_of(self.learner)
+
+        def apply(params: Any, statistics: Any, x: Any) -> Any:
+            return self.learner.evaluate(data, hyper, params, statistics, lambda network: network(x))
+
+        return jax.jit(apply)
+
+    @property
+    def _data(self) -> TrainingData:
+        one = Split(np.zeros((1, *self.facts.shape), self._dtype), np.zeros(1, np.int32))
+        return TrainingData(one, one, **self.scaling)
+
+    @property
+    def _dtype(self) -> Any:
+        return np.int32 if self.facts.kind == "text" else np.float32
+
+    def _read(self, x: Any) -> np.ndarray:
+        facts = self.facts
+        if facts.kind == "text" and self.words is not None and not hasattr(x, "dtype"):
+            texts = [x] if isinstance(x, str) else list(x)
+            if odd := [text for text in texts if not isinstance(text, str)]:
+                raise ValueError(f"x holds {odd[0]!r}, not a text; give a list of strings")
+            return self.words.encode(texts, length=facts.shape[0], keep=facts.keep)
+        x = np.asarray(x)
+        if facts.kind == "image" and x.ndim == 3 and facts.shape[-1] == 1:
+            x = x[..., None]
+        if x.shape[1:] != facts.shape or x.dtype.kind not in "iufb" or len(x) == 0:
+            wanted = ", ".join(map(str, ("N", *facts.shape)))
+            raise ValueError(
+                f"x has shape {x.shape} and dtype {x.dtype}; give numbers [{wanted}], at least one example"
+            )
+        return x.astype(self._dtype)
+
+
+def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
+    """Return the model that `Model.save` wrote.
+
+    Args:
+        directory: that it was written to.
+        model: a user's own, as `tune` got it; None where it is one of jaxhpo's.
+
+    Raises:
+        ValueError: the directory holds no whole model, or the model is not the one that was trained.
+    """
+    import orbax.checkpoint as ocp
+
+    path = Path(directory).expanduser().absolute()
+    try:
+        content = json.loads((path / _FACTS).read_text(encoding="utf-8"))
+        row = content["data"]
+        names = row["class_names"]
+        facts = Facts(**row | {"shape": tuple(row["shape"]), "class_names": None if names is None else tuple(names)})
+        config, made = content["config"], content["made"]
+        words = None
+        if (path / _WORDS).exists():
+            text = (path / _WORDS).read_text(encoding="utf-8")
+            words = Vocabulary(tuple(text.split("\n")) if text else (), facts.keep)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = getattr(error, "strerror", None) or f"{type(error).__name__} in {_FACTS}"
+        raise ValueError(
+            f"{str(directory)!r} holds no model ({problem}); name a directory that Model.save wrote"
+        ) from None
+    learner = _make_learner(made, config, facts, model)
+    blank = _blank(learner, facts)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            tree = checkpointer.restore(path / _WEIGHTS, blank)
+    except Exception as error:  # of a damaged checkpoint, or another network's, in a dozen ways
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        raise ValueError(
+            f"the weights in {str(directory)!r} cannot be read, or are not this model's ({line}); give the model that "
+            "was trained, or save it again"
+        ) from error
+    tree = jax.tree.map(np.asarray, tree)
+    return Model(config, tree["params"], tree["statistics"], facts, tree["scaling"], words, learner, made)
+
+
+def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
+    """Return what examples and targets are scaled by, as `TrainingData` names it."""
+    scaling = {"offset": data.offset, "scale": data.scale}
+    if data.task == "regression":
+        scaling |= {"target_offset": np.asarray(data.target_offset), "target_scale": np.asarray(data.target_scale)}
+    return scaling
+
+
+def _make_learner(made: dict[str, Any], config: Mapping[str, Any], facts: Facts, model: Any) -> Learner:
+    if "own" in made:
+        if model is None:
+            raise ValueError(f"the model is your own {made['own']}; give it: load_model(directory, model=...)")
+        return own_learner(model, config, facts)
+    if model is not None:
+        raise ValueError(f"model={model!r} is not needed: the directory holds jaxhpo's own {made['builtin']}")
+    variant = Variant(**{name: made[name] for name in CHOICES})
+    return builtin_learner(made["builtin"], made["layers"], made["units"], variant, facts)
+
+
+def own_learner(model: Any, config: Mapping[str, Any], facts: Any) -> OwnModel:
+    """Return a user's model with all hyperparameters as Python values."""
+    factory = read_factory(model, tuple(config), facts)
+    static = tuple((name, config[name]) for name in factory.takes)
+    return OwnModel(factory, static, facts.kind == "text", jax.default_backend() == "cpu")
+
+
+def builtin_learner(name: str, layers: int, units: int, variant: Variant, facts: Any) -> Masked:
+    """Return one of jaxhpo's networks in one size."""
+    network = build_network(name, layers, units, variant, facts)
+    return Masked((network,), network, False)
+
+
+def _hyper_of(learner: Learner) -> Hyper:
+    """Return what a network that is made for one configuration reads of its hyperparameters: its size."""
+    size = (learner.model.layers, learner.model.units) if isinstance(learner, Masked) else (0, 0)
+    none, (layers, units) = np.float32(0), map(np.int32, size)
+    return Hyper(none, np.int32(1), layers, units, none, none, none, np.int32(0))
+
+
+def _blank(learner: Learner, facts: Facts) -> dict[str, Any]:
+    """Return the shapes of what was written."""
+    dtype = np.int32 if facts.kind == "text" and isinstance(learner, OwnModel) else np.float32
+    example = jax.ShapeDtypeStruct((1, *facts.shape), dtype)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        params, statistics = jax.eval_shape(learner.start, key, example, _hyper_of(learner))
+    except Exception as error:  # of the user's code
+        line = (str(error).strip().splitlines() or [""])[0][:200]
+        raise ValueError(f"model cannot be built as it was trained: {type(error).__name__}: {line}") from error
+    wide = 1 if facts.kind == "text" else (facts.shape[0] if facts.kind == "vector" else None)
+    shape = (1,) * len(facts.shape) if wide is None else (wide,)
+    scaling = {name: jax.ShapeDtypeStruct(shape, np.float32) for name in ("offset", "scale")}
+    if facts.task == "regression":
+        target = jax.ShapeDtypeStruct((facts.outputs,) * facts.targets, np.float32)
+        scaling |= {"target_offset": target, "target_scale": target}
+    return {"params": params, "statistics": statistics, "scaling": scaling}

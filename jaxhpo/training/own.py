@@ -1,0 +1,172 @@
+"""A user's own Flax models: which programs a space asks for, and whether each of them can be trained."""
+
+from itertools import product
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxhpo.data import Dataset
+from jaxhpo.models import Cost, Costed, Variant
+from jaxhpo.space import Dimension, Float, Int, Space
+from jaxhpo.training.costs import lane_bytes
+from jaxhpo.training.engines import THREADS
+from jaxhpo.training.families import check_space, examples_bytes
+from jaxhpo.training.goals import Goal
+from jaxhpo.training.hyperparameters import ALIASES, HYPERPARAMETERS, TRACED
+from jaxhpo.training.learner import Learner
+from jaxhpo.training.own_model import OwnModel, read_factory
+from jaxhpo.training.plan import Bucket, Plan, cores, power_of_two, read_means
+from jaxhpo.training.ranges import Hyper, Ranges, Structure, extremes, ranges_of, read_hyper, read_names, read_structure
+from jaxhpo.training.rehearsal import Rehearsal
+from jaxhpo.types import Array
+
+_GIB = 2.0**30
+_MOST = 4096  # programs
+_TRIED = 8  # of them, that are traced before the first trial
+_EVALUATION_BATCH = 512
+_OF_A_NETWORK = ("dropout", "embedding_dropout")  # traced hyperparameters that only jaxhpo's own networks read
+
+
+class Own:
+    """A user's model, in all the forms that a space gives it.
+
+    A hyperparameter that the model's signature names goes to it: a `Float` as a traced number, which lanes of one
+    program have of their own; an `Int` or `Choice` as a Python value, each combination of which is a program. All
+    others are training's. Each batch size is a program too: no loss and no batch norm sees a part of a batch.
+
+    Raises ValueError where model, space, loss, metric and data do not go together.
+    """
+
+    def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int):
+        self.data, self.space, self.goal, self.epochs = data, space, goal, epochs
+        self.name = getattr(model, "__name__", type(model).__name__)
+        self.factory = read_factory(model, tuple(space), data)
+        self._own = frozenset(self.factory.takes)
+        self.ranges = self._read_ranges()
+        trained = {name: space[name] for name in space if name not in self._own}
+        check_space(trained, self.ranges, data, goal)
+        self._fast = jax.default_backend() == "cpu"
+        self.costs: dict[Variant, Cost] = {}
+        variants = self.ranges.variants
+        for i in np.unique(np.linspace(0, len(variants) - 1, min(_TRIED, len(variants))).round().astype(int)):
+            self.rehearsal(variants[i]).run()
+
+    def _read_ranges(self) -> Ranges:
+        space, own = self.space, self._own
+        for name in space:
+            known = ALIASES.get(name, name)
+            trains = known in HYPERPARAMETERS and HYPERPARAMETERS[known].kind == TRACED
+            if name not in own and (not trains or known in _OF_A_NETWORK):
+                takes = f"takes {', '.join(sorted(own))}" if own else "takes no hyperparameter"
+                raise ValueError(
+                    f"space has {name!r}, which neither the model ({takes}) nor training knows; name it in the "
+                    "model's arguments, or leave it out"
+                )
+        image = self.data.shape[:2] if self.data.kind == "image" else None
+        ranges = ranges_of(read_names({name: space[name] for name in space if name not in own}, image))
+        static = {name: _options(space[name]) for name in self.factory.takes if not isinstance(space[name], Float)}
+        batches = _options(space["batch_size"]) if "batch_size" in space else (ranges.micro_batch,)
+        programs = len(batches)
+        for options in static.values():
+            programs *= len(options)
+        if programs > _MOST:
+            raise ValueError(
+                f"space has {programs:,} combinations of whole numbers and options, each a program of its own; use "
+                f"fewer, at most {_MOST:,} in all, or a Float, which all lanes of a program share"
+            )
+        combinations = [tuple(zip(static, values, strict=True)) for values in product(*static.values())]
+        variants = tuple(Variant(own=c, batch_size=int(b)) for c in combinations for b in batches)
+        return ranges._replace(variants=variants, layers_values=(0,), units_values=(0,))
+
+    def plan(self, **means: Any) -> Plan:
+        """Return the plan: a bucket for each program."""
+        use = read_means(**means)
+        alone = use.engine == THREADS
+        variants, batch = self.ranges.variants, _EVALUATION_BATCH if alone else 2 * self.ranges.largest_batch
+        examples = examples_bytes(self.data)
+
+        def each(variant: Variant) -> float:
+            cost, size = self.network(0, 0, variant).cost(self.data.shape), variant.batch_size or 1
+            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None)
+
+        # The first and the last have the ends of every range: the smallest and the largest, as ranges usually are.
+        lane = max(each(variants[0]), each(variants[-1]))
+        if examples + lane > use.memory:
+            raise ValueError(
+                f"memory={use.memory / _GIB:.3g} GiB is too little: a lane of the model needs about "
+                f"{(examples + lane) / _GIB:.2g} GiB, its copy of the examples included; allow more, or use smaller "
+                "networks or batches"
+            )
+        fits = int((use.memory - examples) // lane)
+        wanted = power_of_two(-(-use.lanes // (len(variants) * use.devices)), up=True)
+        size = 1 if alone else use.devices * min(wanted, power_of_two(fits, up=False))
+        launches = max(1, min(cores(), use.lanes, int(use.memory // (examples + lane)))) if alone else 1
+        needed = int(examples + size * lane / use.devices)
+        return Plan(
+            backend=jax.default_backend(),
+            device=jax.devices()[0].device_kind,
+            engine=use.engine,
+            lanes=use.lanes,
+            devices=use.devices,
+            launches=launches,
+            horizon=use.horizon,
+            memory=int(use.memory),
+            micro_batch=self.ranges.micro_batch,
+            evaluation_batch=batch,
+            buckets=tuple(Bucket(0, 0, variant, (0,), size, needed) for variant in variants),
+        )
+
+    def network(self, layers: int, units: int, variant: Variant) -> Costed:
+        """Return the model in one of its forms; it has neither layers nor units that jaxhpo knows of."""
+        del layers, units
+        return _Form(self, variant)
+
+    def learner(self, plan: Plan, bucket: int) -> OwnModel:
+        """Return what a bucket's program trains."""
+        return self.form(plan.buckets[bucket].variant)
+
+    def form(self, variant: Variant) -> OwnModel:
+        """Return what a program trains."""
+        return OwnModel(self.factory, variant.own, self.data.kind == "text", self._fast)
+
+    def rehearsal(self, variant: Variant) -> Rehearsal:
+        """Return a rehearsal of one of the model's forms."""
+        return Rehearsal(self.form(variant), variant.batch_size or 1, self.data, self.space, self.hyper, self.goal)
+
+    def structure(self, config: dict[str, Any]) -> Structure:
+        """Return which program a configuration runs in."""
+        trained = read_structure({name: value for name, value in config.items() if name not in self._own})
+        static = ((name, config[name]) for name in self.factory.takes if not isinstance(self.space[name], Float))
+        return Structure(trained.batch_size, 0, 0, Variant(own=tuple(static), batch_size=trained.batch_size))
+
+    def alone(
+        self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
+    ) -> tuple[Learner, Any, dict[str, Any]]:
+        """Return a configuration's network by itself, a bucket's params, and what makes it again: the user's model."""
+        del plan, bucket
+        static = tuple((name, config[name]) for name in self.factory.takes)
+        return self.form(Variant(own=static)), params, {"own": self.name}
+
+    def hyper(self, point: Array) -> Hyper:
+        """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
+        return read_hyper(self.space, point, self._own)
+
+
+def _options(dimension: Dimension) -> tuple[Any, ...]:
+    """Return all values of a whole number or choice."""
+    return tuple(range(dimension.low, dimension.high + 1)) if isinstance(dimension, Int) else extremes(dimension)
+
+
+class _Form(NamedTuple):
+    """A user's model in one of its forms, traced for shapes alone."""
+
+    own: Own
+    variant: Variant
+
+    def cost(self, shape: tuple[int, ...]) -> Cost:
+        """Return what it costs; measured on examples of the data's shape, which `shape` is."""
+        del shape
+        if self.variant not in self.own.costs:
+            self.own.costs[self.variant] = self.own.rehearsal(self.variant).cost()
+        return self.own.costs[self.variant]

@@ -1,0 +1,207 @@
+"""Making the plan of jaxhpo's own networks.
+
+Lanes are put into few *buckets*, each one compiled program: a width and a depth that hold what its lanes use, of one
+variant of the network. More buckets waste less arithmetic on masked units and cost more compilations; which are worth
+it follows from the recorded costs of the device, the space, the data's size and whether the study is to be short or
+long. No trial's result enters, so a study and its continuation have one plan.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+
+from jaxhpo.models import Cost, Variant
+from jaxhpo.training.costs import epoch_seconds, lane_bytes, machine, tile_of
+from jaxhpo.training.engines import THREADS
+from jaxhpo.training.plan import HORIZONS, Bucket, Means, Plan, cores, power_of_two, read_means
+
+_CLASSES = 6  # candidates for the widths, or depths, that buckets are made for
+_GIB = 2.0**30
+_EVALUATION_BATCH = 512
+_ARRAYS = 6 * 4  # bytes of a weight, its gradient and its sum, two moments, and a copy
+_USEFUL, _PENALTY = 0.65, 1e9  # the least share of arithmetic that is the configurations' own
+
+
+class Task(NamedTuple):
+    """What is planned for."""
+
+    model: Callable[[int, int, Variant], nn.Module]  # layers, units, variant -> the network
+    shape: tuple[int, ...]  # one example's
+    train: int  # examples
+    valid: int
+    bytes: int  # of all examples
+    epochs: int
+    micro_batch: int
+    units: tuple[int, ...]  # the values that a space may give, each as likely as the others
+    layers: tuple[int, ...]
+    variants: tuple[Variant, ...]
+    tiled: bool  # whether the network takes tiles on a processor
+    lengths: tuple[int, ...] = ()  # of groups of texts
+
+
+def make_plan(
+    task: Task,
+    *,
+    lanes: int | None = None,
+    engine: str | None = None,
+    devices: int | None = None,
+    memory: float | None = None,
+    horizon: str = "short",
+) -> Plan:
+    """Return the plan for this machine.
+
+    Args:
+        task: what is to be trained.
+        lanes: configurations of a round; None follows the machine.
+        engine: one of `ENGINES`; None follows the machine.
+        devices: that share the lanes; None is all of an accelerator's kind, and one on a CPU.
+        memory: GiB of each device that training may use; None follows the machine.
+        horizon: "short" or "long": the trials over which compilations have to pay.
+
+    Raises:
+        ValueError: naming the argument that cannot be.
+    """
+    means = read_means(lanes, engine, devices, memory, horizon)
+    planner = _Planner(task, means)
+    return Plan(
+        backend=jax.default_backend(),
+        device=jax.devices()[0].device_kind,
+        engine=means.engine,
+        lanes=means.lanes,
+        devices=means.devices,
+        launches=planner.launches(),
+        horizon=horizon,
+        memory=int(planner.limit),
+        micro_batch=task.micro_batch,
+        evaluation_batch=planner.evaluation_batch,
+        buckets=planner.buckets(),
+        lengths=task.lengths,
+    )
+
+
+class _Classes(NamedTuple):
+    """A way to cut a space into buckets: the widths and depths that there are programs for."""
+
+    units: tuple[int, ...]
+    layers: tuple[int, ...]
+
+
+class _Planner:
+    """Weighs ways to cut a task into buckets; `limit` is in bytes."""
+
+    def __init__(self, task: Task, means: Means):
+        self.task = task
+        self.lanes, self.engine, self.devices, self.limit = means.lanes, means.engine, means.devices, means.memory
+        trials = HORIZONS[means.horizon]
+        self.rounds = trials / min(self.lanes, trials)
+        self.machine = machine()
+        self.widest, self.deepest = max(task.units), max(task.layers)
+        alone = self.engine == THREADS
+        # A lane alone evaluates in large batches, which fill the cores; side by side it must not need more than in
+        # training.
+        self.evaluation_batch = _EVALUATION_BATCH if alone else 2 * task.micro_batch
+        self.tile = tile_of(task.micro_batch) if alone and task.tiled else None
+        self._costs: dict[tuple[int, int, Variant], Cost] = {}
+        params = max(self.cost(self.widest, self.deepest, variant).params for variant in task.variants)
+        # Where an optimizer's arrays stay in a core's cache, narrow lanes may update the wide network's weights.
+        self.branches = alone and _ARRAYS * params <= self.machine.cache
+        # A launch has a copy of the examples: XLA makes one for what a loop reads.
+        self.largest = task.bytes + max(
+            self.lane_bytes(self.widest, self.deepest, variant) for variant in task.variants
+        )
+        if self.largest > self.limit:
+            raise ValueError(
+                f"memory={self.limit / _GIB:.3g} GiB is too little: one lane of {self.widest} units and {self.deepest} "
+                f"layers needs about {self.largest / _GIB:.2g} GiB, its copy of the examples included; allow more, or "
+                "use smaller networks or batches"
+            )
+
+    def cost(self, units: int, layers: int, variant: Variant) -> Cost:
+        """Return what a network of a size costs."""
+        size = units, layers, variant
+        if size not in self._costs:
+            self._costs[size] = self.task.model(layers, units, variant).cost(self.task.shape)
+        return self._costs[size]
+
+    def lane_bytes(self, units: int, layers: int, variant: Variant) -> float:
+        """Return about what a lane needs."""
+        full, batch = self.cost(self.widest, self.deepest, variant), min(self.evaluation_batch, self.task.valid)
+        return lane_bytes(self.cost(units, layers, variant), full, self.task.micro_batch, batch, self.tile)
+
+    def launches(self) -> int:
+        """Return how many chunks run at once."""
+        return max(1, min(cores(), self.lanes, int(self.limit // self.largest))) if self.engine == THREADS else 1
+
+    def buckets(self) -> tuple[Bucket, ...]:
+        """Return the buckets of the cheapest classes, the cheapest bucket first."""
+        # A lane alone takes real branches: it needs no program for its depth.
+        depths = [(self.deepest,)] if self.engine == THREADS else _subsets(self.task.layers)
+        ways = (_Classes(units, layers) for units, layers in itertools.product(_subsets(self.task.units), depths))
+        best = min(ways, key=self._seconds)
+        return tuple(sorted((b for b, _ in self._cut(best)), key=lambda b: (b.units, b.layers, b.variant)))
+
+    def _cut(self, classes: _Classes) -> Iterator[tuple[Bucket, float]]:
+        """Yield the buckets of some classes, with the share of lanes that each gets."""
+        task = self.task
+        groups = [classes.units] if self.branches else [(width,) for width in classes.units]
+        for variant, (w, widths) in itertools.product(task.variants, enumerate(groups)):
+            depths = tuple(sorted(set(task.layers))) if variant.exact_depth else classes.layers
+            for d, depth in enumerate(depths):
+                few, flat = (groups[w - 1][-1] if w else 0), (depths[d - 1] if d else 0)
+                share = sum(few < u <= widths[-1] for u in task.units) / len(task.units)
+                share *= sum(flat < k <= depth for k in task.layers) / len(task.layers) / len(task.variants)
+                yield self._bucket(widths, depth, variant, share), share
+
+    def _bucket(self, widths: tuple[int, ...], layers: int, variant: Variant, share: float) -> Bucket:
+        units, examples = widths[-1], self.task.bytes
+        each = self.lane_bytes(units, layers, variant)
+        if self.engine == THREADS:
+            return Bucket(units, layers, variant, widths, 1, int(examples + each))
+        wanted = power_of_two(max(1, -int(-self.lanes * share // self.devices)), up=True)
+        size = min(wanted, power_of_two(int((self.limit - examples) // each), up=False))
+        return Bucket(units, layers, variant, widths, self.devices * size, int(examples + size * each))
+
+    def _seconds(self, classes: _Classes) -> float:
+        """Return about what a study takes with some classes, compilations included."""
+        return self._seconds_alone(classes) if self.engine == THREADS else self._seconds_side_by_side(classes)
+
+    def _seconds_side_by_side(self, classes: _Classes) -> float:
+        total = 0.0
+        for bucket, share in self._cut(classes):
+            # Of a bucket that few lanes need, not every round has a chunk.
+            chunks = max(self.lanes * share / bucket.size, 1 - (1 - share) ** self.lanes)
+            cost = self.cost(bucket.units, bucket.layers, bucket.variant)
+            epochs = self.rounds * chunks * self.task.epochs
+            total += self.machine.compiling + epochs * self._epoch(cost, bucket.size // self.devices)
+        return total
+
+    def _seconds_alone(self, classes: _Classes) -> float:
+        task, more = self.task, len(classes.units) - 1
+        another = self.machine.branching if self.branches else self.machine.compiling
+        total = 0.0
+        for variant in task.variants:
+            pairs = [(u, next(w for w in classes.units if w >= u), k) for u in task.units for k in task.layers]
+            own = sum(self.cost(u, k, variant).forward for u, _, k in pairs)
+            done = sum(self.cost(w, k, variant).forward for _, w, k in pairs)
+            epoch = sum(self._epoch(self.cost(w, k, variant), 1) for _, w, k in pairs) / len(pairs)
+            lanes = self.rounds * self.lanes / len(task.variants)
+            total += self.machine.compiling + more * another + lanes * task.epochs * epoch / self.launches()
+            # Arithmetic that is mostly masks is refused whatever the table says: it is what a user pays on and on.
+            total += _PENALTY if own / done < _USEFUL else 0.0
+        return total
+
+    def _epoch(self, cost: Cost, lanes: int) -> float:
+        task = self.task
+        return epoch_seconds(self.machine, cost, lanes, task.micro_batch, task.train, task.valid)
+
+
+def _subsets(values: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the ways to choose classes among values, the largest in each; among few of them where they are many."""
+    levels = sorted(set(values))
+    if len(levels) > _CLASSES:
+        levels = sorted({next(v for v in levels if v >= levels[-1] / 2**i) for i in range(_CLASSES)})
+    for chosen in itertools.product((False, True), repeat=len(levels) - 1):
+        yield (*itertools.compress(levels, chosen), levels[-1])

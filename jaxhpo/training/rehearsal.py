@@ -1,0 +1,144 @@
+"""A rehearsal of a user's model: what training does with it, traced for shapes alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.data import Dataset
+from jaxhpo.models import Cost
+from jaxhpo.space import Float, Space
+from jaxhpo.training.arithmetic import cost_of
+from jaxhpo.training.examples import Split, TrainingData
+from jaxhpo.training.goals import METRICS, Goal
+from jaxhpo.training.learner import Noise, loss_of
+from jaxhpo.training.own_model import OwnModel
+from jaxhpo.types import Array
+
+_UNTRACEABLE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.TracerBoolConversionError,
+)
+
+
+class Rehearsal:
+    """A training step and an evaluation of a form, traced for shapes alone, so that no error waits for the first trial.
+
+    Args:
+        learner: the model in one of its forms.
+        size: of a batch.
+        data: what it is trained on.
+        space: what varies.
+        hyper: [D] float32 -> the lane's hyperparameters.
+        goal: loss and metric.
+    """
+
+    def __init__(self, learner: OwnModel, size: int, data: Dataset, space: Space, hyper: Callable, goal: Goal):
+        self.learner, self.goal, self.examples, self.space, self.hyper = learner, goal, data, space, hyper
+        self.size = n = min(size, len(data.y_train))
+        x = jax.ShapeDtypeStruct((n, *data.x_train.shape[1:]), data.x_train.dtype)
+        y = jax.ShapeDtypeStruct((n, *data.y_train.shape[1:]), data.y_train.dtype)
+        targets = (data.target_offset, data.target_scale) if data.task == "regression" else (None, None)
+        self.data = TrainingData(Split(x, y), Split(x, y), data.offset, data.scale, *targets)
+        self.point = jax.ShapeDtypeStruct((len(space),), np.float32)
+        self.key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
+
+    def run(self) -> None:
+        """Raise ValueError, saying what is wrong, where the form cannot be trained."""
+        params, statistics = self._shapes("built", self._start, self.key, self.data, self.point)
+        floats = [leaf for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        if len(floats) != len(jax.tree.leaves(params)) or not floats:
+            raise ValueError("model has no parameters, or some that are no real numbers; nothing in it can be trained")
+        outputs = self._shapes("called", self._outputs, self.data, self.point, params, statistics)
+        self._check_outputs(outputs)
+        self._check_scalar("loss", self._loss, outputs)
+        self._check_scalar("metric", self._metric, outputs)
+        step = self._shapes("trained", self._step, self.data, self.point, params, statistics)
+        if jax.tree.map(_kind, step[2]) != jax.tree.map(_kind, statistics):
+            raise ValueError("model changes the shapes of what it keeps while it trains; keep them as they begin")
+
+    def cost(self) -> Cost:
+        """Return what the form costs."""
+        params, statistics = jax.eval_shape(self._start, self.key, self.data, self.point)
+
+        def loss(params: Any, data: TrainingData) -> Array:
+            point = jnp.zeros(self.point.shape, np.float32)
+            sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(self._outputs(data, point, params, zeros))]
+            return jnp.sum(jnp.stack(sums))
+
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), statistics)
+        return cost_of(loss, params, self.data, self.size)
+
+    def _start(self, key: Any, data: TrainingData, point: Array) -> Any:
+        return self.learner.start(key, self.learner.prepare(data, data.train.x[:1]), self.hyper(point))
+
+    def _outputs(self, data: TrainingData, point: Array, params: Any, statistics: Any) -> Any:
+        return self.learner.evaluate(data, self.hyper(point), params, statistics, lambda f: f(data.train.x))
+
+    def _step(self, data: TrainingData, point: Array, params: Any, statistics: Any) -> Any:
+        x, y = self.learner.prepare(data, data.train.x), data.train.y
+        noise = Noise(jnp.zeros(2, jnp.uint32), jnp.arange(self.size, dtype=jnp.int32))
+        return self.learner.gradients(self.goal, data, self.hyper(point), params, statistics, x, y, noise)
+
+    def _loss(self, outputs: Any, data: TrainingData, point: Array) -> Any:
+        return loss_of(self.goal, data, self.hyper(point), outputs, data.train.y)
+
+    def _metric(self, outputs: Any, data: TrainingData, point: Array) -> Any:
+        del point
+        return self.goal.metric(outputs, data.train.y)
+
+    def _check_outputs(self, outputs: Any) -> None:
+        data = self.examples
+        own_metric = self.goal.metric not in [known.function for known in METRICS.values()]
+        leaves = jax.tree.leaves(outputs)
+        if any(leaf.shape[:1] != (self.size,) for leaf in leaves):
+            shapes = ", ".join(str(leaf.shape) for leaf in leaves)
+            raise ValueError(f"model returns {shapes} for {self.size} examples; give one output an example, [n, ...]")
+        if self.goal.loss is not None and own_metric:
+            return
+        wanted = (self.size, data.classes) if data.task == "classification" else (self.size, *data.y_train.shape[1:])
+        if not isinstance(outputs, jax.ShapeDtypeStruct) or outputs.shape != wanted:
+            found = getattr(outputs, "shape", type(outputs).__name__)
+            what = f"logits [n, {data.classes}]" if data.task == "classification" else "predictions, as y has them, "
+            raise ValueError(
+                f"model returns {found} for {self.size} examples; give {what}{'' if what[-1] == ']' else str(wanted)}, "
+                "or a loss and a metric of your own"
+            )
+
+    def _check_scalar(self, what: str, function: Callable, outputs: Any) -> None:
+        found = self._shapes(what, function, outputs, self.data, self.point)
+        if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
+            shape = getattr(found, "shape", type(found).__name__)
+            raise ValueError(f"{what} returns {shape}, not a single number; take the mean, for instance")
+
+    def _shapes(self, what: str, function: Callable, *arguments: Any) -> Any:
+        try:
+            return jax.eval_shape(function, *arguments)
+        except _UNTRACEABLE as error:
+            traced = [n for n in self.learner.factory.takes if isinstance(self.space[n], Float)]
+            if what in ("loss", "metric"):
+                remedy = f"write the {what} with jax.numpy alone"
+            elif traced:
+                several = f"{', '.join(traced)} reach it as traced numbers" if traced[1:] else f"{traced[0]} reaches it"
+                remedy = (
+                    f"{several}{'' if traced[1:] else ' as a traced number'}: make a Choice of what has to be a Python "
+                    "value, or compute with jax.numpy"
+                )
+            else:
+                remedy = "compute with jax.numpy, without Python's if and float() on arrays"
+            name = f"the {what}" if what in ("loss", "metric") else "model"
+            raise ValueError(f"{name} cannot be compiled ({type(error).__name__}); {remedy}") from error
+        except Exception as error:  # of the user's code, or Flax's and JAX's words on it
+            line = (str(error).strip().splitlines() or [""])[0][:200]
+            name = (
+                f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
+            )
+            raise ValueError(f"{name}: {type(error).__name__}: {line}") from error
+
+
+def _kind(leaf: Any) -> tuple[tuple[int, ...], Any]:
+    return leaf.shape, leaf.dtype
