@@ -17,7 +17,7 @@ from jaxhpo.models import CHOICES, Variant
 from jaxhpo.training.examples import Split, TrainingData
 from jaxhpo.training.families import build_network
 from jaxhpo.training.learner import Learner, Masked
-from jaxhpo.training.own_model import OwnModel, read_factory
+from jaxhpo.training.own import OwnModel, read_factory
 from jaxhpo.training.ranges import Hyper
 
 _FACTS, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"

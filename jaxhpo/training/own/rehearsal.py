@@ -10,11 +10,11 @@ import numpy as np
 from jaxhpo.data import Dataset
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
-from jaxhpo.training.arithmetic import cost_of
 from jaxhpo.training.examples import Split, TrainingData
 from jaxhpo.training.goals import METRICS, Goal
 from jaxhpo.training.learner import Noise, loss_of
-from jaxhpo.training.own_model import OwnModel
+from jaxhpo.training.own.arithmetic import cost_of
+from jaxhpo.training.own.model import OwnModel
 from jaxhpo.types import Array
 
 _UNTRACEABLE = (

@@ -15,10 +15,10 @@ from jaxhpo.training.families import check_space, examples_bytes
 from jaxhpo.training.goals import Goal
 from jaxhpo.training.hyperparameters import ALIASES, HYPERPARAMETERS, TRACED
 from jaxhpo.training.learner import Learner
-from jaxhpo.training.own_model import OwnModel, read_factory
+from jaxhpo.training.own.model import OwnModel, read_factory
+from jaxhpo.training.own.rehearsal import Rehearsal
 from jaxhpo.training.plan import Bucket, Plan, cores, power_of_two, read_means
 from jaxhpo.training.ranges import Hyper, Ranges, Structure, extremes, ranges_of, read_hyper, read_names, read_structure
-from jaxhpo.training.rehearsal import Rehearsal
 from jaxhpo.types import Array
 
 _GIB = 2.0**30
