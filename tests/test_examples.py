@@ -1,30 +1,230 @@
-"""Every example runs; every benchmark runs at its quick size."""
+"""Every example runs, the notebooks too, and is what the README promises; every benchmark runs at its quick size."""
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+NOTEBOOKS = ("first_steps", "your_own_model")
+TRIALS, EPOCHS = 8, 2  # of a notebook under test
 
 
-def test_own_data(capsys):
-    spec = importlib.util.spec_from_file_location("own_data", ROOT / "examples" / "own_data.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    study = module.main(trials=8)
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A directory for compiled programs that the examples share, and no other process."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def users_settings():
+    """Let JAX promote ranks and dtypes, as it does for whoever runs an example; in every thread, hence no context."""
+    strict = {name: getattr(jax.config, name) for name in ("jax_numpy_rank_promotion", "jax_numpy_dtype_promotion")}
+    jax.config.update("jax_numpy_rank_promotion", "allow")
+    jax.config.update("jax_numpy_dtype_promotion", "standard")
+    yield
+    for name, value in strict.items():
+        jax.config.update(name, value)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, cache, users_settings):
+    """Return a script's study of a few trials, and what it printed."""
+    monkeypatch.setenv("JAXHPO_CACHE_DIR", cache)
+
+    def run(name):
+        spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        study = module.main(trials=8)
+        assert len(study.finished) == 8
+        assert not any(trial.failed for trial in study.finished)
+        return study, capsys.readouterr().out
+
+    return run
+
+
+# --- scripts -------------------------------------------------------------------------------------------------------
+
+
+def test_own_data(run):
+    study, printed = run("own_data")
     assert study.finished[0].config["learning_rate"] == 0.01
     assert study.best.score > 0.9
-    assert "Best(" in capsys.readouterr().out
+    assert "Best(" in printed
+
+
+@pytest.mark.slow
+def test_own_linen_model(run):
+    study, printed = run("own_linen_model")
+    assert study.summary["model"] == "Residual"
+    assert {trial.config["width"] for trial in study.finished} == {16, 32}
+    assert study.best.score > 0.6
+    assert study.best.test_score > 0.6
+    assert "median" in printed
+
+
+def test_own_nnx_model(run):
+    study, printed = run("own_nnx_model")
+    assert study.summary["model"] == "Net"
+    assert study.best_model().statistics  # of the batch norm
+    found = re.findall(r"^(malignant|benign): (\d+) of (\d+) recognised$", printed, re.MULTILINE)
+    assert [(name, total) for name, _, total in found] == [("malignant", "42"), ("benign", "72")]
+    assert sum(int(right) for _, right, _ in found) / (42 + 72) == pytest.approx(study.best.test_score)
+    assert study.best.test_score > 0.85
+
+
+def test_regression_table(run):
+    study, printed = run("regression_table")
+    assert study.direction == "minimize"
+    assert study.best.score == study.trials["score"].min()
+    assert study.best.score < 70  # the mean of all patients has 77
+    assert len(study.final.test_scores) == 3
+    assert study.final.mean < 77
+    table = [line.split() for line in printed.splitlines() if re.match(r"\d ", line)]
+    assert [float(row[1]) for row in table] == [151, 75, 141, 206, 135]
+    assert all(0 < float(row[2]) < 400 for row in table)
+
+
+def test_traceable_function(run):
+    study, printed = run("traceable_function")
+    scores = study.trials["score"]
+    assert scores.between(0, 200).all()
+    assert scores.max() > 100  # balanced most of the time, and hardly at all at the lowest rates
+    assert scores.min() < 50
+    assert "Best(" in printed
+
+
+@pytest.mark.slow
+def test_python_function(run):
+    study, printed = run("python_function")
+    assert study.summary["plan"]["engine"] == "processes"
+    assert 0.85 < study.best.score < 1
+    assert "Best(" in printed
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_is_short_and_says_how_it_is_run(name):
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 40
+    assert text.startswith('"""')
+    assert f"\n\npython examples/{name}\n" in text.split('"""')[1]
+    assert text.endswith('\n\nif __name__ == "__main__":\n    main()\n')
+
+
+# --- notebooks -----------------------------------------------------------------------------------------------------
+
+
+def read(name):
+    return nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
+
+
+def codes(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def images(notebook):
+    return [o for cell in codes(notebook) for o in cell.outputs if "image/png" in o.get("data", {})]
+
+
+@pytest.fixture
+def execute(monkeypatch, tmp_path, cache):
+    """Execute a notebook at a small size, in this interpreter; return it and what `facts` is in its kernel."""
+    monkeypatch.setenv("JAXHPO_CACHE_DIR", cache)
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")  # not a kernel of the user's
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+
+    def execute(name, facts):
+        notebook = read(name)
+        (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+        assert set(re.findall(r"^(\w+) = \d+$", parameters.source, re.MULTILINE)) == {"TRIALS", "EPOCHS"}
+        parameters.source = f"TRIALS = {TRIALS}\nEPOCHS = {EPOCHS}"
+        last = f"import json, sys\n\nprint(json.dumps({{'python': sys.executable, {facts}}}))"
+        notebook.cells.append(nbformat.v4.new_code_cell(last))
+        where = {"metadata": {"path": str(tmp_path)}}
+        NotebookClient(notebook, kernel_name="python3", timeout=300, resources=where).execute()  # raises on an error
+        found = json.loads(notebook.cells.pop().outputs[0].text)
+        assert found.pop("python") == sys.executable
+        printed = [o for cell in codes(notebook) for o in cell.outputs if o.get("name") == "stderr"]
+        assert printed == []
+        return notebook, found
+
+    return execute
+
+
+@pytest.mark.slow
+def test_first_steps(execute):
+    facts = "'trials': len(study.finished), 'mlp': len(mlp.finished), 'final': [*final.test_scores], "
+    facts += "'curve': len(study.finished[0].aux['curve']), 'wrong': len(wrong), 'tested': len(predicted)"
+    notebook, found = execute("first_steps", facts)
+    assert (found["trials"], found["mlp"], found["curve"]) == (TRIALS, 4 * TRIALS, EPOCHS)
+    assert len(found["final"]) == 3
+    assert min(found["final"]) > 0.5  # ten classes
+    # `best_model` is the first of the final ones.
+    assert 1 - found["wrong"] / found["tested"] == pytest.approx(found["final"][0])
+    assert len(images(notebook)) == len(images(read("first_steps"))) == 5
+
+
+@pytest.mark.slow
+def test_your_own_model(execute):
+    facts = "'worst': digits_study.best.score, 'unsure': diabetes_study.best.score, 'ridge': ridge_study.best.score, "
+    facts += "'library': str(library), 'classes': len(set(labels)), "
+    facts += "'loaded': np.array_equal(loaded.outputs(images), digits_study.best_model().outputs(images))"
+    notebook, found = execute("your_own_model", facts)
+    assert found["loaded"] is True
+    assert 0 <= found["worst"] <= 1
+    assert found["unsure"] < 2
+    assert found["classes"] == 3
+    assert found["library"] in ("jax", "numpy", "pandas")
+    assert found["ridge"] > 0.3
+    assert len(images(notebook)) == len(images(read("your_own_model"))) == 3
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_starts_with_a_link_and_the_installation(name):
+    notebook = read(name)
+    install = codes(notebook)[0].source
+    (repository,) = re.findall(r'^REPOSITORY = "https://github\.com/([\w-]+/[\w-]+)"', install, re.MULTILINE)
+    assert '\nif importlib.util.find_spec("jaxhpo") is None:\n    %pip install -q "git+{REPOSITORY}"' in install
+    link = f"https://colab.research.google.com/github/{repository}/blob/main/examples/{name}.ipynb"
+    assert f"]({link})" in notebook.cells[0].source
+    assert "Runtime" in notebook.cells[0].source
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_kept_as_one_run_left_it(name):
+    path = EXAMPLES / f"{name}.ipynb"
+    assert path.stat().st_size < 400_000
+    notebook = read(name)
+    nbformat.validate(notebook)
+    assert [cell.execution_count for cell in codes(notebook)] == list(range(1, len(codes(notebook)) + 1))
+    outputs = [output for cell in codes(notebook) for output in cell.outputs]
+    assert {output.output_type for output in outputs} <= {"stream", "display_data", "execute_result"}
+    for output in outputs:
+        text = output.get("text", "") + "".join(v for k, v in output.get("data", {}).items() if k.startswith("text/"))
+        assert not re.search(r"/(work|tmp|home|root|usr|opt|Users|var)/|site-packages|[A-Z]:\\|Warning", text)
 
 
 def test_every_example_is_tested():
-    assert [p.name for p in (ROOT / "examples").iterdir() if p.suffix in (".py", ".ipynb")] == ["own_data.py"]
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    files = [path for path in EXAMPLES.iterdir() if path.name != "__pycache__"]
+    assert {path.suffix for path in files} == {".py", ".ipynb"}
+    assert {path.stem for path in files} <= tested
+    assert {path.stem for path in files if path.suffix == ".ipynb"} == set(NOTEBOOKS)
+
+
+# --- benchmarks ----------------------------------------------------------------------------------------------------
 
 
 def test_the_benchmark_of_algorithms():
