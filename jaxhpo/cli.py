@@ -5,6 +5,7 @@ was lost, with 1; Ctrl-C with 130, after showing what had finished.
 """
 
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -76,7 +77,11 @@ def tune(
     target: Annotated[
         str | None, typer.Option(help="Of a table: the column to predict.  [default: target, label, y or class]")
     ] = None,
+    drop: Annotated[str | None, typer.Option(help="Of a table: columns to leave out, commas between them.")] = None,
     task: Annotated[str | None, typer.Option(help="classification or regression.  [default: classification]")] = None,
+    image_size: Annotated[
+        str | None, typer.Option(help="Of a folder of images: what to resize them to, such as 32x32, the height first.")
+    ] = None,
     final_fit: Annotated[
         int, typer.Option(help="Train the winner so many times more, on all but the test examples.")
     ] = 0,
@@ -107,7 +112,7 @@ def tune(
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            if save is not None and save.exists():
+            if save is not None and os.path.lexists(save):
                 raise ValueError(f"--save {str(save)!r} exists already; name a new directory")
             options = Options(
                 model=model,
@@ -119,7 +124,9 @@ def tune(
                 seed=seed,
                 metric=metric,
                 target=target,
+                drop=() if drop is None else tuple(drop.split(",")),
                 task=task,
+                image_size=None if image_size is None else read_size(image_size),
                 final_fit=final_fit,
                 engine=engine,
                 devices=devices,
@@ -216,6 +223,14 @@ def list_datasets() -> None:
 def _text_options(words: int | None, length: int | None, keep: str | None) -> TextOptions | None:
     given = {name: value for name, value in (("words", words), ("length", length), ("keep", keep)) if value is not None}
     return TextOptions(**given) if given else None
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Return height and width of "32x32"; raise ValueError where it says none."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError(f"--image-size {text!r} must be height and width, such as 32x32")
+    return int(parts[0]), int(parts[1])
 
 
 def read_space(path: Path) -> Space:

@@ -17,7 +17,7 @@ import numpy as np
 from jaxhpo.dimensions import Choice, Dimension, Float, Int
 from jaxhpo.types import Array
 
-__all__ = ["Choice", "Dimension", "Float", "Int", "Space"]
+__all__ = ["Choice", "Dimension", "Float", "Int", "Space", "describe"]
 
 _KINDS: dict[str, type] = {"float": Float, "int": Int, "choice": Choice}
 
@@ -168,3 +168,9 @@ class Space(Mapping[str, Dimension]):
         """Sixteen hexadecimal digits that differ where spaces differ, in order too."""
         text = json.dumps(list(self.to_json().items()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def describe(config: Mapping[str, Any]) -> str:
+    """Return a configuration in a line, numbers to six significant digits: "learning_rate=0.0316228, layers=2"."""
+    values = {name: f"{value:.6g}" if isinstance(value, float) else repr(value) for name, value in config.items()}
+    return ", ".join(f"{name}={value}" for name, value in values.items())

@@ -233,6 +233,8 @@ def test_numbers_are_short():
 def test_the_closing_lines_add_up():
     summary = {
         "best": {"trial": 7, "config": {}, "score": 0.98764, "test_score": 0.97},
+        "metric": "accuracy",
+        "final": {"metric": "accuracy", "test_scores": [0.96, 0.98], "mean": 0.97, "standard_error": 0.01},
         "trials": 64,
         "failed": 2,
         "seconds": {"total": 30.04, "compile": 6.0, "train": 23.0, "algorithm": 0.031},
@@ -244,6 +246,7 @@ def test_the_closing_lines_add_up():
     }
     assert closing_lines(summary) == [
         "Winner: trial 7, validation accuracy 0.9876, test accuracy 0.9700.",
+        "Trained on all but the test examples, 2 seeds: test accuracy 0.9700 +- 0.0100 (standard error).",
         "64 trials (2 diverged) in 30.0 s: compiling 6.0 s, training 23.0 s, choosing 0.03 s.",
         "1,234 GFLOP at 54 GFLOP/s, 88% of it what the trials asked for.",
         "5 programs compiled, 0 taken from the cache; 8 lanes by threads on cpu: cpu.",

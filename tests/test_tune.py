@@ -256,7 +256,7 @@ def test_bad_input(arguments, message):
 
 
 def test_lanes_and_trials_fit_each_other():
-    assert tuning._check_sizes(None, None) == (64, 8)
-    assert tuning._check_sizes(3, None) == (3, 3)
-    assert tuning._check_sizes(None, 100) == (400, 100)
-    assert tuning._check_sizes(20, 20) == (20, 20)
+    assert tuning.Options().sizes() == (64, 8)
+    assert tuning.Options(trials=3).sizes() == (3, 3)
+    assert tuning.Options(lanes=100).sizes() == (400, 100)
+    assert tuning.Options(trials=20, lanes=20).sizes() == (20, 20)

@@ -12,7 +12,7 @@ from jaxhpo.data import digits
 from jaxhpo.data.arrays import check_text, from_arrays
 from jaxhpo.data.checks import check_task
 from jaxhpo.data.dataset import Dataset
-from jaxhpo.data.files import from_npz, from_path
+from jaxhpo.data.files import OPTIONS, from_npz, from_path, is_given
 from jaxhpo.data.folders import from_folder
 from jaxhpo.data.named import SOURCES, load_named
 from jaxhpo.data.paths import looks_like_path
@@ -58,7 +58,9 @@ def load(
     seed: int = 0,
     text: TextOptions | None = None,
     target: str | Sequence[str] | None = None,
+    drop: str | Sequence[str] = (),
     task: str | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> Dataset:
     """Return a data set by name, from a file or folder, or of the user's own arrays, texts or table.
 
@@ -71,7 +73,9 @@ def load(
             studies of different seeds compare.
         text: how texts become tokens; None is `TextOptions()`.
         target: the column of a table to predict, or several; None takes the only one called target, label, y or class.
+        drop: columns of a table to leave out.
         task: "classification" or "regression", of arrays and tables; None is classification.
+        image_size: (height, width) to resize the images of a folder to; None asks for images of one size.
 
     Raises:
         ValueError: naming the argument that cannot be.
@@ -79,24 +83,26 @@ def load(
     check_options(text)
     if task is not None:
         check_task(task)
+    own: dict[str, Any] = {"target": target, "drop": drop, "task": task, "image_size": image_size}
     if isinstance(data, Dataset):
-        _refuse_options(target, task, data.name)
+        _refuse_options(own, f"{data.name} has its own", "is for your own data")
         dataset = data
     elif isinstance(data, str) and data in _ROWS:
-        _refuse_options(target, task, data)
+        _refuse_options(own, f"{data} has its own", "is for your own data")
         dataset = digits.load() if data == "digits" else load_named(data, data_dir, text)
     elif isinstance(data, Path) or (isinstance(data, str) and looks_like_path(data)):
-        dataset = from_path(data, target=target, task=task, seed=seed, text=text)
+        dataset = from_path(data, **own, seed=seed, text=text)
     elif isinstance(data, str):
         near = get_close_matches(data.lower(), _ROWS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        own = "your own (x, y), file or folder"
-        raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or {own}")
+        others = "your own (x, y), file or folder"
+        raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or {others}")
     elif isinstance(data, pd.DataFrame):
-        dataset = from_table(data, target, task=task or "classification", seed=seed, text=text)
+        _refuse_options({"image_size": image_size}, "data is a table")
+        dataset = from_table(data, target, drop=drop, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:
-        if target is not None:
-            raise ValueError(f"target={target!r} names a column of a table, and data is a tuple (x, y); leave it out")
+        own.pop("task")
+        _refuse_options(own, "data is a tuple (x, y)")
         dataset = from_arrays(*data, seed=seed, text=text, task=task or "classification")
     else:
         wanted = "a name, a file or folder, a tuple (x, y), a DataFrame, or a Dataset"
@@ -105,7 +111,8 @@ def load(
     return dataset if train_examples is None else dataset.take(train_examples, seed=seed)
 
 
-def _refuse_options(target: Any, task: Any, name: str) -> None:
-    for option, value in (("target", target), ("task", task)):
-        if value is not None:
-            raise ValueError(f"{option}={value!r} is for your own data, and {name} has its own; leave it out")
+def _refuse_options(options: dict[str, Any], why: str, what: str | None = None) -> None:
+    """Raise ValueError where one of some options is given; `what` is what all of them are for."""
+    for option, value in options.items():
+        if is_given(value):
+            raise ValueError(f"{option}={value!r} {what or OPTIONS[option]}, and {why}; leave it out")

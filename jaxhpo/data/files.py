@@ -19,12 +19,26 @@ _WHOLE = ("x", "y")
 _SPLIT = ("x_train", "y_train", "x_test", "y_test")
 _VALID = ("x_valid", "y_valid")
 
+OPTIONS = {
+    "target": "names a column of a table",
+    "drop": "names columns of a table",
+    "image_size": "is for a folder of images",
+}
+"""What the options are that some kinds of data alone can take."""
+
+
+def is_given(value: object) -> bool:
+    """Return whether an option says anything: it is neither None nor an empty list."""
+    return value is not None and not (isinstance(value, list | tuple) and not value)
+
 
 def from_path(
     path: str | os.PathLike,
     *,
     target: str | Sequence[str] | None = None,
+    drop: str | Sequence[str] = (),
     task: str | None = None,
+    image_size: tuple[int, int] | None = None,
     seed: int = 0,
     text: TextOptions | None = None,
 ) -> Dataset:
@@ -33,7 +47,9 @@ def from_path(
     Args:
         path: of the file or folder.
         target: the column to predict, or several; tables alone have one.
+        drop: columns of a table to leave out.
         task: "classification" or "regression"; None is classification.
+        image_size: (height, width) to resize the images of a folder to.
         seed: of the split.
         text: how texts become tokens.
 
@@ -42,17 +58,21 @@ def from_path(
     """
     found = existing(path, "file" if suffix_of(Path(path)) else "file or folder")
     suffix = suffix_of(found)
-    if suffix in TABLES and not found.is_dir():
-        return from_table(found, target, task=task or "classification", seed=seed, text=text)
-    if target is not None:
-        raise ValueError(f"target={target!r} names a column of a table, and {str(path)!r} is none; leave it out")
+    table = suffix in TABLES and not found.is_dir()
+    options = {"image_size": None if found.is_dir() else image_size}
+    options |= {} if table else {"target": target, "drop": drop}
+    for option, value in options.items():
+        if is_given(value):
+            raise ValueError(f"{option}={value!r} {OPTIONS[option]}, and {str(path)!r} is none; leave it out")
+    if table:
+        return from_table(found, target, task=task or "classification", drop=drop, seed=seed, text=text)
     if suffix in ARRAYS and not found.is_dir():
         return from_npz(found, task=task or "classification", seed=seed, text=text)
     if not found.is_dir():
         raise ValueError(f"file {str(path)!r} is of no known kind; give one of {', '.join(SUFFIXES)}, or a folder")
     if task is not None:
         raise ValueError(f"task={task!r} is for arrays and tables, and {str(path)!r} is a folder; leave it out")
-    return from_folder(found, seed=seed)
+    return from_folder(found, image_size, seed=seed)
 
 
 def from_npz(

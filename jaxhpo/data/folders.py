@@ -27,7 +27,7 @@ class _Found(NamedTuple):
 
 
 def from_folder(
-    path: str | os.PathLike, size: tuple[int, int] | None = None, *, name: str | None = None, seed: int = 0
+    path: str | os.PathLike, image_size: tuple[int, int] | None = None, *, name: str | None = None, seed: int = 0
 ) -> Dataset:
     """Return the Dataset of a folder of images, `path/CLASS/*.png` (or jpg, jpeg, bmp, gif, webp), split 60/20/20.
 
@@ -37,14 +37,14 @@ def from_folder(
 
     Args:
         path: of the folder.
-        size: (height, width) to resize every image to, bilinearly; None asks for images of one size.
+        image_size: (height, width) to resize every image to, bilinearly; None asks for images of one size.
         name: what to call the data set; None takes the folder's name.
         seed: of the split.
 
     Raises:
         ValueError: naming the file or folder, and what is wrong with it.
     """
-    size = _check_size(size)
+    size = _check_size(image_size)
     root = existing(path, "folder")
     if not root.is_dir():
         raise ValueError(f"folder {str(path)!r} is a file; give the folder of the classes' folders")
@@ -70,7 +70,7 @@ def _check_size(size: Any) -> tuple[int, int] | None:
         return None
     whole = isinstance(size, tuple | list) and all(type(n) is int and n >= 1 for n in size)
     if not whole or len(size) != 2:
-        raise ValueError(f"size={size!r} must be (height, width), two integers of at least 1")
+        raise ValueError(f"image_size={size!r} must be (height, width), two integers of at least 1")
     return size[0], size[1]
 
 
@@ -137,7 +137,7 @@ def _agree(files: list[Path], size: tuple[int, int] | None) -> tuple[int, int, i
         channels = channels if mode in _GREY else 3
         if size is None and first is not None and found != first:
             here, there = (f"{h}x{w}" for h, w in (first, found))
-            remedy = "give size=(height, width) to resize them"
+            remedy = "give image_size=(height, width) to resize them"
             raise ValueError(f"image {str(files[0])!r} is {here} and {str(file)!r} is {there}; {remedy}")
         first = first or found
     assert first is not None  # no class is empty

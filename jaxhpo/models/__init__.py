@@ -4,6 +4,7 @@ from jaxhpo.models.cnn import CNN
 from jaxhpo.models.convolution import faster_convolutions, use_faster_convolutions
 from jaxhpo.models.cost import Cost, Costed
 from jaxhpo.models.dropout import Dropout, dropout
+from jaxhpo.models.images import max_pool
 from jaxhpo.models.layers import Active, init_together, narrow, widen
 from jaxhpo.models.mlp import MLP
 from jaxhpo.models.norms import ACTIVATIONS, NORMS
@@ -28,6 +29,7 @@ __all__ = [
     "dropout",
     "faster_convolutions",
     "init_together",
+    "max_pool",
     "narrow",
     "use_faster_convolutions",
     "widen",

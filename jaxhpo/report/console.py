@@ -1,55 +1,12 @@
-"""What a terminal shows: live progress while a study runs, and the tables at its end."""
+"""What a terminal shows at a study's end."""
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from jaxhpo.study import Study
-
-
-class Progress:
-    """A progress bar on standard error: trials, incumbent, epsilon, lanes, time left. Silent where not `enabled`.
-
-    Where standard error is no terminal it prints nothing: a log needs no bar.
-    """
-
-    def __init__(self, trials: int, lanes: int, *, enabled: bool):
-        console = Console(stderr=True)
-        self._bar = RichProgress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not enabled or not (console.is_terminal or console.is_jupyter),
-        )
-        self._lanes = lanes
-        self._task = self._bar.add_task("compiling", total=trials, status=f"{lanes} lanes")
-
-    def __enter__(self) -> "Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-    def update(self, study: Study, metrics: dict[str, float]) -> None:
-        """Show where the study stands after a round."""
-        best = study.incumbent["score"].iloc[-1]
-        parts = [f"best {best:.4f}" if not math.isnan(best) else "no success yet"]
-        if "epsilon" in metrics:
-            parts.append(f"epsilon {metrics['epsilon']:.2f}")
-        parts.append(f"{self._lanes} lanes")
-        self._bar.update(self._task, description="tuning", completed=len(study.finished), status="  ".join(parts))
 
 
 def shorten(value: Any) -> str:
@@ -88,7 +45,8 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
     best, seconds = summary["best"], summary["seconds"]
     lines = []
     if best is None:
-        lines.append(f"None of the {summary['trials']} trials succeeded: every training diverged.")
+        why = "no call gave a finite score" if "function" in summary else "every training diverged"
+        lines.append(f"None of the {summary['trials']} trials succeeded: {why}.")
     else:
         metric, test = summary["metric"], best["test_score"]
         if "function" in summary:
@@ -99,11 +57,13 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"Winner: trial {best['trial']}, {scores}.")
     final = summary["final"]
     if final is not None:
-        several = f"test {final['metric']} {final['mean']:.4f}"
-        if len(final["test_scores"]) > 1:
-            several += f" +- {final['standard_error']:.4f} (standard error)"
-        lines.append(f"Trained on all but the test examples, {len(final['test_scores'])} seeds: {several}.")
-    failed = f" ({summary['failed']} diverged)" if summary["failed"] else ""
+        found, count = f"test {final['metric']} {final['mean']:.4f}", len(final["test_scores"])
+        if count > 1:
+            found += f" +- {final['standard_error']:.4f} (standard error)"
+        seeds = f"{count} seeds" if count > 1 else "one seed"
+        lines.append(f"Trained on all but the test examples, {seeds}: {found}.")
+    what = "failed" if "function" in summary else "diverged"
+    failed = f" ({summary['failed']} {what})" if summary["failed"] else ""
     lines.append(
         f"{summary['trials']} trials{failed} in {seconds['total']:.1f} s: compiling {seconds['compile']:.1f} s, "
         f"training {seconds['train']:.1f} s, choosing {seconds['algorithm']:.2f} s."

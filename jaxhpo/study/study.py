@@ -136,6 +136,13 @@ class Study:
         """The best score after every trial: columns trial, score, seconds."""
         return tables.incumbent_table(self._trials, self._sign)
 
+    def top(self, count: int = 5) -> pd.DataFrame:
+        """Return the rows of the best `count` trials, best first; of equal ones the first."""
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"count={count!r} must be an integer of at least 1")
+        ranked = self.trials.dropna(subset="score")
+        return ranked.sort_values("score", ascending=self._sign < 0, kind="stable").head(count)
+
     @property
     def metrics(self) -> pd.DataFrame:
         """One row a round: round, trials told so far, seconds, and the algorithm's own metrics."""
@@ -204,9 +211,16 @@ class Study:
     def best_model(self) -> Any:
         """Return the best trial's network for predictions, a `jaxhpo.Model`; after `final_fit`, the first of its.
 
-        Raises ValueError where the study trained no networks, or none that has a score.
+        The first that did not diverge, that is. Raises ValueError where the study trained no networks, or none that
+        has a score.
         """
-        return self.final.models[0] if self.final is not None else self._made().model()
+        if self.final is None:
+            return self._made().model()
+        trained = zip(self.final.models, self.final.test_scores, strict=True)
+        for model, score in trained:
+            if not math.isnan(score):
+                return model
+        raise ValueError(f"all {len(self.final.models)} trainings of the final fit diverged; tune over lower rates")
 
     def final_fit(self, seeds: int = 3) -> Any:
         """Train the best configuration on training and validation examples from several seeds: a `jaxhpo.FinalFit`.

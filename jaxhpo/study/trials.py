@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jaxhpo.space import Space
+from jaxhpo.space import Space, describe
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import Proposal
 
@@ -57,6 +57,11 @@ class Best:
     config: dict[str, Any]
     score: float
     test_score: float | None = None  # scored once, for the winner, where there is a test split
+
+    def __repr__(self) -> str:
+        """Return the scores to four digits, and no more of a number than float32 has."""
+        test = "" if self.test_score is None else f", test_score={self.test_score:.4f}"
+        return f"Best(trial={self.trial}, score={self.score:.4f}{test}: {describe(self.config)})"
 
 
 def suggestions(space: Space, proposal: Proposal) -> list[Suggestion]:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxhpo.space import Choice, Space
+from jaxhpo.space import Choice, Space, describe
 from jaxhpo.training.executor import Work
 from jaxhpo.training.lane import Result
 from jaxhpo.training.model import Model
@@ -37,7 +37,7 @@ class FinalFit:
 
     def __repr__(self) -> str:
         several = f"{self.mean:.4f} +- {self.standard_error:.4f}, {len(self.test_scores)} trainings"
-        return f"FinalFit(test {self.metric} {several}; {self.config})"
+        return f"FinalFit(test {self.metric} {several}: {describe(self.config)})"
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores as plain data."""

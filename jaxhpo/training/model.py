@@ -1,5 +1,6 @@
 """A trained network: predictions, and its way to disk and back."""
 
+import errno
 import json
 import os
 import tempfile
@@ -42,10 +43,11 @@ class Facts:
     @classmethod
     def of(cls, data: Dataset) -> "Facts":
         """Return a data set's facts."""
-        alike = {name: getattr(data, name) for name in ("name", "kind", "shape", "task", "classes", "outputs")}
+        alike = {name: getattr(data, name) for name in ("name", "kind", "shape", "task", "outputs")}
         keep = data.words.keep if data.words is not None else "first"
         return cls(
             **alike,
+            classes=None if data.classes is None else int(data.classes),
             vocabulary=data.vocabulary,
             targets=data.y_train.ndim - 1,
             class_names=data.class_names,
@@ -86,17 +88,16 @@ class Model:
 
     def predict(self, x: Any) -> np.ndarray:
         """Return labels as the data had them ([N] int32, or names where the classes have some), or regression's [N]."""
-        outputs = self.outputs(x)
         if self.facts.task == "regression":
-            return outputs
-        labels = np.argmax(outputs, axis=-1).astype(np.int32)
+            return self.outputs(x)
+        labels = np.argmax(self._logits(x), axis=-1).astype(np.int32)
         return labels if self.facts.class_names is None else np.array(self.facts.class_names)[labels]
 
     def probabilities(self, x: Any) -> np.ndarray:
         """Return each class's probability: [N, classes] float32. Raises ValueError for regression."""
         if self.facts.task == "regression":
             raise ValueError(f"probabilities are of classes, and {self.facts.name} is regression; use predict")
-        return np.asarray(jax.nn.softmax(self.outputs(x), axis=-1))
+        return np.asarray(jax.nn.softmax(self._logits(x), axis=-1))
 
     def save(self, directory: str | os.PathLike) -> None:
         """Write the model to a new directory, whole or not at all; `load_model` reads it.
@@ -106,9 +107,12 @@ class Model:
         import orbax.checkpoint as ocp
 
         path = Path(directory).expanduser().absolute()
-        if path.exists():
+        if os.path.lexists(path):
             raise ValueError(f"save: {str(directory)!r} exists already; name a new directory")
-        facts = {"config": dict(self.config), "data": vars(self.facts), "made": self.made}
+        words = None if self.words is None else len(self.words.words)
+        tree = {"params": self.params, "statistics": self.statistics, "scaling": self.scaling}
+        facts = {"config": dict(self.config), "data": vars(self.facts), "made": self.made, "words": words}
+        facts["arrays"] = _arrays(tree)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, suffix=".part") as temporary:
@@ -117,14 +121,15 @@ class Model:
                 (new / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
                 if self.words is not None:
                     (new / _WORDS).write_text("\n".join(self.words.words), encoding="utf-8")
-                tree = {"params": self.params, "statistics": self.statistics, "scaling": self.scaling}
                 with ocp.StandardCheckpointer() as checkpointer:
                     checkpointer.save(new / _WEIGHTS, tree)
                     checkpointer.wait_until_finished()
                 new.rename(path)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a full disk is a ValueError to Orbax
+            full = os.strerror(errno.ENOSPC)
+            problem = getattr(error, "strerror", None) or (full if full in str(error) else _first_line(error))
             raise ValueError(
-                f"save: {str(directory)!r} cannot be written: {error.strerror or error}; name another directory"
+                f"save: {str(directory)!r} cannot be written: {problem}; name another directory"
             ) from error
 
     @cached_property
@@ -145,21 +150,31 @@ class Model:
     def _dtype(self) -> Any:
         return np.int32 if self.facts.kind == "text" else np.float32
 
+    def _logits(self, x: Any) -> np.ndarray:
+        outputs = self.outputs(x)
+        if not isinstance(outputs, np.ndarray) or outputs.shape[1:] != (self.facts.classes,):
+            raise ValueError("the model returns no logits [n, classes], but what your own loss takes; use outputs")
+        return outputs
+
     def _read(self, x: Any) -> np.ndarray:
         facts = self.facts
-        if facts.kind == "text" and self.words is not None and not hasattr(x, "dtype"):
+        if facts.kind == "text" and self.words is not None and getattr(x, "dtype", np.dtype(object)).kind not in "iufb":
             texts = [x] if isinstance(x, str) else list(x)
             if odd := [text for text in texts if not isinstance(text, str)]:
                 raise ValueError(f"x holds {odd[0]!r}, not a text; give a list of strings")
-            return self.words.encode(texts, length=facts.shape[0], keep=facts.keep)
+            x = self.words.encode(texts, length=facts.shape[0], keep=facts.keep)
         x = np.asarray(x)
-        if facts.kind == "image" and x.ndim == 3 and facts.shape[-1] == 1:
+        if x.shape[1:] == facts.shape[:-1] and facts.kind == "image" and facts.shape[-1] == 1:
             x = x[..., None]
         if x.shape[1:] != facts.shape or x.dtype.kind not in "iufb" or len(x) == 0:
             wanted = ", ".join(map(str, ("N", *facts.shape)))
             raise ValueError(
                 f"x has shape {x.shape} and dtype {x.dtype}; give numbers [{wanted}], at least one example"
             )
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            raise ValueError("x holds nan or infinite values; fill or drop such rows")
+        if facts.vocabulary is not None and (x.min() < 0 or x.max() >= facts.vocabulary or np.any(x != x.astype(int))):
+            raise ValueError(f"x holds {x.min()} .. {x.max()}; give whole numbers, tokens 0 .. {facts.vocabulary - 1}")
         return x.astype(self._dtype)
 
 
@@ -181,26 +196,36 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         row = content["data"]
         names = row["class_names"]
         facts = Facts(**row | {"shape": tuple(row["shape"]), "class_names": None if names is None else tuple(names)})
-        config, made = content["config"], content["made"]
+        config, made, arrays = content["config"], content["made"], dict(content["arrays"])
         words = None
-        if (path / _WORDS).exists():
+        if content["words"] is not None:
             text = (path / _WORDS).read_text(encoding="utf-8")
             words = Vocabulary(tuple(text.split("\n")) if text else (), facts.keep)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = getattr(error, "strerror", None) or f"{type(error).__name__} in {_FACTS}"
+            if len(words.words) != content["words"]:
+                raise ValueError(f"{_WORDS} has {len(words.words)} words")
+        own = made.get("own")
+        builtin = None if "own" in made else _builtin_learner(made, facts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = getattr(error, "strerror", None) or f"{type(error).__name__} in {_FACTS} or {_WORDS}"
         raise ValueError(
             f"{str(directory)!r} holds no model ({problem}); name a directory that Model.save wrote"
         ) from None
-    learner = _make_learner(made, config, facts, model)
+    if builtin is None and model is None:
+        raise ValueError(f"the model is your own {own}; give it: load_model(directory, model=...)")
+    if builtin is not None and model is not None:
+        raise ValueError(f"model= is not needed: the directory holds jaxhpo's own {made['builtin']}; leave it out")
+    learner = own_learner(model, config, facts) if builtin is None else builtin
     blank = _blank(learner, facts)
     try:
+        if differing := sorted(set(arrays.items()) ^ set(_arrays(blank).items())):  # which Orbax would pad or cut
+            raise ValueError(f"{differing[0][0]} is another")
         with ocp.StandardCheckpointer() as checkpointer:
             tree = checkpointer.restore(path / _WEIGHTS, blank)
     except Exception as error:  # of a damaged checkpoint, or another network's, in a dozen ways
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+        problem = _first_line(error)
         raise ValueError(
-            f"the weights in {str(directory)!r} cannot be read, or are not this model's ({line}); give the model that "
-            "was trained, or save it again"
+            f"the weights in {str(directory)!r} cannot be read, or are not this model's ({problem}); give the model "
+            "that was trained, or save it again"
         ) from error
     tree = jax.tree.map(np.asarray, tree)
     return Model(config, tree["params"], tree["statistics"], facts, tree["scaling"], words, learner, made)
@@ -214,17 +239,6 @@ def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
     return scaling
 
 
-def _make_learner(made: dict[str, Any], config: Mapping[str, Any], facts: Facts, model: Any) -> Learner:
-    if "own" in made:
-        if model is None:
-            raise ValueError(f"the model is your own {made['own']}; give it: load_model(directory, model=...)")
-        return own_learner(model, config, facts)
-    if model is not None:
-        raise ValueError(f"model={model!r} is not needed: the directory holds jaxhpo's own {made['builtin']}")
-    variant = Variant(**{name: made[name] for name in CHOICES})
-    return builtin_learner(made["builtin"], made["layers"], made["units"], variant, facts)
-
-
 def own_learner(model: Any, config: Mapping[str, Any], facts: Any) -> OwnModel:
     """Return a user's model with all hyperparameters as Python values."""
     factory = read_factory(model, tuple(config), facts)
@@ -232,9 +246,10 @@ def own_learner(model: Any, config: Mapping[str, Any], facts: Any) -> OwnModel:
     return OwnModel(factory, static, facts.kind == "text", jax.default_backend() == "cpu")
 
 
-def builtin_learner(name: str, layers: int, units: int, variant: Variant, facts: Any) -> Masked:
+def _builtin_learner(made: dict[str, Any], facts: Facts) -> Masked:
     """Return one of jaxhpo's networks in one size."""
-    network = build_network(name, layers, units, variant, facts)
+    variant = Variant(**{name: made[name] for name in CHOICES})
+    network = build_network(made["builtin"], made["layers"], made["units"], variant, facts)
     return Masked((network,), network, False)
 
 
@@ -253,8 +268,8 @@ def _blank(learner: Learner, facts: Facts) -> dict[str, Any]:
     try:
         params, statistics = jax.eval_shape(learner.start, key, example, _hyper_of(learner))
     except Exception as error:  # of the user's code
-        line = (str(error).strip().splitlines() or [""])[0][:200]
-        raise ValueError(f"model cannot be built as it was trained: {type(error).__name__}: {line}") from error
+        problem = f"{type(error).__name__}: {_first_line(error)}"
+        raise ValueError(f"model cannot be built as it was trained: {problem}") from error
     wide = 1 if facts.kind == "text" else (facts.shape[0] if facts.kind == "vector" else None)
     shape = (1,) * len(facts.shape) if wide is None else (wide,)
     scaling = {name: jax.ShapeDtypeStruct(shape, np.float32) for name in ("offset", "scale")}
@@ -262,3 +277,14 @@ def _blank(learner: Learner, facts: Facts) -> dict[str, Any]:
         target = jax.ShapeDtypeStruct((facts.outputs,) * facts.targets, np.float32)
         scaling |= {"target_offset": target, "target_scale": target}
     return {"params": params, "statistics": statistics, "scaling": scaling}
+
+
+def _arrays(tree: Any) -> dict[str, str]:
+    """Return the arrays of a tree by place, as they are told apart: "float32 [5, 8]"."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): f"{leaf.dtype} {list(leaf.shape)}" for path, leaf in leaves}
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an error says in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

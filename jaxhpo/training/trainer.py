@@ -100,7 +100,6 @@ class Trainer:
         else:
             if space is None:
                 raise ValueError("space=None cannot go with a model of your own; say what varies")
-            self.space = space
             self.space, self.family = space, Own(model, data, space, self.goal, epochs)
         self._made_with = {"loss": loss, "metric": metric, "minimize": minimize, "model": model, "epochs": epochs}
         self._made_with |= {"engine": engine, "devices": devices, "memory": memory, "horizon": horizon}

@@ -1,7 +1,7 @@
 """`tune`, the front door in Python."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxhpo.data import TextOptions
@@ -26,7 +26,9 @@ def tune(
     metric: str | Metric | None = None,
     minimize: bool = False,
     target: str | list[str] | None = None,
+    drop: str | Sequence[str] = (),
     task: str | None = None,
+    image_size: tuple[int, int] | None = None,
     final_fit: int = 0,
     engine: str | None = None,
     devices: int | None = None,
@@ -67,7 +69,9 @@ def tune(
             outputs and targets of a whole split that returns a number. Unless given accuracy or R2.
         minimize: whether lower values are better, of a metric or function of your own.
         target: the column of a table that is predicted; unless given one named target, label, y or class.
+        drop: columns of a table to leave out.
         task: "classification" or "regression", of data of your own; unless given the former.
+        image_size: (height, width) to which the images of a folder are resized.
         final_fit: train the winner so many times more, on training and validation examples, and report the mean and
             standard error of the test scores; see `Study.final_fit`.
         engine: how lanes run: "threads", "vmap", "sharded", or "probe", which times those that can be; None follows
@@ -106,7 +110,9 @@ def tune(
         metric=metric,
         minimize=minimize,
         target=target,
+        drop=drop,
         task=task,
+        image_size=image_size,
         final_fit=final_fit,
         engine=engine,
         devices=devices,

@@ -18,7 +18,7 @@ from jaxhpo.types import Objective
 _SMALL = 5000  # training examples up to which an epoch is cheap
 _EPOCHS_SMALL, _EPOCHS_LARGE = 20, 5
 _OF_DATA = ("model", "loss", "metric", "target", "task", "final_fit", "engine", "devices", "memory", "horizon")
-_OF_DATA += ("train_examples", "data_dir", "text")
+_OF_DATA += ("train_examples", "data_dir", "text", "drop", "image_size")
 
 
 class Job(Protocol):
@@ -68,7 +68,9 @@ class TrainingJob:
             seed=options.seed,
             text=options.text,
             target=options.target,
+            drop=options.drop,
             task=options.task,
+            image_size=options.image_size,
         )
         epochs = options.epochs
         if epochs is None:

@@ -1,7 +1,7 @@
 """What `tune` may be told, with what holds where it is not."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -32,7 +32,9 @@ class Options:
     metric: str | Metric | None = None
     minimize: bool = False
     target: str | list[str] | None = None
+    drop: str | Sequence[str] = ()
     task: str | None = None
+    image_size: tuple[int, int] | None = None
     final_fit: int = 0
     engine: str | None = None
     devices: int | None = None

@@ -14,7 +14,7 @@ import jax
 from jaxhpo import algorithms
 from jaxhpo.compilation import CompilationCounter, enable_persistent_cache
 from jaxhpo.objectives import Function, Traceable
-from jaxhpo.report.console import Progress
+from jaxhpo.report.progress import Progress
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.tuning.jobs import FunctionJob, Job, TrainingJob

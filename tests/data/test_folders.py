@@ -95,8 +95,8 @@ def test_images_of_several_sizes(pets):
     with pytest.raises(ValueError) as error:
         load(pets)
     found = str(error.value)
-    assert f"image '{pets}/cat/0.png' is 4x3 and '{pets}/dog/wide.png' is 4x9; give size=(height, width)" in found
-    d = from_folder(pets, size=(2, 6))
+    assert f"image '{pets}/cat/0.png' is 4x3 and '{pets}/dog/wide.png' is 4x9; give image_size=(height, width)" in found
+    d = from_folder(pets, image_size=(2, 6))
     assert d.shape == (2, 6, 1)
     assert set(pixels(np.concatenate([d.x_train, d.x_valid, d.x_test]))) == set(range(10))  # flat images stay flat
 
@@ -185,7 +185,7 @@ def test_bad_splits(tmp_path, splits, message):
 
 @pytest.mark.parametrize("size", [8, (8,), (8, 0), (8.0, 8), "88", (True, 8)])
 def test_bad_sizes(pets, size):
-    with pytest.raises(ValueError, match=r"size=.* must be \(height, width\), two integers of at least 1"):
+    with pytest.raises(ValueError, match=r"image_size=.* must be \(height, width\), two integers of at least 1"):
         from_folder(pets, size)
 
 

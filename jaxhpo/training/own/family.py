@@ -1,5 +1,6 @@
 """A user's own Flax models: which programs a space asks for, and whether each of them can be trained."""
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -63,10 +64,13 @@ class Own:
                     f"space has {name!r}, which neither the model ({takes}) nor training knows; name it in the "
                     "model's arguments, or leave it out"
                 )
+        if "batch_size" in own:
+            raise ValueError("model takes 'batch_size', which is training's; call the model's argument something else")
         image = self.data.shape[:2] if self.data.kind == "image" else None
-        ranges = ranges_of(read_names({name: space[name] for name in space if name not in own}, image))
+        trained = read_names({name: space[name] for name in space if name not in own}, image)
+        ranges = ranges_of(trained)
         static = {name: _options(space[name]) for name in self.factory.takes if not isinstance(space[name], Float)}
-        batches = _options(space["batch_size"]) if "batch_size" in space else (ranges.micro_batch,)
+        batches = _options(trained["batch_size"][1]) if "batch_size" in trained else (ranges.micro_batch,)
         programs = len(batches)
         for options in static.values():
             programs *= len(options)
@@ -153,9 +157,9 @@ class Own:
         return read_hyper(self.space, point, self._own)
 
 
-def _options(dimension: Dimension) -> tuple[Any, ...]:
+def _options(dimension: Dimension) -> Sequence[Any]:
     """Return all values of a whole number or choice."""
-    return tuple(range(dimension.low, dimension.high + 1)) if isinstance(dimension, Int) else extremes(dimension)
+    return range(dimension.low, dimension.high + 1) if isinstance(dimension, Int) else extremes(dimension)
 
 
 class _Form(NamedTuple):

@@ -22,6 +22,12 @@ _FLAGS = {"train": True, "training": True, "is_training": True, "deterministic":
 
 _DROPOUT = "dropout"  # the stream of random numbers that layers draw from while they train
 
+_LEFT_OUT = nnx.Any(nnx.RngState, nnx.Intermediate)  # of what an nnx module holds: made anew in every call
+
+
+class UnfitError(ValueError):
+    """Says what a user's model, loss or metric does that cannot be trained."""
+
 
 class Factory(NamedTuple):
     """How a user's model is built."""
@@ -94,7 +100,7 @@ class OwnModel(NamedTuple):
         if isinstance(module, nnx.Module):
             return _state(module)
         with self._linen():
-            kept = dict(module.init({"params": key, _DROPOUT: key}, example, **_flags(module, False)))
+            kept = dict(nn.unbox(module.init(_streams(key), example, **_flags(module, False))))
         return kept.pop("params", {}), kept
 
     def gradients(
@@ -130,12 +136,20 @@ class OwnModel(NamedTuple):
         hyperparameters = dict(self.static) | (hyper.own or {})
         options = {name: hyperparameters[name] for name in self.factory.takes} | dict(self.factory.given)
         if self.factory.rngs:
-            options["rngs"] = nnx.Rngs(**{"params": key, _DROPOUT: key})
+            options["rngs"] = nnx.Rngs(jax.random.fold_in(key, 1), **_streams(key) | {"params": key})
         module = self.factory.build(**options)
         if isinstance(module, nnx.Module):
+            if not self.factory.rngs:
+                raise UnfitError(
+                    "model builds an nnx module with random numbers of its own, so that all trials would begin with "
+                    "the same weights; let it take rngs"
+                )
             _let_rates_be_traced(module)
             if self.fast:
                 use_faster_convolutions(module)
+        elif not isinstance(module, nn.Module):
+            what = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
+            raise UnfitError(f"model returns {what}, not a Flax module; return one, linen or nnx")
         return module
 
     def _call(self, hyper: Hyper, params: Any, statistics: Any, x: Array, key: Key | None) -> tuple[Any, Any]:
@@ -150,7 +164,7 @@ class OwnModel(NamedTuple):
             return outputs, _state(module)[1]
         options: dict[str, Any] = _flags(module, trains)
         if key is not None:
-            options |= {"rngs": {_DROPOUT: key}, "mutable": list(statistics)}
+            options |= {"rngs": _streams(key), "mutable": list(statistics)}
         with self._linen():
             found = module.apply({"params": params, **statistics}, x, **options)
         return (found[0], {**statistics, **found[1]}) if trains else (found, statistics)
@@ -174,6 +188,11 @@ class _Interceptors:
             manager.__exit__(*exception)
 
 
+def _streams(key: Key) -> dict[str, Key]:
+    """Return the random numbers of a linen module by stream; those of any other name are the first's."""
+    return {"params": jax.random.fold_in(key, 1), _DROPOUT: key}
+
+
 def _flags(module: Any, trains: bool) -> dict[str, bool]:
     """Return the arguments by which a model's call is told whether it trains."""
     parameters = inspect.signature(type(module).__call__).parameters
@@ -181,13 +200,13 @@ def _flags(module: Any, trains: bool) -> dict[str, bool]:
 
 
 def _state(module: nnx.Module) -> tuple[Any, Any]:
-    """Return an nnx module's params and statistics, nested dicts of arrays; its random numbers are in neither."""
-    _, params, _, statistics = nnx.split(module, nnx.Param, nnx.RngState, ...)
+    """Return an nnx module's params and statistics, nested dicts of arrays."""
+    _, params, _, statistics = nnx.split(module, nnx.Param, _LEFT_OUT, ...)
     return nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
 
 
 def _replace(module: nnx.Module, params: Any, statistics: Any) -> None:
-    for kind, values in zip((nnx.Param, nnx.Not(nnx.Any(nnx.Param, nnx.RngState))), (params, statistics), strict=True):
+    for kind, values in zip((nnx.Param, nnx.Not(nnx.Any(nnx.Param, _LEFT_OUT))), (params, statistics), strict=True):
         state = nnx.state(module, kind)
         nnx.replace_by_pure_dict(state, values)
         nnx.update(module, state)
@@ -222,6 +241,6 @@ class _TracedDropout(nnx.Dropout):
 
 
 def _let_rates_be_traced(module: nnx.Module) -> None:
-    for _, layer in nnx.iter_modules(module):
+    for _, layer in nnx.iter_graph(module):
         if type(layer) is nnx.Dropout and isinstance(layer.rate, Tracer) and not layer.broadcast_dims:
             layer.__class__ = _TracedDropout

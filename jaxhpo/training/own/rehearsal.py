@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import DictKey
 
 from jaxhpo.data import Dataset
 from jaxhpo.models import Cost
@@ -14,7 +15,7 @@ from jaxhpo.training.examples import Split, TrainingData
 from jaxhpo.training.goals import METRICS, Goal
 from jaxhpo.training.learner import Noise, loss_of
 from jaxhpo.training.own.arithmetic import cost_of
-from jaxhpo.training.own.model import OwnModel
+from jaxhpo.training.own.model import OwnModel, UnfitError
 from jaxhpo.types import Array
 
 _UNTRACEABLE = (
@@ -53,6 +54,14 @@ class Rehearsal:
         floats = [leaf for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)]
         if len(floats) != len(jax.tree.leaves(params)) or not floats:
             raise ValueError("model has no parameters, or some that are no real numbers; nothing in it can be trained")
+        if any(not isinstance(path[-1], DictKey) for path, _ in jax.tree_util.tree_leaves_with_path(params)):
+            raise ValueError("model has parameters in tuples or lists; give each a name of its own")
+        small = [str(leaf.dtype) for leaf in floats if jnp.finfo(leaf.dtype).bits < 32]
+        if small:
+            raise ValueError(
+                f"model has parameters of {small[0]}, too few bits for small updates; keep them in float32 "
+                f"(param_dtype) and compute in {small[0]} (dtype)"
+            )
         outputs = self._shapes("called", self._outputs, self.data, self.point, params, statistics)
         self._check_outputs(outputs)
         self._check_scalar("loss", self._loss, outputs)
@@ -67,8 +76,8 @@ class Rehearsal:
 
         def loss(params: Any, data: TrainingData) -> Array:
             point = jnp.zeros(self.point.shape, np.float32)
-            sums = [jnp.sum(leaf) for leaf in jax.tree.leaves(self._outputs(data, point, params, zeros))]
-            return jnp.sum(jnp.stack(sums))
+            leaves = jax.tree.leaves(self._outputs(data, point, params, zeros))
+            return jnp.sum(jnp.stack([jnp.sum(leaf).astype(jnp.float32) for leaf in leaves]))
 
         zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), statistics)
         return cost_of(loss, params, self.data, self.size)
@@ -85,16 +94,18 @@ class Rehearsal:
         return self.learner.gradients(self.goal, data, self.hyper(point), params, statistics, x, y, noise)
 
     def _loss(self, outputs: Any, data: TrainingData, point: Array) -> Any:
-        return loss_of(self.goal, data, self.hyper(point), outputs, data.train.y)
+        return _computed("loss", loss_of(self.goal, data, self.hyper(point), outputs, data.train.y))
 
     def _metric(self, outputs: Any, data: TrainingData, point: Array) -> Any:
         del point
-        return self.goal.metric(outputs, data.train.y)
+        return _computed("metric", self.goal.metric(outputs, data.train.y))
 
     def _check_outputs(self, outputs: Any) -> None:
         data = self.examples
         own_metric = self.goal.metric not in [known.function for known in METRICS.values()]
         leaves = jax.tree.leaves(outputs)
+        if not leaves:
+            raise ValueError("model returns nothing; give one output an example, [n, ...]")
         if any(leaf.shape[:1] != (self.size,) for leaf in leaves):
             shapes = ", ".join(str(leaf.shape) for leaf in leaves)
             raise ValueError(f"model returns {shapes} for {self.size} examples; give one output an example, [n, ...]")
@@ -114,10 +125,14 @@ class Rehearsal:
         if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
             shape = getattr(found, "shape", type(found).__name__)
             raise ValueError(f"{what} returns {shape}, not a single number; take the mean, for instance")
+        if what == "loss" and not jnp.issubdtype(found.dtype, jnp.floating):
+            raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
 
     def _shapes(self, what: str, function: Callable, *arguments: Any) -> Any:
         try:
             return jax.eval_shape(function, *arguments)
+        except UnfitError:
+            raise
         except _UNTRACEABLE as error:
             traced = [n for n in self.learner.factory.takes if isinstance(self.space[n], Float)]
             if what in ("loss", "metric"):
@@ -138,6 +153,13 @@ class Rehearsal:
                 f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
             )
             raise ValueError(f"{name}: {type(error).__name__}: {line}") from error
+
+
+def _computed(what: str, value: Any) -> Any:
+    """Return what a loss or metric returned; raise UnfitError where it computed nothing."""
+    if isinstance(value, bool | int | float):
+        raise UnfitError(f"{what} returns {value!r}, whatever the outputs; compute it from outputs and targets")
+    return value
 
 
 def _kind(leaf: Any) -> tuple[tuple[int, ...], Any]:

@@ -1,0 +1,103 @@
+"""Live progress while a study runs: a bar in a terminal, a line that changes in a notebook, nothing in a log."""
+
+import math
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from jaxhpo.study import Study
+
+
+class Progress:
+    """Shows trials, incumbent, epsilon, lanes, and time; silent where not `enabled`.
+
+    A terminal's is on standard error. A notebook's needs no widgets, and its last state stays in the saved notebook.
+    """
+
+    def __init__(self, trials: int, lanes: int, *, enabled: bool):
+        console = Console(stderr=True)
+        self._lanes = lanes
+        self._shown: _Bar | _Line | None = None
+        if enabled and console.is_jupyter:
+            self._shown = _Line(trials, f"{lanes} lanes")
+        elif enabled and console.is_terminal:
+            self._shown = _Bar(console, trials, f"{lanes} lanes")
+
+    def __enter__(self) -> "Progress":
+        if self._shown is not None:
+            self._shown.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+
+    def update(self, study: Study, metrics: dict[str, float]) -> None:
+        """Show where the study stands after a round."""
+        if self._shown is None:
+            return
+        best = study.incumbent["score"].iloc[-1]
+        parts = [f"best {best:.4f}" if not math.isnan(best) else "no success yet"]
+        if "epsilon" in metrics:
+            parts.append(f"epsilon {metrics['epsilon']:.2f}")
+        parts.append(f"{self._lanes} lanes")
+        self._shown.update(len(study.finished), "  ".join(parts))
+
+
+class _Bar:
+    """A terminal's."""
+
+    def __init__(self, console: Console, trials: int, status: str):
+        self._bar = RichProgress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("compiling", total=trials, status=status)
+
+    def start(self) -> None:
+        self._bar.start()
+
+    def update(self, done: int, status: str) -> None:
+        self._bar.update(self._task, description="tuning", completed=done, status=status)
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+
+class _Line:
+    """A notebook's: rich's own needs ipywidgets there, and leaves nothing in the saved notebook."""
+
+    def __init__(self, trials: int, status: str):
+        self._trials, self._done, self._status = trials, 0, status
+        self._begun = time.perf_counter()
+        self._handle: Any = None
+
+    def start(self) -> None:
+        from IPython.display import display
+
+        self._handle = display(self._content("compiling"), display_id=True)
+
+    def update(self, done: int, status: str) -> None:
+        self._done, self._status = done, status
+        self._handle.update(self._content("tuning"))
+
+    def stop(self) -> None:
+        if self._done:
+            self._handle.update(self._content("done" if self._done >= self._trials else "stopped"))
+
+    def _content(self, what: str) -> Any:
+        from IPython.display import HTML
+
+        minutes, seconds = divmod(round(time.perf_counter() - self._begun), 60)
+        bar = f"<progress value='{self._done}' max='{self._trials}'></progress>"
+        text = f"{what} {bar} {self._done}/{self._trials}  {self._status}  {minutes}:{seconds:02d}"
+        return HTML(f"<div style='font-family: monospace; white-space: pre'>{text}</div>")

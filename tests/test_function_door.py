@@ -1,0 +1,157 @@
+"""`tune` with functions in place of data, and what it shows of them."""
+
+import json
+import math
+
+import jax.numpy as jnp
+import pytest
+
+import jaxhpo as jh
+from jaxhpo.report.console import best_table, closing_lines
+from jaxhpo.report.progress import Progress
+
+LINE = jh.Space({"x": jh.Float(-2.0, 2.0, levels=41), "kind": jh.Choice(("a", "b"))})
+
+
+def strict(line):
+    """Read a line that has to be strict JSON."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+def train(key, hparams):
+    del key
+    return jnp.where(hparams["x"] > 1.9, jnp.nan, (hparams["x"] - 0.5) ** 2 + hparams["kind"].astype(jnp.float32))
+
+
+def score(config, budget):
+    if config["x"] > 1.5:
+        raise RuntimeError("too far")
+    return abs(config["x"]) / budget
+
+
+def test_a_traceable_function(tmp_path, capfd):
+    options = {"minimize": True, "lanes": 4, "trials": 40, "cache": False, "verbose": True}
+    study = jh.tune(jh.traceable(train), space=LINE, algorithm="grid_search", output=tmp_path / "out", **options)
+    assert capfd.readouterr() == ("", "")  # standard error is no terminal
+    assert study.direction == "minimize"
+    assert study.best.score == study.trials["score"].min()
+    assert study.best.config["kind"] == "a"
+    assert study.best.test_score is None
+    header, *trials, result = [strict(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert header["header"]["function"] == "train"
+    assert (header["header"]["metric"], header["header"]["direction"]) == ("score", "minimize")
+    assert header["header"]["plan"]["engine"] == "vmap"
+    assert "data" not in header["header"]
+    assert len(trials) == 40
+    assert result["result"]["training"] is None
+    assert result["result"]["final"] is None
+    assert result["result"]["best"]["score"] == study.best.score
+    lines = closing_lines(study.summary)
+    assert lines[0] == f"Winner: trial {study.best.trial}, score {study.best.score:.6g}."
+    assert next(iter(best_table(study).columns[0].cells)) == "score"
+    with pytest.raises(ValueError, match="study has no networks"):
+        study.best_model()
+
+
+@pytest.mark.filterwarnings("ignore:trial .* failed. RuntimeError. too far:RuntimeWarning")
+def test_a_plain_function_that_fails_sometimes(tmp_path):
+    grid = jh.Space({"x": jh.Float(-2.0, 2.0, levels=5)})
+    study = jh.tune(
+        jh.function(score, workers=0),
+        space=grid,
+        minimize=True,
+        algorithm="grid_search",
+        epochs=4,
+        trials=5,
+        lanes=2,
+        output=tmp_path / "out",
+        verbose=False,
+        cache=False,
+    )
+    assert study.trials["score"].tolist()[:4] == [0.5, 0.25, 0.0, 0.25]
+    assert math.isnan(study.trials["score"].iloc[4])
+    assert study.best.config == {"x": 0.0}
+    rows = [strict(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert rows[5]["score"] is None
+    assert rows[0]["header"]["plan"]["engine"] == "processes"
+    assert closing_lines(study.summary)[1].startswith("5 trials (1 failed) in ")
+
+
+def test_a_function_that_always_fails_is_said():
+    study = jh.tune(
+        jh.traceable(lambda key, hparams: hparams["x"] * jnp.nan), space=LINE, trials=4, cache=False, verbose=False
+    )
+    assert study.summary["best"] is None
+    assert closing_lines(study.summary)[0] == "None of the 4 trials succeeded: no call gave a finite score."
+
+
+def test_progress_is_shown_in_a_terminal(monkeypatch, capfd):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    study = jh.Study(LINE, jh.algorithms.grid_search(LINE, lanes=2))
+    study.ask()
+    study.tell([0.25, 0.5])
+    with Progress(4, 2, enabled=True) as progress:
+        progress.update(study, {"epsilon": 0.125})
+    shown = capfd.readouterr().err
+    for part in ("tuning", "2/4", "best 0.5000", "epsilon 0.12", "2 lanes"):
+        assert part in shown
+    with Progress(4, 2, enabled=False) as progress:
+        progress.update(study, {})
+    assert capfd.readouterr() == ("", "")
+
+
+OF_DATA = {
+    "model": "mlp",
+    "loss": score,
+    "metric": "rmse",
+    "target": "y",
+    "drop": "a",
+    "task": "regression",
+    "image_size": (8, 8),
+    "final_fit": 2,
+    "engine": "vmap",
+    "devices": 1,
+    "memory": 1.0,
+    "horizon": "long",
+    "train_examples": 10,
+    "data_dir": "/tmp",
+    "text": jh.TextOptions(),
+}
+
+
+def check_refused(message, data, **options):
+    with pytest.raises(ValueError) as error:
+        jh.tune(data, **{"verbose": False, "cache": False} | options)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", OF_DATA)
+def test_what_is_for_data_cannot_go_with_a_function(name):
+    from jaxhpo.tuning import jobs
+
+    assert set(OF_DATA) == set(jobs._OF_DATA)
+    value = OF_DATA[name]
+    message = f"{name}={value!r} is for data, and the trials are calls of a function; leave it out"
+    for function in (jh.traceable(train), jh.function(score, workers=0)):
+        check_refused(message, function, space=LINE, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "space=None cannot go with a function; say what varies"),
+        ({"space": {"x": 1}}, "must be a jaxhpo.Space"),
+        ({"space": LINE, "epochs": 0}, "epochs=0 must be an integer of at least 1"),
+        ({"space": LINE, "epochs": True}, "epochs=True must be an integer of at least 1"),
+        ({"space": LINE, "minimize": "rmse"}, "minimize='rmse' must be True or False"),
+        ({"space": jh.Space({"z": jh.Float(0.0, 1.0, levels=3)})}, "train reads 'x', which is not in the space"),
+    ],
+)
+def test_bad_arguments_of_a_function(options, message):
+    check_refused(message, jh.traceable(train), **options)
