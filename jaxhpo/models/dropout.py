@@ -83,5 +83,5 @@ def dropout(key: Array, x: Array, rate: Array | float) -> Array:
         x: an array of any shape.
         rate: a number in [0, 1).
     """
-    keep = 1 - jnp.asarray(rate, jnp.float32)
+    keep = jnp.maximum(1 - jnp.asarray(rate, jnp.float32), np.float32(2.0**-24))  # a rate of 1 divides by no zero
     return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep.astype(x.dtype), jnp.zeros_like(x))

@@ -1,7 +1,8 @@
 """The round loop, its journal and its results. A study takes an Algorithm and an Objective and imports neither."""
 
+from jaxhpo.study.host import Seconds
 from jaxhpo.study.journal import Journal
-from jaxhpo.study.study import Seconds, Study, check_timeout
+from jaxhpo.study.study import Study, check_timeout
 from jaxhpo.study.trials import Best, Suggestion, Trial
 
 __all__ = ["Best", "Journal", "Seconds", "Study", "Suggestion", "Trial", "check_timeout"]

@@ -2,24 +2,21 @@
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
 import numpy as np
 import pandas as pd
 
-from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
-from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, make_steps, round_step
+from jaxhpo.study.host import PROGRAMS, Host, Queue, Seconds, to_host
+from jaxhpo.study.rounds import Carry, Clock, Keys, Record, round_step
 from jaxhpo.study.trials import Best, Suggestion, Trial
-from jaxhpo.types import FRESH, Algorithm, Objective, Outcome, Proposal, State
+from jaxhpo.types import Algorithm, Objective, Outcome, Proposal, State
 
 _SIGNS = {"maximize": 1.0, "minimize": -1.0}
-_START, _PROPOSE, _EVALUATE, _OBSERVE = "start", "propose", "evaluate", "observe"
 
 
 class Winner(Protocol):
@@ -45,15 +42,6 @@ def check_timeout(timeout: float | None) -> float | None:
     return timeout
 
 
-@dataclass
-class Seconds:
-    """Where a study's time went; compiling is in none of the other two."""
-
-    compile: float = 0.0
-    train: float = 0.0  # evaluating
-    algorithm: float = 0.0  # asking and telling
-
-
 class Study:
     """A search: an algorithm asks for trials of a space, an objective or the caller scores them.
 
@@ -69,7 +57,7 @@ class Study:
         ValueError: naming the argument that cannot be.
     """
 
-    PROGRAMS = (_START, _PROPOSE, _OBSERVE)
+    PROGRAMS = PROGRAMS
     """The programs that `run` compiles, each once, however many trials it runs, beside the objective's."""
 
     def __init__(
@@ -95,19 +83,15 @@ class Study:
         if direction not in _SIGNS:
             raise ValueError(f"direction={direction!r} must be 'maximize' or 'minimize'")
         self.space, self.seed, self.direction = space, seed, direction
-        self.seconds = Seconds()
         self.summary: dict[str, Any] = {}
         """What `tune` reports as JSON: best, trials, seconds, compilations, device, versions, ..."""
         self.final: Any = None
         """What `final_fit` found last."""
         self._winner: Winner | None = None
-        self._objective, self._sign, self._continues = objective, _SIGNS[direction], continues
-        self._pure = make_steps(algorithm, objective, self._sign)
-        self._programs: dict[str, Program] = {}
+        self._objective, self._sign = objective, _SIGNS[direction]
+        self._host, self._queue = Host(algorithm, objective, self._sign, continues), Queue()
         self._trials: list[Trial] = []
         self._metrics: list[dict[str, float]] = []
-        self._queue: deque[tuple[np.ndarray, int | None]] = deque()
-        self._taken: list[tuple[np.ndarray, int | None]] = []  # of the queue, by the round under way
         self._pending: Proposal | None = None
         self._test: dict[int, float] = {}
         self._begun = time.perf_counter()
@@ -118,6 +102,11 @@ class Study:
         self.lanes: int = shape[0]
         self._keys: Keys | None = None
         self._carry: Carry | None = None
+
+    @property
+    def seconds(self) -> Seconds:
+        """Where the time went."""
+        return self._host.seconds
 
     # --- what was found ------------------------------------------------------------------------------------------
 
@@ -168,15 +157,15 @@ class Study:
         """Have a configuration evaluated before the algorithm's next ones; `budget` None is what it would give."""
         if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
             raise ValueError(f"budget={budget!r} must be an integer of at least 1, or None")
-        self._queue.append((self.space.from_config(config), budget))
+        self._queue.add(self.space.from_config(config), budget)
 
     def ask(self) -> list[Suggestion]:
         """Return the next batch, at most `lanes` trials; the same one until it is told. Empty: nothing is left."""
         if self._pending is None:
-            steps = self._steps()
+            steps = self._host.steps(self._queue)
             keys, carry = self._start()
             limit = np.int32(self.lanes)
-            self._pending = _to_host(steps.propose(keys, carry.algorithm, carry.clock, limit))
+            self._pending = to_host(steps.propose(keys, carry.algorithm, carry.clock, limit))
         return tables.suggestions(self.space, self._pending)
 
     def tell(self, scores: Sequence[float] | Mapping[int, float]) -> list[Trial]:
@@ -194,11 +183,8 @@ class Study:
         score = np.full(self.lanes, np.nan, np.float32)
         score[self._pending.active] = self._sign * values
         keys, carry = self._start()
-        # Told scores have no aux, so they are another program than `run`'s.
-        observe = self._program("observe_told", self._pure.observe)
-        state, clock, outcome, metrics = self._timed(
-            _OBSERVE, observe, keys, carry.algorithm, carry.clock, self._pending, Outcome(score, {})
-        )
+        told = self._pending, Outcome(score, {})
+        state, clock, outcome, metrics = self._host.observe_told(keys, carry.algorithm, carry.clock, *told)
         self._carry = Carry(state, carry.objective, clock)
         return self._record(Record(self._pending, outcome, metrics))
 
@@ -255,7 +241,7 @@ class Study:
         if self._pending is not None:
             raise ValueError("run needs every asked batch told; call tell first")
         begun, goal, longest = time.perf_counter(), len(self._trials) + trials, 0.0
-        steps = self._steps()
+        steps = self._host.steps(self._queue)
         while len(self._trials) < goal:
             start, compiling = time.perf_counter(), self.seconds.compile
             if timeout is not None and longest and start - begun + longest > timeout:
@@ -265,8 +251,7 @@ class Study:
             try:
                 carry, record = round_step(steps, keys, carry, limit)
             except BaseException:  # Ctrl-C too: an interrupted round gives the user's configurations back
-                self._queue.extendleft(reversed(self._taken))
-                self._taken = []
+                self._queue.give_back()
                 raise
             if not np.any(record.proposal.active):
                 break
@@ -289,53 +274,9 @@ class Study:
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    @property
-    def _own_programs(self) -> HostFunction | None:
-        """The objective's `evaluate` where it compiles its programs itself."""
-        evaluate = None if self._objective is None else self._objective.evaluate
-        return evaluate if isinstance(evaluate, HostFunction) else None
-
-    def _program(self, name: str, function: Callable) -> Program:
-        return self._programs.setdefault(name, Program(function))
-
-    def _timed(self, name: str, program: Program | HostFunction, *args: Any) -> Any:
-        """Run a program to its end, and book the time where it belongs."""
-        start, compiled = time.perf_counter(), program.seconds
-        result = jax.block_until_ready(program(*args))
-        compiling = program.seconds - compiled
-        self.seconds.compile += compiling
-        running = time.perf_counter() - start - compiling
-        if name == _EVALUATE:
-            self.seconds.train += running
-        else:
-            self.seconds.algorithm += running
-        return result
-
-    def _steps(self) -> Steps:
-        """Return the round's parts as compiled programs, with the user's queue before the algorithm."""
-
-        def host(name: str) -> Callable:
-            program = self._program(name, getattr(self._pure, name))
-            return lambda *args: self._timed(name, program, *args)
-
-        propose = host(_PROPOSE)
-        own = self._own_programs
-
-        def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
-            proposal = self._check_sources(proposal)
-            if own is None:
-                return host(_EVALUATE)(keys, state, proposal)
-            state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal)
-            return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
-
-        def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
-            return self._from_queue(_to_host(propose(keys, state, clock, limit)), int(clock.trial), int(limit))
-
-        return Steps(host(_START), propose_or_queued, evaluate, host(_OBSERVE))
-
     def _start(self, *, objective: bool = False) -> tuple[Keys, Carry]:
         if self._keys is None or self._carry is None:
-            self._keys, state = self._steps().start(np.uint32(self.seed))
+            self._keys, state = self._host.steps(self._queue).start(np.uint32(self.seed))
             self._carry = Carry(state, None, Clock(np.int32(0), np.int32(0)))
         if objective and self._carry.objective is None and self._objective is not None:
             begun = time.perf_counter()
@@ -343,42 +284,14 @@ class Study:
             self.seconds.compile += time.perf_counter() - begun  # what takes time in it is tracing programs
         return self._keys, self._carry
 
-    def _check_sources(self, proposal: Proposal) -> Proposal:
-        goes_on = proposal.active & (proposal.source != FRESH)
-        if np.any(goes_on) and not self._continues:
-            trial = int(proposal.source[np.argmax(goes_on)])
-            raise ValueError(f"algorithm continues trial {trial}, which the objective cannot; use a single rung")
-        return proposal
-
-    def _from_queue(self, proposal: Proposal, trial: int, limit: int) -> Proposal:
-        """Return a batch of enqueued configurations where there are any: a round of their own.
-
-        Mixed with the algorithm's they would take the places of points that it counts as asked.
-        """
-        size = min(len(self._queue), self.lanes, limit)
-        if size == 0:
-            return proposal
-        point, budget = proposal.point.copy(), proposal.budget.copy()
-        self._taken = [self._queue.popleft() for _ in range(size)]
-        for lane, (config, wanted) in enumerate(self._taken):
-            point[lane] = config
-            budget[lane] = budget[lane] if wanted is None else wanted
-        active = np.arange(self.lanes) < size
-        number = np.where(active, trial + np.arange(self.lanes), FRESH).astype(np.int32)
-        return Proposal(point, budget, np.full(self.lanes, FRESH, np.int32), active, number)
-
     def _record(self, record: Record) -> list[Trial]:
-        record = _to_host(record)
+        record = to_host(record)
         seconds = time.perf_counter() - self._begun
         done = tables.finished(self.space, record, len(self._metrics), seconds, self._sign)
         self._trials += done
-        self._pending, self._taken = None, []
+        self._pending = None
+        self._queue.done()
         row = {"round": len(self._metrics), "trials": len(self._trials), "seconds": seconds}
         row |= {name: float(value) for name, value in record.metrics.items()}
-        own = self._own_programs
-        self._metrics.append(row | (own.report if own is not None else {}))
+        self._metrics.append(row | self._host.report)
         return done
-
-
-def _to_host(tree: Any) -> Any:
-    return jax.tree.map(np.asarray, tree)

@@ -8,7 +8,8 @@ from jaxhpo.training.optimizers import OPTIMIZERS
 from jaxhpo.training.plan import Plan, default_lanes
 from jaxhpo.training.planner import make_plan
 from jaxhpo.training.probe import PROBE, probe
-from jaxhpo.training.trainer import Trainer, TrainerState
+from jaxhpo.training.trainer import Trainer
+from jaxhpo.training.weights import TrainerState
 
 __all__ = [
     "ALIASES",

@@ -11,7 +11,8 @@ from jaxhpo.space import Choice, Space, describe
 from jaxhpo.training.executor import Work
 from jaxhpo.training.lane import Result
 from jaxhpo.training.model import Model
-from jaxhpo.training.trainer import Trainer, Weights
+from jaxhpo.training.trainer import Trainer
+from jaxhpo.training.weights import Weights
 from jaxhpo.types import FRESH, Proposal
 
 
@@ -23,6 +24,8 @@ class FinalFit:
     metric: str
     test_scores: tuple[float, ...]  # one a training; nan where it diverged
     models: tuple[Model, ...]  # one a training
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
 
     @property
     def mean(self) -> float:
@@ -89,4 +92,12 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
     again.train(key, state.data, proposal, done)
     weights = [found[lane] for lane in lanes.tolist()]
     scores = [math.nan if math.isnan(w.score) else again.score_weights(state.data, w) for w in weights]
-    return FinalFit(config, trainer.goal.name, tuple(scores), tuple(again.model(w) for w in weights))
+    ledger = again.executor.ledger
+    return FinalFit(
+        config,
+        trainer.goal.name,
+        tuple(scores),
+        tuple(again.model(w) for w in weights),
+        compile_seconds=ledger.waited + again.test_seconds,
+        train_seconds=ledger.seconds,
+    )

@@ -81,6 +81,8 @@ def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None =
     Raises:
         ValueError: naming the argument that cannot be.
     """
+    if not isinstance(minimize, bool):
+        raise ValueError(f"minimize={minimize!r} must be True or False")
     if loss is not None and not callable(loss):
         raise ValueError(f"loss={loss!r} must be a function of outputs and targets, or None")
     if metric is None:

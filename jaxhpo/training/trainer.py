@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,30 +22,11 @@ from jaxhpo.training.lane import Job, Lane, Result, evaluate
 from jaxhpo.training.model import Facts, Model, scaling_of
 from jaxhpo.training.own import Own
 from jaxhpo.training.ranges import Structure
+from jaxhpo.training.weights import TrainerState, Weights
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
 _TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
 _EARLY = 16  # programs up to which all are compiled from the start; of more only those that trials need
-
-
-class Weights(NamedTuple):
-    """What the best trial so far ended with."""
-
-    trial: int
-    score: float
-    rank: float  # the score where higher is better, else its negative
-    bucket: int  # of the plan: the network that these are weights of
-    lane: int  # where in the chunk
-    params: Any  # [size, ...] each: the whole chunk's
-    statistics: Any  # [size, ...] each: what the network keeps beside them
-    point: np.ndarray  # [D] float32: its configuration
-
-
-class TrainerState(NamedTuple):
-    """The objective's state: the examples, an argument and not a constant of the programs, and the best weights."""
-
-    data: TrainingData
-    best: Weights | None
 
 
 class Trainer:
@@ -90,6 +71,8 @@ class Trainer:
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
+        if space is not None and not isinstance(space, Space):
+            raise ValueError(f"space={space!r} must be a jaxhpo.Space")
         self.data, self.epochs = data, epochs
         self.goal = read_goal(data.task, loss, metric, minimize)
         self.family: Family

@@ -1,6 +1,6 @@
 """What a study's trials are: trainings of a network on data, or calls of a user's function."""
 
-import time
+import warnings
 from typing import Any, Protocol
 
 import jax
@@ -123,9 +123,14 @@ class TrainingJob:
         study.seconds.compile += self.trainer.test_seconds
         study.record_test(study.best.trial, test)
         if self._final:
-            begun = time.perf_counter()
-            study.final_fit(self._final)
-            study.seconds.train += time.perf_counter() - begun
+            try:
+                fit = study.final_fit(self._final)
+            except (ValueError, RuntimeError) as error:  # too little memory: the search is none the less done
+                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                warnings.warn(f"the winner was not trained again: {reason}", RuntimeWarning, stacklevel=4)
+                return
+            study.seconds.compile += fit.compile_seconds
+            study.seconds.train += fit.train_seconds
 
 
 class _Trained:
@@ -152,6 +157,8 @@ class FunctionJob:
             raise ValueError(f"{given[0]} is for data, and the trials are calls of a function; leave it out")
         if options.space is None:
             raise ValueError("space=None cannot go with a function; say what varies")
+        if not isinstance(options.minimize, bool):
+            raise ValueError(f"minimize={options.minimize!r} must be True or False")
         budget = 1 if options.epochs is None else options.epochs
         if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
             raise ValueError(f"epochs={budget!r} must be an integer of at least 1")

@@ -39,8 +39,6 @@ class Tuning:
         space, algorithm = options.space, options.algorithm
         if space is not None and not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})")
-        if not isinstance(options.minimize, bool):
-            raise ValueError(f"minimize={options.minimize!r} must be True or False")
         function = isinstance(data, Traceable | Function)
         self.job: Job = FunctionJob(data, options, lanes) if function else TrainingJob(data, options, lanes)
         space, lanes, budget = self.job.space, self.job.lanes, self.job.budget

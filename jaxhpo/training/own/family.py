@@ -71,6 +71,9 @@ class Own:
         ranges = ranges_of(trained)
         static = {name: _options(space[name]) for name in self.factory.takes if not isinstance(space[name], Float)}
         batches = _options(trained["batch_size"][1]) if "batch_size" in trained else (ranges.micro_batch,)
+        for name, options in static.items():
+            if not isinstance(options, range) and len(set(options)) < len(options):  # 1 is True to a program
+                raise ValueError(f"space {name}: of {list(options)!r} some are equal to Python; give each once")
         programs = len(batches)
         for options in static.values():
             programs *= len(options)
