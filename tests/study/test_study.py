@@ -9,7 +9,7 @@ import pytest
 from jaxhpo.algorithms import grid_search, random_search, tabular_q
 from jaxhpo.compilation import HostFunction
 from jaxhpo.space import Choice, Int, Space
-from jaxhpo.study import Study
+from jaxhpo.study import Best, Study
 from jaxhpo.study.rounds import Carry, Clock, make_steps, round_step
 from jaxhpo.types import Objective, Outcome
 from tests.study.toy import OPTIMUM, SPACE, objective, search
@@ -160,6 +160,23 @@ def test_an_objective_may_be_minimised(on_host):
     np.testing.assert_array_equal(down.trials["score"], up.trials["score"])
     assert down.best.score == down.trials["score"].min() < up.trials["score"].max() == up.best.score
     assert down.incumbent["score"].tolist() == np.fmin.accumulate(down.trials["score"]).tolist()
+
+
+def test_the_top_trials_come_best_first():
+    study = Study(SPACE, search(), direction="minimize")
+    study.ask()
+    study.tell([0.5, 0.25, math.nan, 0.25])
+    assert study.top(3)["trial"].tolist() == [1, 3, 0]
+    assert study.top()["score"].tolist() == [0.25, 0.25, 0.5]
+    up = run(12)
+    assert up.top(1)["trial"].tolist() == [up.best.trial]
+    with pytest.raises(ValueError, match="count=0 must be an integer of at least 1"):
+        up.top(0)
+
+
+def test_the_best_trial_in_a_line():
+    best = Best(3, {"a": 0.0056234132519, "b": 2, "c": "x"}, 0.98612, 0.97)
+    assert repr(best) == "Best(trial=3, score=0.9861, test_score=0.9700: a=0.00562341, b=2, c='x')"
 
 
 # --- ask and tell ---------------------------------------------------------------------------------------------------

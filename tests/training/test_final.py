@@ -207,6 +207,22 @@ def test_a_study_without_networks_has_none(study):
     assert len(study.final.models) == 2  # what was there stays
 
 
+@pytest.mark.parametrize(
+    "error", [ValueError("memory=1 GiB is too little"), RuntimeError("RESOURCE_EXHAUSTED: no\nmore")]
+)
+def test_a_search_outlives_a_final_fit_that_fails(error, small_digits, monkeypatch):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("jaxhpo.tuning.jobs.final_fit", fail)
+    options = {"trials": 4, "lanes": 4, "epochs": 2, "seed": 3, "cache": False, "verbose": False}
+    with pytest.warns(RuntimeWarning, match=r"^the winner was not trained again: (memory=1|RESOURCE_EXHAUSTED: no$)"):
+        study = jh.tune(small_digits, model="mlp", space=SPACE, algorithm="random_search", final_fit=2, **options)
+    assert study.best.test_score is not None
+    assert study.final is None
+    assert study.summary["final"] is None
+
+
 @pytest.mark.parametrize("number", [-1, 1.5, True, "3", None])
 def test_a_bad_number_is_refused_before_anything_is_trained(number, small_digits):
     with pytest.raises(ValueError, match=f"final_fit={number!r} must be a number of trainings, 0 for none"):

@@ -137,6 +137,16 @@ def test_dropout_keeps_the_expectation(rate):
         assert found.mean() == pytest.approx(1.5, rel=0.02)
 
 
+def test_dropping_everything_has_no_nan():
+    def total(x, rate):
+        return jaxhpo.dropout(jax.random.key(3), x, rate).sum()
+
+    value, (dx, drate) = jax.value_and_grad(total, argnums=(0, 1))(jnp.ones(50), jnp.float32(1))
+    assert value == 0
+    assert not np.any(dx)
+    assert np.isfinite(drate)
+
+
 # --- programs ------------------------------------------------------------------------------------------------------
 
 

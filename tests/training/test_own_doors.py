@@ -166,6 +166,12 @@ REFUSED = {
         "space has label_smoothing, which is of the cross-entropy of classes, not a loss of your own; drop it",
     ),
     "no space": (Good, None, {}, "space=None cannot go with a model of your own; say what varies"),
+    "equal options": (
+        lambda width: Good(),
+        Space(BASE | {"width": Choice((1, True))}),
+        {},
+        "space width: of [1, True] some are equal to Python; give each once",
+    ),
     "too many programs": (
         lambda width: Good(),
         Space(BASE | {"width": Int(1, 4097)}),

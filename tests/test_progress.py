@@ -1,0 +1,59 @@
+"""Progress: a bar in a terminal, a line in a notebook that is there when it is saved, nothing in a log."""
+
+from functools import partial
+
+import IPython.display
+import pytest
+from rich.console import Console
+
+from jaxhpo.report import progress
+from tests.study.test_study import run
+
+
+class Page:
+    """What a notebook shows: the content of one display, and how often it changed."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, content, *, display_id):
+        assert display_id
+        self.update(content)
+        return self
+
+    def update(self, content):
+        self.shown.append(content.data)
+
+
+@pytest.fixture
+def page(monkeypatch):
+    page = Page()
+    monkeypatch.setattr(IPython.display, "display", page.display)
+    monkeypatch.setattr(progress, "Console", partial(Console, force_jupyter=True))
+    return page
+
+
+def test_a_notebook_has_one_line_that_changes(page):
+    study = run(8)
+    with progress.Progress(8, 4, enabled=True) as shown:
+        assert "compiling" in page.shown[-1]
+        shown.update(study, {"epsilon": 0.25})
+        assert "tuning" in page.shown[-1]
+        assert f"8/8  best {study.best.score:.4f}  epsilon 0.25  4 lanes" in page.shown[-1]
+    assert page.shown[-1].startswith("<div")
+    assert "done" in page.shown[-1]
+    assert len(page.shown) == 3
+
+
+def test_a_study_that_is_interrupted_says_so(page):
+    with progress.Progress(16, 4, enabled=True) as shown:
+        shown.update(run(8), {})
+    assert "stopped" in page.shown[-1]
+
+
+def test_nothing_is_shown_in_a_log_or_where_it_is_not_wanted(capfd):
+    for enabled in (True, False):
+        with progress.Progress(8, 4, enabled=enabled) as shown:
+            shown.update(run(8), {})
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
