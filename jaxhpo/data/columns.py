@@ -1,5 +1,7 @@
 """Columns of a table to features: numbers as they are, categories one-hot."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import OneHotEncoder
@@ -105,3 +107,32 @@ def _check_few(table: Table, name: str, cells: np.ndarray) -> None:
     if found > _MOST or (found > _FEW and found > rows / 2):
         many = f"column {name!r} holds {found} different texts in {rows} training rows"
         raise ValueError(f"{table.title}: {many}, too many for categories; leave it out: drop=[{name!r}]")
+
+
+def features_of(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Return a table's features as `encode` named them: [N, F] float32; columns of other names are left out.
+
+    Raises ValueError where a column is missing, or holds no number where training's did.
+    """
+    columns = {str(name): frame[name] for name in frame.columns}
+    found = np.empty((len(frame), len(names)), np.float32)
+    for i, name in enumerate(names):
+        if name in columns:
+            values = np.asarray(pd.to_numeric(columns[name], errors="coerce"), np.float64)
+            if not np.isfinite(values).all():
+                row = int(np.argmin(np.isfinite(values)))
+                raise ValueError(f"x column {name!r} holds {columns[name].iloc[row]!r} in row {row}, not a number")
+            found[:, i] = values
+            continue
+        # A category's name may hold "=" too, and so may the column's.
+        places = [k for k, letter in enumerate(name) if letter == "=" and name[:k] in columns]
+        if not places:
+            raise ValueError(f"x lacks the column {name.partition('=')[0]!r}; it has {', '.join(columns)}")
+        column = columns[name[: places[0]]]
+        gaps = np.asarray(column.isna())
+        if gaps.any():
+            raise ValueError(
+                f"x column {column.name!r} has no value in row {int(gaps.argmax())}; fill or drop such rows"
+            )
+        found[:, i] = [value == name[places[0] + 1 :] for value in strings(column)]
+    return found

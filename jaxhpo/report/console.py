@@ -46,7 +46,8 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
     lines = []
     if best is None:
         why = "no call gave a finite score" if "function" in summary else "every training diverged"
-        lines.append(f"None of the {summary['trials']} trials succeeded: {why}.")
+        none = f"None of the {summary['trials']} trials succeeded: {why}."
+        lines.append(none if summary["trials"] else "No trial had finished.")
     else:
         metric, test = summary["metric"], best["test_score"]
         if "function" in summary:

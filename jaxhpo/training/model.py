@@ -15,7 +15,9 @@ import numpy as np
 
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.models import CHOICES, Variant
+from jaxhpo.space import describe
 from jaxhpo.training.examples import Split, TrainingData
+from jaxhpo.training.facts import Facts, read_examples
 from jaxhpo.training.families import build_network
 from jaxhpo.training.learner import Learner, Masked
 from jaxhpo.training.own import OwnModel, read_factory
@@ -25,42 +27,12 @@ _FACTS, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"
 _BATCH = 512  # examples of a forward pass
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a network has to know of the data that it was trained on."""
-
-    name: str
-    kind: str  # "image", "vector" or "text"
-    shape: tuple[int, ...]  # one example's
-    task: str  # "classification" or "regression"
-    classes: int | None
-    outputs: int
-    vocabulary: int | None
-    targets: int  # axes of one example's target
-    class_names: tuple[str, ...] | None
-    keep: str  # which words of a text that is longer than `shape`
-
-    @classmethod
-    def of(cls, data: Dataset) -> "Facts":
-        """Return a data set's facts."""
-        alike = {name: getattr(data, name) for name in ("name", "kind", "shape", "task", "outputs")}
-        keep = data.words.keep if data.words is not None else "first"
-        return cls(
-            **alike,
-            classes=None if data.classes is None else int(data.classes),
-            vocabulary=data.vocabulary,
-            targets=data.y_train.ndim - 1,
-            class_names=data.class_names,
-            keep=keep,
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Model:
     """A network as it was trained, for predictions; made by `Study.best_model` and `load_model`.
 
     Examples are given as the data set had them: images [N, H, W] or [N, H, W, C] as they are stored, vectors [N, F],
-    texts as strings or as tokens [N, T]. They are scaled as the training examples were.
+    texts as strings or as tokens [N, T], a table as a DataFrame. They are scaled as the training examples were.
     """
 
     config: Mapping[str, Any]  # the hyperparameters that it was trained with
@@ -77,7 +49,7 @@ class Model:
 
         Raises ValueError where the examples are not like those that it was trained on.
         """
-        x = self._read(x)
+        x = read_examples(x, self.facts, self.words)
         examples = len(x)
         batch = min(_BATCH, examples)
         x = np.pad(x, [(0, -examples % batch)] + [(0, 0)] * (x.ndim - 1))
@@ -132,6 +104,10 @@ class Model:
                 f"save: {str(directory)!r} cannot be written: {problem}; name another directory"
             ) from error
 
+    def __repr__(self) -> str:
+        size = sum(leaf.size for leaf in jax.tree.leaves(self.params))
+        return f"Model({self.facts.name}, {self.facts.task}, {size:,} parameters: {describe(self.config)})"
+
     @cached_property
     def _apply(self) -> Any:
         data, hyper = self._data, _hyper_of(self.learner)
@@ -143,39 +119,14 @@ class Model:
 
     @property
     def _data(self) -> TrainingData:
-        one = Split(np.zeros((1, *self.facts.shape), self._dtype), np.zeros(1, np.int32))
+        one = Split(np.zeros((1, *self.facts.shape), self.facts.dtype), np.zeros(1, np.int32))
         return TrainingData(one, one, **self.scaling)
-
-    @property
-    def _dtype(self) -> Any:
-        return np.int32 if self.facts.kind == "text" else np.float32
 
     def _logits(self, x: Any) -> np.ndarray:
         outputs = self.outputs(x)
         if not isinstance(outputs, np.ndarray) or outputs.shape[1:] != (self.facts.classes,):
             raise ValueError("the model returns no logits [n, classes], but what your own loss takes; use outputs")
         return outputs
-
-    def _read(self, x: Any) -> np.ndarray:
-        facts = self.facts
-        if facts.kind == "text" and self.words is not None and getattr(x, "dtype", np.dtype(object)).kind not in "iufb":
-            texts = [x] if isinstance(x, str) else list(x)
-            if odd := [text for text in texts if not isinstance(text, str)]:
-                raise ValueError(f"x holds {odd[0]!r}, not a text; give a list of strings")
-            x = self.words.encode(texts, length=facts.shape[0], keep=facts.keep)
-        x = np.asarray(x)
-        if x.shape[1:] == facts.shape[:-1] and facts.kind == "image" and facts.shape[-1] == 1:
-            x = x[..., None]
-        if x.shape[1:] != facts.shape or x.dtype.kind not in "iufb" or len(x) == 0:
-            wanted = ", ".join(map(str, ("N", *facts.shape)))
-            raise ValueError(
-                f"x has shape {x.shape} and dtype {x.dtype}; give numbers [{wanted}], at least one example"
-            )
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
-            raise ValueError("x holds nan or infinite values; fill or drop such rows")
-        if facts.vocabulary is not None and (x.min() < 0 or x.max() >= facts.vocabulary or np.any(x != x.astype(int))):
-            raise ValueError(f"x holds {x.min()} .. {x.max()}; give whole numbers, tokens 0 .. {facts.vocabulary - 1}")
-        return x.astype(self._dtype)
 
 
 def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
@@ -194,8 +145,8 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     try:
         content = json.loads((path / _FACTS).read_text(encoding="utf-8"))
         row = content["data"]
-        names = row["class_names"]
-        facts = Facts(**row | {"shape": tuple(row["shape"]), "class_names": None if names is None else tuple(names)})
+        lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
+        facts = Facts(**row | lists | {"shape": tuple(row["shape"])})
         config, made, arrays = content["config"], content["made"], dict(content["arrays"])
         words = None
         if content["words"] is not None:

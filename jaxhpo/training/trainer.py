@@ -16,10 +16,11 @@ from jaxhpo.training.default_spaces import default_space
 from jaxhpo.training.engines import Chunk, train_chunk
 from jaxhpo.training.examples import Split, TrainingData, group_texts
 from jaxhpo.training.executor import Executor, Work
+from jaxhpo.training.facts import Facts
 from jaxhpo.training.families import Builtin, Family, fitting_model
 from jaxhpo.training.goals import Loss, Metric, read_goal
 from jaxhpo.training.lane import Job, Lane, Result, evaluate
-from jaxhpo.training.model import Facts, Model, scaling_of
+from jaxhpo.training.model import Model, scaling_of
 from jaxhpo.training.own import Own
 from jaxhpo.training.ranges import Structure
 from jaxhpo.training.weights import TrainerState, Weights

@@ -61,6 +61,9 @@ class TrainingJob:
     """Trainings of a network on data. Raises ValueError naming the argument that cannot be."""
 
     def __init__(self, data: Any, options: Options, lanes: int):
+        if callable(data):
+            name = getattr(data, "__name__", type(data).__name__)
+            raise ValueError(f"data={name} is a function; say how it is called: traceable({name}) or function({name})")
         dataset = load(
             data,
             data_dir=options.data_dir,

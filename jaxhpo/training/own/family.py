@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 
@@ -43,7 +44,7 @@ class Own:
         self.data, self.space, self.goal, self.epochs = data, space, goal, epochs
         self.name = getattr(model, "__name__", type(model).__name__)
         self.factory = read_factory(model, tuple(space), data)
-        self._own = frozenset(self.factory.takes)
+        self._own, self._built = frozenset(self.factory.takes), isinstance(model, nn.Module)
         self.ranges = self._read_ranges()
         trained = {name: space[name] for name in space if name not in self._own}
         check_space(trained, self.ranges, data, goal)
@@ -60,6 +61,8 @@ class Own:
             trains = known in HYPERPARAMETERS and HYPERPARAMETERS[known].kind == TRACED
             if name not in own and (not trains or known in _OF_A_NETWORK):
                 takes = f"takes {', '.join(sorted(own))}" if own else "takes no hyperparameter"
+                if self._built:
+                    takes = "is built already: give its class"
                 raise ValueError(
                     f"space has {name!r}, which neither the model ({takes}) nor training knows; name it in the "
                     "model's arguments, or leave it out"

@@ -1,6 +1,9 @@
 """A rehearsal of a user's model: what training does with it, traced for shapes alone."""
 
+import sysconfig
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -146,13 +149,14 @@ class Rehearsal:
             else:
                 remedy = "compute with jax.numpy, without Python's if and float() on arrays"
             name = f"the {what}" if what in ("loss", "metric") else "model"
-            raise ValueError(f"{name} cannot be compiled ({type(error).__name__}); {remedy}") from error
+            problem = f"{name} cannot be compiled ({type(error).__name__}); {remedy}"
+            raise ValueError(f"{problem}{_place(error)}") from error
         except Exception as error:  # of the user's code, or Flax's and JAX's words on it
-            line = (str(error).strip().splitlines() or [""])[0][:200]
+            line = (str(error).strip().splitlines() or [""])[0][:160]
             name = (
                 f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
             )
-            raise ValueError(f"{name}: {type(error).__name__}: {line}") from error
+            raise ValueError(f"{name}: {type(error).__name__}: {line}{_place(error)}") from error
 
 
 def _computed(what: str, value: Any) -> Any:
@@ -164,3 +168,11 @@ def _computed(what: str, value: Any) -> Any:
 
 def _kind(leaf: Any) -> tuple[tuple[int, ...], Any]:
     return leaf.shape, leaf.dtype
+
+
+def _place(error: BaseException) -> str:
+    """Return the last line of the user's own that an error went through: " (net.py, line 12)"."""
+    libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    others = (str(Path(__file__).parents[2]), *libraries)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
