@@ -251,3 +251,7 @@ def test_the_closing_lines_add_up():
         "1,234 GFLOP at 54 GFLOP/s, 88% of it what the trials asked for.",
         "5 programs compiled, 0 taken from the cache; 8 lanes by threads on cpu: cpu.",
     ]
+    none = closing_lines(summary | {"best": None, "final": None, "trials": 0})
+    assert none[0] == "No trial had finished."
+    none = closing_lines(summary | {"best": None, "final": None, "trials": 4})
+    assert none[0] == "None of the 4 trials succeeded: every training diverged."

@@ -1,6 +1,7 @@
 """A trained network: predictions, and its way to disk and back."""
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -90,12 +91,13 @@ class Model:
             with tempfile.TemporaryDirectory(dir=path.parent, suffix=".part") as temporary:
                 new = Path(temporary) / "new"
                 new.mkdir()
-                (new / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
                 if self.words is not None:
                     (new / _WORDS).write_text("\n".join(self.words.words), encoding="utf-8")
                 with ocp.StandardCheckpointer() as checkpointer:
                     checkpointer.save(new / _WEIGHTS, tree)
                     checkpointer.wait_until_finished()
+                facts["files"] = _digests(new / _WEIGHTS)
+                (new / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
                 new.rename(path)
         except (OSError, ValueError) as error:  # a full disk is a ValueError to Orbax
             full = os.strerror(errno.ENOSPC)
@@ -148,6 +150,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
         facts = Facts(**row | lists | {"shape": tuple(row["shape"])})
         config, made, arrays = content["config"], content["made"], dict(content["arrays"])
+        files = dict(content["files"])
         words = None
         if content["words"] is not None:
             text = (path / _WORDS).read_text(encoding="utf-8")
@@ -170,6 +173,8 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     try:
         if differing := sorted(set(arrays.items()) ^ set(_arrays(blank).items())):  # which Orbax would pad or cut
             raise ValueError(f"{differing[0][0]} is another")
+        if altered := sorted(set(files.items()) ^ set(_digests(path / _WEIGHTS).items())):  # of which it reads parts
+            raise ValueError(f"{_WEIGHTS}/{altered[0][0]} was altered")
         with ocp.StandardCheckpointer() as checkpointer:
             tree = checkpointer.restore(path / _WEIGHTS, blank)
     except Exception as error:  # of a damaged checkpoint, or another network's, in a dozen ways
@@ -234,6 +239,12 @@ def _arrays(tree: Any) -> dict[str, str]:
     """Return the arrays of a tree by place, as they are told apart: "float32 [5, 8]"."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path): f"{leaf.dtype} {list(leaf.shape)}" for path, leaf in leaves}
+
+
+def _digests(directory: Path) -> dict[str, str]:
+    """Return the sha256 of every file below a directory, by its place in it."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {p.relative_to(directory).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def _first_line(error: Exception) -> str:
