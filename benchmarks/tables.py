@@ -140,16 +140,20 @@ def ways_table(ways: dict[str, Any]) -> str:
 _NAMES = {"mnist": "MNIST, CNN", "cifar10": "CIFAR-10, CNN", "imdb": "IMDB, bidirectional GRU"}
 
 
-def accuracy_table(accuracy: dict[str, Any], loading: dict[str, Any]) -> str:
+def accuracy_table(runs: dict[str, dict[str, Any]], study: dict[str, Any], loading: dict[str, Any]) -> str:
     """Return what single configurations reach as Markdown, and how long data take to load."""
     lines = [
         "| | epochs | validation accuracy | test accuracy | minutes, compilation and loading included |",
         "|---|---|---|---|---|",
     ]
-    for name, run in accuracy["runs"].items():
+    machines: dict[str, list[str]] = {}
+    for name, run in runs.items():
         figures = f"{run['validation_accuracy']:.4f} | {run['test_accuracy']:.4f} | {run['process_seconds'] / 60:.1f}"
         lines.append(f"| {_NAMES[name]} | {run['epochs']} | {figures} |")
-    study, about, words = accuracy["study"], accuracy["measured_on"], loading["vocabulary"]
+        machines.setdefault(_machine(run), []).append(_NAMES[name].split(",")[0])
+    machines.setdefault(_machine(study), []).append("the study")
+    machines.setdefault(_machine(loading), []).append("loading")
+    words = loading["vocabulary"]
     loads = "; ".join(f"{name} {row['first']:.1f} and {row['later']:.2f}" for name, row in loading["seconds"].items())
     return "\n".join(
         [
@@ -158,10 +162,23 @@ def accuracy_table(accuracy: dict[str, Any], loading: dict[str, Any]) -> str:
             f"`{study['command']}` takes {study['process_seconds'] / 60:.1f} minutes; its winner has validation "
             f"accuracy {study['best']['validation_accuracy']:.4f} and test accuracy "
             f"{study['best']['test_accuracy']:.4f}. Seconds of the first and of later loads: {loads}, of which the "
-            f"vocabulary of {words['reviews']:,} reviews {words['seconds']:.1f}. {about['cores']} cores "
-            f"({about['processor']}), jax {about['versions']['jax']}.",
+            f"vocabulary of {words['reviews']:,} reviews {words['seconds']:.1f}. "
+            + "; ".join(f"{', '.join(what)}: {machine}" for machine, what in machines.items())
+            + ".",
         ]
     )
+
+
+def _machine(result: dict[str, Any]) -> str:
+    about = result["measured_on"]
+    return f"{about['cores']} cores ({about['processor']}), jax {about['versions']['jax']}"
+
+
+def accuracy() -> str:
+    """Return `accuracy_table` of the committed results."""
+    runs = load(*(f"accuracy_{name}" for name in _NAMES))
+    runs = dict(zip(_NAMES, runs.values(), strict=True))
+    return accuracy_table(runs, *load("accuracy_study", "loading").values())
 
 
 def load(*names: str) -> dict[str, dict[str, Any]]:
@@ -173,7 +190,7 @@ def main() -> None:
     """Print the tables."""
     print(status_table(**load("status", "algorithms")))
     print()
-    print(accuracy_table(**load("accuracy", "loading")))
+    print(accuracy())
     print()
     print(speed_table(load("speed_mlp", "speed_cnn", "speed_gru")))
     print()
