@@ -31,7 +31,7 @@ class Proposal(NamedTuple):
 class Outcome(NamedTuple):
     """What evaluating a Proposal returned."""
 
-    score: Array  # [B] float32, higher is better, nan = failed
+    score: Array  # [B] float32, nan = failed; an algorithm is told what is higher where it is better
     aux: dict[str, Array]  # [B, ...] learning curve, steps, ...; never a test score
 
 

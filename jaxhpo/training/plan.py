@@ -83,6 +83,22 @@ class Means(NamedTuple):
     memory: float  # bytes of each device
     horizon: str
 
+    def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
+        """Return the plan that uses them; arguments as its fields."""
+        return Plan(
+            backend=jax.default_backend(),
+            device=jax.devices()[0].device_kind,
+            engine=self.engine,
+            lanes=self.lanes,
+            devices=self.devices,
+            launches=launches,
+            horizon=self.horizon,
+            memory=int(self.memory),
+            micro_batch=micro_batch,
+            evaluation_batch=evaluation_batch,
+            buckets=buckets,
+        )
+
 
 def read_means(lanes: int | None, engine: str | None, devices: int | None, memory: float | None, horizon: str) -> Means:
     """Return what the arguments of `make_plan` ask for on this machine; raise ValueError naming one that cannot be."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 
 from jaxhpo.models import Cost, Variant
 from jaxhpo.training.costs import epoch_seconds, lane_bytes, machine, tile_of
@@ -66,20 +65,8 @@ def make_plan(
     """
     means = read_means(lanes, engine, devices, memory, horizon)
     planner = _Planner(task, means)
-    return Plan(
-        backend=jax.default_backend(),
-        device=jax.devices()[0].device_kind,
-        engine=means.engine,
-        lanes=means.lanes,
-        devices=means.devices,
-        launches=planner.launches(),
-        horizon=horizon,
-        memory=int(planner.limit),
-        micro_batch=task.micro_batch,
-        evaluation_batch=planner.evaluation_batch,
-        buckets=planner.buckets(),
-        lengths=task.lengths,
-    )
+    plan = means.plan(planner.launches(), task.micro_batch, planner.evaluation_batch, planner.buckets())
+    return plan._replace(lengths=task.lengths)
 
 
 class _Classes(NamedTuple):

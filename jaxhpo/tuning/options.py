@@ -53,7 +53,7 @@ class Options:
         """Return which of some arguments differ from their defaults, as they would be written."""
         defaults = {field.name: field.default for field in fields(self)}
         values = {name: getattr(self, name) for name in names}
-        return [f"{name}={value!r}" for name, value in values.items() if value is not defaults[name]]
+        return [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
 
     def sizes(self) -> tuple[int, int]:
         """Return how many trials there are, and how many lanes; raise ValueError where they cannot be."""

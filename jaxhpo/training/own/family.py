@@ -113,19 +113,8 @@ class Own:
         size = 1 if alone else use.devices * min(wanted, power_of_two(fits, up=False))
         launches = max(1, min(cores(), use.lanes, int(use.memory // (examples + lane)))) if alone else 1
         needed = int(examples + size * lane / use.devices)
-        return Plan(
-            backend=jax.default_backend(),
-            device=jax.devices()[0].device_kind,
-            engine=use.engine,
-            lanes=use.lanes,
-            devices=use.devices,
-            launches=launches,
-            horizon=use.horizon,
-            memory=int(use.memory),
-            micro_batch=self.ranges.micro_batch,
-            evaluation_batch=batch,
-            buckets=tuple(Bucket(0, 0, variant, (0,), size, needed) for variant in variants),
-        )
+        buckets = tuple(Bucket(0, 0, variant, (0,), size, needed) for variant in variants)
+        return use.plan(launches, self.ranges.micro_batch, batch, buckets)
 
     def network(self, layers: int, units: int, variant: Variant) -> Costed:
         """Return the model in one of its forms; it has neither layers nor units that jaxhpo knows of."""
