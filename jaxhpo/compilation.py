@@ -11,6 +11,9 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from jaxhpo.cache import cache_directory
 
+COMPILERS = 2
+"""Programs that are compiled at once: XLA compiles one on little more than one core."""
+
 _COMPILED = "/jax/core/compile/backend_compile_duration"  # fires when the persistent cache answers, too
 _HIT = "/jax/compilation_cache/cache_hits"
 

@@ -9,47 +9,27 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jaxhpo"
 
+PARTS = {"types", "space", "algorithms", "models", "data", "training", "objectives", "study"}
+
 # A room may import these rooms of jaxhpo, and itself.
 ROOMS = {
     "types": set(),
     "cache": set(),
+    "errors": set(),
+    "processor": set(),
     "compilation": {"cache"},
     "dimensions": {"types"},
     "space": {"types", "dimensions"},
     "algorithms": {"types", "space"},
     "models": {"types", "space"},
-    "data": {"types", "space", "cache"},
-    "training": {"types", "space", "models", "data", "compilation"},
-    "objectives": {"types", "space", "compilation"},
+    "data": {"types", "space", "cache", "errors"},
+    "training": {"types", "space", "models", "data", "compilation", "errors", "processor"},
+    "objectives": {"types", "space", "compilation", "errors", "processor"},
     "study": {"types", "space", "compilation"},
     "report": {"types", "space", "study"},
-    "tuning": {
-        "types",
-        "space",
-        "algorithms",
-        "models",
-        "data",
-        "training",
-        "objectives",
-        "study",
-        "report",
-        "compilation",
-        "cache",
-    },
-    "cli": {
-        "types",
-        "space",
-        "algorithms",
-        "models",
-        "data",
-        "training",
-        "objectives",
-        "study",
-        "report",
-        "tuning",
-        "",
-    },
-    "": {"types", "space", "algorithms", "models", "data", "training", "objectives", "study", "tuning"},
+    "tuning": PARTS | {"report", "compilation", "cache", "errors"},
+    "cli": PARTS | {"report", "tuning", ""},
+    "": PARTS | {"tuning"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

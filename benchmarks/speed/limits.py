@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.training.plan import cores
+from jaxhpo.processor import cores
 
 
 def rate(m: int, k: int, n: int, *, transposed: bool = False, at_once: int = 1, seconds: float = 0.3) -> float:

@@ -10,8 +10,8 @@ import numpy as np
 from jaxhpo.data.arrays import assemble
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, refuse_unreadable, stem_of
-from jaxhpo.data.prepared import first_line
 from jaxhpo.data.splits import three_way, two_way
+from jaxhpo.errors import first_line
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _GREY = ("1", "L", "LA", "La")

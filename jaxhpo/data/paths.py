@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, NoReturn
 
-from jaxhpo.data.prepared import first_line
+from jaxhpo.errors import first_line
 
 ARRAYS = (".npz",)
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")

@@ -10,7 +10,8 @@ from typing import Any
 
 from jaxhpo.data import archives
 from jaxhpo.data.named import SOURCES
-from jaxhpo.data.prepared import first_line, quiet
+from jaxhpo.data.prepared import quiet
+from jaxhpo.errors import first_line
 
 _MNIST = {
     "train": ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"),

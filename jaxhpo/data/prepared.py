@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxhpo.cache import cache_directory
 from jaxhpo.data import store
+from jaxhpo.errors import first_line
 
 _DEFAULT = "~/tensorflow_datasets"  # TFDS's own
 
@@ -167,11 +168,6 @@ def _decode(source: Source, root: Path, directory: Path) -> dict[str, np.ndarray
                 refuse(f"holds a damaged {name}, split {split} ({first_line(error)})")
             arrays |= {f"{what}_{split}": array for what, array in found.items()}
     return arrays
-
-
-def first_line(error: BaseException) -> str:
-    """Return the beginning of an error's message, or its type's name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
 def _decode_images(rows: Any) -> dict[str, np.ndarray]:

@@ -8,11 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxhpo.compilation import HostFunction
+from jaxhpo.compilation import COMPILERS, HostFunction
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.types import Key, Outcome, Proposal, State
 
-_COMPILERS = 2  # programs compiled at once: XLA compiles one on little more than one core
 Shapes = dict[str, jax.ShapeDtypeStruct]
 _Group = tuple[str, ...]  # the static values' spelling, in which True and 1 differ
 
@@ -93,7 +92,7 @@ class Groups:
             lowered[group] = jax.jit(lanes).lower(*arguments)
             out = lowered[group].out_info[1]
             check_aux(fixed, {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in out.items()}, self._aux)
-        with ThreadPoolExecutor(_COMPILERS) as pool:
+        with ThreadPoolExecutor(COMPILERS) as pool:
             compiled = pool.map(lambda one: one.compile(), lowered.values())
             self._programs |= {(group, size): program for group, program in zip(lowered, compiled, strict=True)}
         self.host.seconds += time.perf_counter() - started

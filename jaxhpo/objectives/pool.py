@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxhpo.processor import cores
+
 _WORKER = Path(__file__).with_name("worker.py")
 _IDLE = 60.0  # seconds after which workers that nobody uses end: a notebook keeps its study for hours
 _THREADS = (
@@ -266,8 +268,3 @@ class _Worker:
             return f"ended with exit code {code}"
         name = signal.Signals(-code).name
         return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxhpo.errors import UNTRACEABLE
 from jaxhpo.objectives.grouped import Groups, Shapes, check_aux
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.space import Float, Space
@@ -16,12 +17,6 @@ from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State
 _TRAIN = 0  # what the objective's key is folded with, before the trial
 _CHECKED = 16  # combinations of static values that are traced before anything runs
 _BUDGET = "budget"
-_UNTRACEABLE = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.NonConcreteBooleanIndexError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-)
 
 Lane = Callable[[Key, Array, Array, Array], tuple[Array, dict[str, Array]]]
 """One lane: key, point [D] float32, budget [] int32, trial [] int32 -> score [] float32, aux."""
@@ -128,7 +123,7 @@ class Traceable:
                 f"train cannot be traced: Python needs the value of {', '.join(needed)}; {names}"
                 "use jnp.where and jax.lax.cond, scan or while_loop, or use jaxhpo.function"
             )
-        if isinstance(error, _UNTRACEABLE):
+        if isinstance(error, UNTRACEABLE):
             first = str(error).partition("\n")[0].rstrip(".")
             return (
                 f"train cannot be traced: {first}; use jnp and jax.lax, give the plain function where it is jitted, "

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxhpo.compilation import COMPILERS
 from jaxhpo.training.accounts import Account, Ledger
 from jaxhpo.training.lane import Result
-
-_COMPILERS = 2  # programs compiled at once: XLA compiles one on little more than one core
 
 
 class Work(NamedTuple):
@@ -60,7 +59,7 @@ class Executor:
             return program
 
         if not self._programs:
-            self._pool = ThreadPoolExecutor(_COMPILERS)
+            self._pool = ThreadPoolExecutor(COMPILERS)
         self._programs[bucket] = self._pool.submit(compile_)
 
     def run(self, works: list[Work], arguments: Callable[[Work], tuple], done: Callable[[Work, Result], None]) -> None:

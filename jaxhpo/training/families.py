@@ -51,6 +51,10 @@ class Family(Protocol):
         """Return which of them a configuration is."""
         ...
 
+    def check(self, structure: Structure) -> None:
+        """Raise ValueError where it cannot be trained."""
+        ...
+
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
     ) -> tuple[Learner, Any, dict[str, Any]]:
@@ -158,6 +162,9 @@ class Builtin:
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which of them a configuration is."""
         return read_structure(config)
+
+    def check(self, structure: Structure) -> None:
+        """Do nothing: all of them can be trained."""
 
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any

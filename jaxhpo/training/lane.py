@@ -22,7 +22,7 @@ from jaxhpo.training.examples import (
     outputs_of,
 )
 from jaxhpo.training.goals import Goal
-from jaxhpo.training.learner import Learner, Noise
+from jaxhpo.training.learner import Batch, Learner
 from jaxhpo.training.ranges import Hyper
 from jaxhpo.types import Array, Key
 
@@ -157,8 +157,8 @@ def train_epoch(job: Job, data: TrainingData, order_key: Key, epoch: Array, lane
         x, y = augmentation.move(data.train.x[index], hyper, key, position), data.train.y[index]
         x = augmentation.blank(learner.prepare(data, x), hyper, key, position)
         gradients = partial(learner.gradients, job.goal, data, hyper, params, statistics)
-        noise = Noise(key, position)
-        loss, grads, statistics = by_length(job.lengths, length, lambda x: gradients(x, y, noise), x)
+        batch = partial(Batch, y=y, key=key, position=position)
+        loss, grads, statistics = by_length(job.lengths, length, lambda x: gradients(batch(x)), x)
         total = jax.tree.map(jnp.add, total, grads)
 
         def step_optimizer(params: Any, moments: optimizers.Moments, total: Any) -> tuple:

@@ -16,9 +16,11 @@ from jaxhpo.training.ranges import Hyper
 from jaxhpo.types import Array, Key
 
 
-class Noise(NamedTuple):
-    """What a training step's random numbers follow from."""
+class Batch(NamedTuple):
+    """What a training step sees, and what its random numbers follow from."""
 
+    x: Array  # [n, ...] as the network sees them
+    y: Array  # [n, ...]
     key: Array  # [2] uint32: key data of the trial's epoch
     position: Array  # [n] int32: each example's place in the epoch
 
@@ -38,15 +40,7 @@ class Learner(Protocol):
         ...
 
     def gradients(
-        self,
-        goal: Goal,
-        data: TrainingData,
-        hyper: Hyper,
-        params: Any,
-        statistics: Any,
-        x: Array,
-        y: Array,
-        noise: Noise,
+        self, goal: Goal, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, batch: Batch
     ) -> tuple[Array, Any, Any]:
         """Return a batch's loss, its gradients, and the statistics after it."""
         ...
@@ -97,30 +91,22 @@ class Masked(NamedTuple):
         return narrow(full, shapes, (self.full.units, self.model.units)), ()
 
     def gradients(
-        self,
-        goal: Goal,
-        data: TrainingData,
-        hyper: Hyper,
-        params: Any,
-        statistics: Any,
-        x: Array,
-        y: Array,
-        noise: Noise,
+        self, goal: Goal, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, batch: Batch
     ) -> tuple[Array, Any, Any]:
         """Return a batch's loss, its gradients, and no statistics."""
         drops = self.drops or hyper.embedding_dropout is not None
-        dropout = Dropout(hyper.dropout, noise.key, noise.position, hyper.embedding_dropout) if drops else None
+        dropout = Dropout(hyper.dropout, batch.key, batch.position, hyper.embedding_dropout) if drops else None
         active = Active(hyper.layers, hyper.units)
 
         def compute(model: nn.Module) -> tuple[Array, Any]:
             def loss(params: Any) -> Array:
-                outputs = model.apply({"params": params}, x, active=active, dropout=dropout)
-                return loss_of(goal, data, hyper, _in_units(data, outputs), y)
+                outputs = model.apply({"params": params}, batch.x, active=active, dropout=dropout)
+                return loss_of(goal, data, hyper, _in_units(data, outputs), batch.y)
 
             if model.units == self.model.units:
                 return jax.value_and_grad(loss)(params)
             units = (self.model.units, model.units)
-            value, grads = jax.value_and_grad(loss)(narrow(params, self._shapes(model, x[:1], active), units))
+            value, grads = jax.value_and_grad(loss)(narrow(params, self._shapes(model, batch.x[:1], active), units))
             return value, widen(grads, params, units)
 
         return *self._by_size(hyper.units, compute), statistics

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from jaxhpo.data import Dataset, Vocabulary
+from jaxhpo.errors import first_line
 from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import describe
 from jaxhpo.training.examples import Split, TrainingData
@@ -101,7 +102,7 @@ class Model:
                 new.rename(path)
         except (OSError, ValueError) as error:  # a full disk is a ValueError to Orbax
             full = os.strerror(errno.ENOSPC)
-            problem = getattr(error, "strerror", None) or (full if full in str(error) else _first_line(error))
+            problem = getattr(error, "strerror", None) or (full if full in str(error) else first_line(error))
             raise ValueError(
                 f"save: {str(directory)!r} cannot be written: {problem}; name another directory"
             ) from error
@@ -178,7 +179,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         with ocp.StandardCheckpointer() as checkpointer:
             tree = checkpointer.restore(path / _WEIGHTS, blank)
     except Exception as error:  # of a damaged checkpoint, or another network's, in a dozen ways
-        problem = _first_line(error)
+        problem = first_line(error)
         raise ValueError(
             f"the weights in {str(directory)!r} cannot be read, or are not this model's ({problem}); give the model "
             "that was trained, or save it again"
@@ -224,7 +225,7 @@ def _blank(learner: Learner, facts: Facts) -> dict[str, Any]:
     try:
         params, statistics = jax.eval_shape(learner.start, key, example, _hyper_of(learner))
     except Exception as error:  # of the user's code
-        problem = f"{type(error).__name__}: {_first_line(error)}"
+        problem = f"{type(error).__name__}: {first_line(error)}"
         raise ValueError(f"model cannot be built as it was trained: {problem}") from error
     wide = 1 if facts.kind == "text" else (facts.shape[0] if facts.kind == "vector" else None)
     shape = (1,) * len(facts.shape) if wide is None else (wide,)
@@ -245,8 +246,3 @@ def _digests(directory: Path) -> dict[str, str]:
     """Return the sha256 of every file below a directory, by its place in it."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {p.relative_to(directory).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-
-
-def _first_line(error: Exception) -> str:
-    """Return what an error says in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

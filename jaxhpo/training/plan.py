@@ -1,16 +1,19 @@
 """The plan: how a study's lanes will run, decided before the first trial from what cannot change during it."""
 
-import os
 from typing import Any, NamedTuple
 
 import jax
 
 from jaxhpo.models import Variant
+from jaxhpo.processor import cores
 from jaxhpo.training.costs import machine, memory_limit
 from jaxhpo.training.engines import ENGINES, SHARDED, THREADS
 
 HORIZONS = {"short": 64, "long": 1024}
 """Trials over which a compilation has to pay."""
+
+EARLY = 16
+"""Programs up to which all are traced and compiled from the start; of more only those that trials need."""
 
 _GIB = 2.0**30
 
@@ -58,14 +61,6 @@ class Plan(NamedTuple):
         """Return the index of the cheapest bucket that holds a configuration."""
         fits = (b.units >= units and b.layers >= layers and b.variant == variant for b in self.buckets)
         return next(i for i, fit in enumerate(fits) if fit)
-
-
-def cores() -> int:
-    """Return the processor cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # no Linux
-        return os.cpu_count() or 1
 
 
 def default_lanes() -> int:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import flax.linen as nn
 
 from jaxhpo.models import Cost, Variant
+from jaxhpo.processor import cores
 from jaxhpo.training.costs import epoch_seconds, lane_bytes, machine, tile_of
 from jaxhpo.training.engines import THREADS
-from jaxhpo.training.plan import HORIZONS, Bucket, Means, Plan, cores, power_of_two, read_means
+from jaxhpo.training.plan import HORIZONS, Bucket, Means, Plan, power_of_two, read_means
 
 _CLASSES = 6  # candidates for the widths, or depths, that buckets are made for
 _GIB = 2.0**30

@@ -1,5 +1,6 @@
 """The Trainer: a data set, a model and a space made into an Objective."""
 
+import warnings
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
@@ -22,12 +23,12 @@ from jaxhpo.training.goals import Loss, Metric, read_goal
 from jaxhpo.training.lane import Job, Lane, Result, evaluate
 from jaxhpo.training.model import Model, scaling_of
 from jaxhpo.training.own import Own
+from jaxhpo.training.plan import EARLY
 from jaxhpo.training.ranges import Structure
 from jaxhpo.training.weights import TrainerState, Weights
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
 _TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
-_EARLY = 16  # programs up to which all are compiled from the start; of more only those that trials need
 
 
 class Trainer:
@@ -207,7 +208,7 @@ class Trainer:
         train, valid = self._split(d.x_train, d.y_train, ordered=False), self._split(d.x_valid, d.y_valid)
         targets = (d.target_offset, d.target_scale) if d.task == "regression" else (None, None)
         data = jax.device_put(TrainingData(train, valid, d.offset, d.scale, *targets))
-        if len(self.plan.buckets) <= _EARLY:  # the dearest first, as it will run first
+        if len(self.plan.buckets) <= EARLY:  # the dearest first, as it will run first
             for bucket in reversed(range(len(self.plan.buckets))):
                 self._prepare(bucket, data)
         return TrainerState(data, None)
@@ -226,10 +227,7 @@ class Trainer:
 
         `done` takes each chunk and its result ([size, ...] each, the lanes of `Work.lanes` first), one at a time.
         """
-        structures = {
-            int(lane): self.family.structure(self.space.to_config(proposal.point[lane]))
-            for lane in np.flatnonzero(proposal.active)
-        }
+        structures = self._structures(proposal)
         total = Account()
 
         def arguments(work: Work) -> tuple:
@@ -290,6 +288,19 @@ class Trainer:
             **total.report(seconds),
         }
         return TrainerState(state.data, best), Outcome(np.where(kept, score, np.nan).astype(np.float32), found)
+
+    def _structures(self, proposal: Proposal) -> dict[int, Structure]:
+        """Return the active lanes' networks; one that cannot be trained fails alone, with a warning."""
+        structures = {}
+        for lane in np.flatnonzero(proposal.active).tolist():
+            structure = self.family.structure(self.space.to_config(proposal.point[lane]))
+            try:
+                self.family.check(structure)
+            except ValueError as error:
+                warnings.warn(f"trial {proposal.trial[lane]} failed: {error}", RuntimeWarning, stacklevel=3)
+            else:
+                structures[lane] = structure
+        return structures
 
     def _works(self, structures: dict[int, Structure]) -> list[Work]:
         """Return the chunks of a batch: lanes of one bucket together, alike ones side by side."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import jax
 
 from jaxhpo.data import load
+from jaxhpo.errors import first_line
 from jaxhpo.objectives import Function, Traceable
 from jaxhpo.space import Space
 from jaxhpo.study import Best, Study
@@ -129,8 +130,9 @@ class TrainingJob:
             try:
                 fit = study.final_fit(self._final)
             except (ValueError, RuntimeError) as error:  # too little memory: the search is none the less done
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                warnings.warn(f"the winner was not trained again: {reason}", RuntimeWarning, stacklevel=4)
+                warnings.warn(
+                    f"the winner was not trained again: {first_line(error, 300)}", RuntimeWarning, stacklevel=4
+                )
                 return
             study.seconds.compile += fit.compile_seconds
             study.seconds.train += fit.train_seconds

@@ -20,7 +20,7 @@ from jaxhpo.training.examples import (
 )
 from jaxhpo.training.goals import read_goal
 from jaxhpo.training.lane import Job, TrainingData, evaluate
-from jaxhpo.training.learner import Masked, Noise
+from jaxhpo.training.learner import Batch, Masked
 from jaxhpo.types import Proposal
 
 BATCH, EPOCHS, LANES = 16, 2, 4
@@ -219,8 +219,8 @@ def test_a_batchs_gradients_are_those_of_whole_rows(mixed, trainer):
     at = int(np.argmin(groups))
     assert groups[at] == 0
     x, y = learner.prepare(data, data.train.x[rows[at]]), data.train.y[rows[at]]
-    noise = Noise(jnp.array([1, 2], jnp.uint32), jnp.arange(BATCH, dtype=jnp.int32))
-    step = jax.jit(lambda x: learner.gradients(goal, data, hyper, params, (), x, y, noise))
+    rest = {"y": y, "key": jnp.array([1, 2], jnp.uint32), "position": jnp.arange(BATCH, dtype=jnp.int32)}
+    step = jax.jit(lambda x: learner.gradients(goal, data, hyper, params, (), Batch(x, **rest)))
     whole, cut = step(x), step(x[:, :8])
     assert whole[0] > 0
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(cut), strict=True):

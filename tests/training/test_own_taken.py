@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxhpo.space import Choice, Float, Space
+import jaxhpo
+from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Trainer
 from jaxhpo.training.own.model import _replace, _state
 from tests.training.own_models import Net, train
@@ -149,3 +150,23 @@ def test_an_nnx_modules_weights_go_where_they_were():
     assert not np.allclose(one(x), other(x))
     _replace(other, *_state(one))
     np.testing.assert_array_equal(one(x), other(x))
+
+
+def test_a_form_that_fails_during_a_study_fails_alone(small_digits):
+    """Of 500 widths 16 are rehearsed at the door; this one is not."""
+
+    def build(width):
+        if width == 37:
+            raise RuntimeError("broken at 37")
+        return Net(width)
+
+    space = Space({"width": Int(1, 500), "learning_rate": Choice((0.01,))})
+    mine = [{"width": width, "learning_rate": 0.01} for width in (3, 37, 5)]
+    options = {"algorithm": "random_search", "trials": 3, "lanes": 3, "epochs": 1, "cache": False, "verbose": False}
+    place = r"\(test_own_taken.py, line \d+\)"
+    with pytest.warns(
+        RuntimeWarning, match=rf"^trial 1 failed: model cannot be built: RuntimeError: broken at 37 {place}$"
+    ):
+        study = jaxhpo.tune(small_digits, model=build, space=space, enqueue=mine, **options)
+    assert study.trials["score"].isna().tolist() == [False, True, False]
+    assert study.best.test_score is not None

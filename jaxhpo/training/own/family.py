@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxhpo.data import Dataset
 from jaxhpo.models import Cost, Costed, Variant
+from jaxhpo.processor import cores
 from jaxhpo.space import Dimension, Float, Int, Space
 from jaxhpo.training.costs import lane_bytes
 from jaxhpo.training.engines import THREADS
@@ -19,13 +20,12 @@ from jaxhpo.training.hyperparameters import ALIASES, HYPERPARAMETERS, TRACED
 from jaxhpo.training.learner import Learner
 from jaxhpo.training.own.model import OwnModel, read_factory
 from jaxhpo.training.own.rehearsal import Rehearsal
-from jaxhpo.training.plan import Bucket, Plan, cores, power_of_two, read_means
+from jaxhpo.training.plan import EARLY, Bucket, Plan, power_of_two, read_means
 from jaxhpo.training.ranges import Hyper, Ranges, Structure, extremes, ranges_of, read_hyper, read_names, read_structure
 from jaxhpo.types import Array
 
 _GIB = 2.0**30
 _MOST = 4096  # programs
-_TRIED = 8  # of them, that are traced before the first trial
 _EVALUATION_BATCH = 512
 _OF_A_NETWORK = ("dropout", "embedding_dropout")  # traced hyperparameters that only jaxhpo's own networks read
 
@@ -50,9 +50,10 @@ class Own:
         check_space(trained, self.ranges, data, goal)
         self._fast = jax.default_backend() == "cpu"
         self.costs: dict[Variant, Cost] = {}
+        self._rehearsed: set[Variant] = set()
         variants = self.ranges.variants
-        for i in np.unique(np.linspace(0, len(variants) - 1, min(_TRIED, len(variants))).round().astype(int)):
-            self.rehearsal(variants[i]).run()
+        for i in np.unique(np.linspace(0, len(variants) - 1, min(EARLY, len(variants))).round().astype(int)):
+            self._rehearse(variants[i])
 
     def _read_ranges(self) -> Ranges:
         space, own = self.space, self._own
@@ -138,6 +139,15 @@ class Own:
         trained = read_structure({name: value for name, value in config.items() if name not in self._own})
         static = ((name, config[name]) for name in self.factory.takes if not isinstance(self.space[name], Float))
         return Structure(trained.batch_size, 0, 0, Variant(own=tuple(static), batch_size=trained.batch_size))
+
+    def check(self, structure: Structure) -> None:
+        """Raise ValueError where the model's form of a structure cannot be trained."""
+        self._rehearse(structure.variant)
+
+    def _rehearse(self, variant: Variant) -> None:
+        if variant not in self._rehearsed:
+            self.rehearsal(variant).run()
+            self._rehearsed.add(variant)
 
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any

@@ -1,7 +1,8 @@
 """A user's Flax model, linen or nnx: how it is built and called, and what a lane trains of it."""
 
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,7 +14,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.models import dropout, faster_convolutions, use_faster_convolutions
 from jaxhpo.training.examples import TrainingData, normalise
 from jaxhpo.training.goals import Goal
-from jaxhpo.training.learner import Noise, loss_of
+from jaxhpo.training.learner import Batch, loss_of
 from jaxhpo.training.ranges import Hyper
 from jaxhpo.types import Array, Key
 
@@ -99,28 +100,20 @@ class OwnModel(NamedTuple):
         module = self._build(hyper, key)
         if isinstance(module, nnx.Module):
             return _state(module)
-        with self._linen():
+        with _intercepted(self.fast):
             kept = dict(nn.unbox(module.init(_streams(key), example, **_flags(module, False))))
         return kept.pop("params", {}), kept
 
     def gradients(
-        self,
-        goal: Goal,
-        data: TrainingData,
-        hyper: Hyper,
-        params: Any,
-        statistics: Any,
-        x: Array,
-        y: Array,
-        noise: Noise,
+        self, goal: Goal, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, batch: Batch
     ) -> tuple[Array, Any, Any]:
         """Return a batch's loss, its gradients, and the statistics after it."""
         # A batch's first place in the epoch is no other batch's.
-        key = jax.random.fold_in(jax.random.wrap_key_data(noise.key, impl="threefry2x32"), noise.position[0])
+        key = jax.random.fold_in(jax.random.wrap_key_data(batch.key, impl="threefry2x32"), batch.position[0])
 
         def loss(params: Any) -> tuple[Array, Any]:
-            outputs, after = self._call(hyper, params, statistics, x, key)
-            return loss_of(goal, data, hyper, outputs, y), after
+            outputs, after = self._call(hyper, params, statistics, batch.x, key)
+            return loss_of(goal, data, hyper, outputs, batch.y), after
 
         (value, after), grads = jax.value_and_grad(loss, has_aux=True)(params)
         return value, grads, after
@@ -165,27 +158,16 @@ class OwnModel(NamedTuple):
         options: dict[str, Any] = _flags(module, trains)
         if key is not None:
             options |= {"rngs": _streams(key), "mutable": list(statistics)}
-        with self._linen():
+        with _intercepted(self.fast):
             found = module.apply({"params": params, **statistics}, x, **options)
         return (found[0], {**statistics, **found[1]}) if trains else (found, statistics)
 
-    def _linen(self) -> Any:
-        return _Interceptors(self.fast)
 
-
-class _Interceptors:
-    """Linen layers that take a traced rate of dropout, and convolutions that are matrix products."""
-
-    def __init__(self, fast: bool):
-        self._managers = [nn.intercept_methods(_traced_rate), *([faster_convolutions()] if fast else [])]
-
-    def __enter__(self) -> None:
-        for manager in self._managers:
-            manager.__enter__()
-
-    def __exit__(self, *exception: Any) -> None:
-        for manager in reversed(self._managers):
-            manager.__exit__(*exception)
+@contextlib.contextmanager
+def _intercepted(fast: bool) -> Iterator[None]:
+    """Let linen's layers take a traced rate of dropout, and convolutions be matrix products where that is `fast`."""
+    with nn.intercept_methods(_traced_rate), faster_convolutions() if fast else contextlib.nullcontext():
+        yield
 
 
 def _streams(key: Key) -> dict[str, Key]:

@@ -12,21 +12,15 @@ import numpy as np
 from jax.tree_util import DictKey
 
 from jaxhpo.data import Dataset
+from jaxhpo.errors import UNTRACEABLE, first_line
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
 from jaxhpo.training.examples import Split, TrainingData
 from jaxhpo.training.goals import METRICS, Goal
-from jaxhpo.training.learner import Noise, loss_of
+from jaxhpo.training.learner import Batch, loss_of
 from jaxhpo.training.own.arithmetic import cost_of
 from jaxhpo.training.own.model import OwnModel, UnfitError
 from jaxhpo.types import Array
-
-_UNTRACEABLE = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-    jax.errors.TracerBoolConversionError,
-)
 
 
 class Rehearsal:
@@ -93,8 +87,8 @@ class Rehearsal:
 
     def _step(self, data: TrainingData, point: Array, params: Any, statistics: Any) -> Any:
         x, y = self.learner.prepare(data, data.train.x), data.train.y
-        noise = Noise(jnp.zeros(2, jnp.uint32), jnp.arange(self.size, dtype=jnp.int32))
-        return self.learner.gradients(self.goal, data, self.hyper(point), params, statistics, x, y, noise)
+        batch = Batch(x, y, jnp.zeros(2, jnp.uint32), jnp.arange(self.size, dtype=jnp.int32))
+        return self.learner.gradients(self.goal, data, self.hyper(point), params, statistics, batch)
 
     def _loss(self, outputs: Any, data: TrainingData, point: Array) -> Any:
         return _computed("loss", loss_of(self.goal, data, self.hyper(point), outputs, data.train.y))
@@ -136,7 +130,7 @@ class Rehearsal:
             return jax.eval_shape(function, *arguments)
         except UnfitError:
             raise
-        except _UNTRACEABLE as error:
+        except UNTRACEABLE as error:
             traced = [n for n in self.learner.factory.takes if isinstance(self.space[n], Float)]
             if what in ("loss", "metric"):
                 remedy = f"write the {what} with jax.numpy alone"
@@ -152,7 +146,7 @@ class Rehearsal:
             problem = f"{name} cannot be compiled ({type(error).__name__}); {remedy}"
             raise ValueError(f"{problem}{_place(error)}") from error
         except Exception as error:  # of the user's code, or Flax's and JAX's words on it
-            line = (str(error).strip().splitlines() or [""])[0][:160]
+            line = first_line(error, 160)
             name = (
                 f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
             )
