@@ -1,6 +1,7 @@
 """Lanes grouped by the hyperparameters that a traced function needs as Python values: a program a group."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxhpo.compilation import COMPILERS, HostFunction
+from jaxhpo.errors import first_line
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.types import Key, Outcome, Proposal, State
 
@@ -56,7 +58,9 @@ class Groups:
             rows = np.pad(lanes, (0, size - len(lanes)), mode="edge")
             return key, point[rows], budget[rows], trial[rows]
 
-        self._compile(values, size, arguments([0]))
+        for group, error in self._compile(values, size, arguments([0])).items():
+            failed = ", ".join(str(number) for number in trial[groups.pop(group)].tolist())
+            warnings.warn(f"trials {failed} failed: {first_line(error)}", RuntimeWarning, stacklevel=2)
         chunks = [(g, lanes[i : i + size]) for g, lanes in groups.items() for i in range(0, len(lanes), size)]
         launched = [self._programs[group, size](*arguments(lanes)) for group, lanes in chunks]  # all at once
         score = np.full(len(active), np.nan, np.float32)
@@ -79,23 +83,35 @@ class Groups:
                 count *= len(dimension.level_values) or dimension.high - dimension.low + 1
         return count
 
-    def _compile(self, values: Mapping[_Group, Mapping[str, Any]], size: int, arguments: tuple) -> None:
-        """Compile the programs that are missing; raise ValueError where aux differs from the first one's."""
+    def _compile(
+        self, values: Mapping[_Group, Mapping[str, Any]], size: int, arguments: tuple
+    ) -> dict[_Group, Exception]:
+        """Compile the programs that are missing; return what went wrong with those that cannot be made.
+
+        Of many combinations the door traces some only: a later one must not end a study that has begun.
+        """
         missing = {group: fixed for group, fixed in values.items() if (group, size) not in self._programs}
+        failed: dict[_Group, Exception] = {}
         if not missing:
-            return
+            return failed
         started = time.perf_counter()
         lowered = {}
         for group, fixed in missing.items():
             # Traced in the caller's thread: it may run under a JAX configuration of its own.
             lanes = jax.vmap(self._lane(fixed), in_axes=(None, 0, 0, 0))
-            lowered[group] = jax.jit(lanes).lower(*arguments)
-            out = lowered[group].out_info[1]
-            check_aux(fixed, {name: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for name, a in out.items()}, self._aux)
+            try:
+                program = jax.jit(lanes).lower(*arguments)
+                aux = {n: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for n, a in program.out_info[1].items()}
+                check_aux(fixed, aux, self._aux)
+            except Exception as error:
+                failed[group] = error
+            else:
+                lowered[group] = program
         with ThreadPoolExecutor(COMPILERS) as pool:
             compiled = pool.map(lambda one: one.compile(), lowered.values())
             self._programs |= {(group, size): program for group, program in zip(lowered, compiled, strict=True)}
         self.host.seconds += time.perf_counter() - started
+        return failed
 
 
 def chunk_size(lanes: int, combinations: int, backend: str) -> int:

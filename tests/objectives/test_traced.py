@@ -169,6 +169,26 @@ def test_a_score_that_is_not_finite_fails_its_lane_alone(static):
         assert trial.failed == (trial.config["steps"] <= 3)
 
 
+def test_static_values_that_fail_during_a_study_fail_alone():
+    """Of a hundred values the door traces 16; the last trial's has another aux, the one before cannot be computed."""
+    space = Space({"size": Int(1, 100)})
+
+    def train(key, hparams):
+        if hparams["size"] == 50:
+            raise RuntimeError("broken at 50")
+        return jnp.float32(hparams["size"]), {"ones": jnp.ones(3 if hparams["size"] == 51 else 2)}
+
+    study = Study(space, random_search(space, lanes=4), traceable(train, static=("size",)).objective(space))
+    for size in (3, 50, 51, 4):
+        study.enqueue({"size": size})
+    with pytest.warns(RuntimeWarning) as warned:
+        study.run(4)
+    assert study.trials["score"].fillna(0).tolist() == [3, 0, 0, 4]
+    said = [str(w.message) for w in warned]
+    assert said[0] == "trials 1 failed: broken at 50"
+    assert said[1].startswith("trials 2 failed: train's aux 'ones' must not depend on static values; with size=51")
+
+
 def test_one_program_for_everything_without_static_names():
     objective = traceable(noisy).objective(SPACE)
     study = Study(SPACE, random_search(SPACE, lanes=4), objective, seed=0).run(4)
