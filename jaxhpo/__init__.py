@@ -7,7 +7,7 @@ from jaxhpo.data import Dataset, TextOptions
 from jaxhpo.models import dropout
 from jaxhpo.objectives import function, traceable
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.study import Best, Study, Suggestion, Trial
+from jaxhpo.study import Best, Study, Suggestion, Trial, run_traced
 from jaxhpo.training import FinalFit, Model, Trainer, default_space, load_model
 from jaxhpo.tuning import tune
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal
@@ -39,6 +39,7 @@ __all__ = [
     "dropout",
     "function",
     "load_model",
+    "run_traced",
     "traceable",
     "tune",
 ]

@@ -35,23 +35,40 @@ class Outcome(NamedTuple):
     aux: dict[str, Array]  # [B, ...] learning curve, steps, ...; never a test score
 
 
+def keep_state(state: State, trials: int) -> State:
+    """Return the state as it is: what `grow` of a method is whose state has one size."""
+    del trials
+    return state
+
+
 class Algorithm(NamedTuple):
-    """A search method: three pure functions over an explicit state.
+    """A search method: pure functions over an explicit state.
 
     ``ask`` never changes the state and always returns exactly ``lanes`` rows; a row that it has nothing to put in is
     inactive. ``tell`` accepts any batch of that shape, rows it did not propose included.
+
+    ``grow(state, trials)`` returns the state with room for so many told trials. Whoever loops calls it before a
+    ``tell``, outside of compiled code or while it is traced, with the trials told after it; so compiled programs are
+    one a size, and sizes double: 64, 128, 256, ... ``resumable(state)`` names the trials that a later proposal may
+    continue through ``Proposal.source``: [R] int32, -1 where there is none; None is a method that continues none.
     """
 
     init: Callable[[Key], State]
     ask: Callable[[Key, State], Proposal]
     tell: Callable[[Key, State, Proposal, Outcome], tuple[State, Metrics]]
+    grow: Callable[[State, int], State] = keep_state
+    resumable: Callable[[State], Array] | None = None
 
 
 class Objective(NamedTuple):
-    """What is being tuned, as two pure functions; ``init`` returns ``()`` where nothing is kept.
+    """What is being tuned, as pure functions; ``init`` returns ``()`` where nothing is kept.
 
     ``evaluate`` may instead be a ``HostFunction``, which compiles its own programs and is called with NumPy arrays.
+    ``retain(state, trials)`` is called after every tell with what the algorithm's ``resumable`` returned: training
+    states of other trials may be dropped. None is an objective that cannot continue trials; one that needs no training
+    state for it, as a recorded learning curve does not, returns the state as it is.
     """
 
     init: Callable[[Key], State]
     evaluate: Callable[[Key, State, Proposal], tuple[State, Outcome]]
+    retain: Callable[[State, Array], State] | None = None

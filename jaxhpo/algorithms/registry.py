@@ -16,13 +16,26 @@ class Entry(NamedTuple):
     """One method."""
 
     factory: Callable[..., Algorithm]
-    summary: str
+    summary: str  # what it does
+    use: str  # when to take it
 
 
 _ENTRIES = {
-    "tabular_q": Entry(tabular_q, "Q-learning in tables; exploration decays by the variance of Q"),
-    "random_search": Entry(random_search, "uniform over the whole space; the baseline"),
-    "grid_search": Entry(grid_search, "every combination of levels in order, then nothing"),
+    "tabular_q": Entry(
+        tabular_q,
+        "Q-learning in tables; exploration decays by the variance of Q",
+        "to study the agent as it is written",
+    ),
+    "random_search": Entry(
+        random_search,
+        "uniform over the whole space",
+        "as the baseline, or where trials are cheaper than thought",
+    ),
+    "grid_search": Entry(
+        grid_search,
+        "every combination of levels in order, then nothing",
+        "where every combination can be afforded",
+    ),
 }
 
 
@@ -34,6 +47,11 @@ def names() -> list[str]:
 def summary(name: str) -> str:
     """Return what a method does, in one line."""
     return _entry(name).summary
+
+
+def use(name: str) -> str:
+    """Return when to take a method, in one line."""
+    return _entry(name).use
 
 
 def options(name: str) -> dict[str, Any]:

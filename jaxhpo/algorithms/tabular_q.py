@@ -183,7 +183,11 @@ def tabular_q(
         }
         return TabularQState(table, after, rewards, told, worst, state.decay + number * k), metrics
 
-    return Algorithm(init, ask, tell)
+    def resumable(state: TabularQState) -> Array:
+        goes_on = state.lane.placed & (state.lane.rung < len(rungs) - 1)
+        return jnp.where(goes_on, state.lane.trial, FRESH)
+
+    return Algorithm(init, ask, tell, resumable=resumable if len(rungs) > 1 else None)
 
 
 def _check_rungs(rungs: Any, budget: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from jaxhpo.study.host import Seconds
 from jaxhpo.study.journal import Journal
 from jaxhpo.study.study import Study, check_timeout
+from jaxhpo.study.traced import run_traced
 from jaxhpo.study.trials import Best, Suggestion, Trial
 
-__all__ = ["Best", "Journal", "Seconds", "Study", "Suggestion", "Trial", "check_timeout"]
+__all__ = ["Best", "Journal", "Seconds", "Study", "Suggestion", "Trial", "check_timeout", "run_traced"]

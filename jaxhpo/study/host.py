@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,8 +14,7 @@ from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.study.rounds import Clock, Keys, Steps, make_steps
 from jaxhpo.types import FRESH, Algorithm, Objective, Outcome, Proposal, State
 
-PROGRAMS = _START, _PROPOSE, _OBSERVE = "start", "propose", "observe"
-"""The programs that a study's rounds compile, each once, beside the objective's."""
+_START, _PROPOSE, _OBSERVE, _RESUMABLE = "start", "propose", "observe", "resumable"
 
 _EVALUATE = "evaluate"
 
@@ -70,11 +70,11 @@ class Queue:
 class Host:
     """Runs the parts of a round; `sign` is -1 where lower scores of the objective are better."""
 
-    def __init__(self, algorithm: Algorithm, objective: Objective | None, sign: float, continues: bool):
+    def __init__(self, algorithm: Algorithm, objective: Objective | None, sign: float, lanes: int):
         self.seconds = Seconds()
         self._pure = make_steps(algorithm, objective, sign)
-        self._objective, self._sign, self._continues = objective, sign, continues
-        self._programs: dict[str, Program] = {}
+        self._algorithm, self._objective, self._sign, self._lanes = algorithm, objective, sign, lanes
+        self._programs: dict[tuple, Program] = {}
 
     @property
     def report(self) -> dict[str, float]:
@@ -89,31 +89,41 @@ class Host:
 
     def steps(self, queue: Queue) -> Steps:
         """Return the parts as compiled programs, with the user's queue before the algorithm."""
+        own = self._own_evaluate
 
-        def compiled(name: str) -> Callable:
-            program = self._program(name, getattr(self._pure, name))
-            return lambda *args: self._timed(name, program, *args)
-
-        propose, own = compiled(_PROPOSE), self._own_evaluate
+        def start(seed: Any) -> tuple[Keys, State]:
+            return self._call(_START, (), self._pure.start, seed)
 
         def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
             self._check_sources(proposal)
             if own is None:
-                return compiled(_EVALUATE)(keys, state, proposal)
+                return self._call(_EVALUATE, (), self._pure.evaluate, keys, state, proposal)
             state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal)
             return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
 
         def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
-            return queue.fill(to_host(propose(keys, state, clock, limit)), int(clock.trial), int(limit))
+            proposal = self._call(_PROPOSE, sizes(state), self._pure.propose, keys, state, clock, limit)
+            return queue.fill(to_host(proposal), int(clock.trial), int(limit))
 
-        return Steps(compiled(_START), propose_or_queued, evaluate, compiled(_OBSERVE))
+        def retain(state: State, objective_state: State) -> State:
+            if self._algorithm.resumable is None or self._objective is None or self._objective.retain is None:
+                return objective_state
+            trials = self._call(_RESUMABLE, sizes(state), self._algorithm.resumable, state)
+            return self._objective.retain(objective_state, np.asarray(trials))
+
+        return Steps(start, propose_or_queued, evaluate, partial(self._observe, "observe"), retain)
 
     def observe_told(self, *args: Any) -> Any:
         """Tell scores that came without aux, which is another program than `observe`'s in `steps`."""
-        return self._timed(_OBSERVE, self._program("observe_told", self._pure.observe), *args)
+        return self._observe("observe_told", *args)
 
-    def _program(self, name: str, function: Callable) -> Program:
-        return self._programs.setdefault(name, Program(function))
+    def _observe(self, name: str, keys: Keys, state: State, clock: Clock, proposal: Proposal, outcome: Outcome) -> Any:
+        state = self._algorithm.grow(state, int(clock.trial) + self._lanes)
+        return self._call(name, sizes(state), self._pure.observe, keys, state, clock, proposal, outcome)
+
+    def _call(self, name: str, size: tuple, function: Callable, *args: Any) -> Any:
+        """Run a part of a round, a program each size of the algorithm's state."""
+        return self._timed(name, self._programs.setdefault((name, size), Program(function)), *args)
 
     def _timed(self, name: str, program: Program | HostFunction, *args: Any) -> Any:
         """Run a program to its end, and book the time where it belongs."""
@@ -130,9 +140,28 @@ class Host:
 
     def _check_sources(self, proposal: Proposal) -> None:
         goes_on = proposal.active & (proposal.source != FRESH)
-        if np.any(goes_on) and not self._continues:
+        if np.any(goes_on) and self._objective is not None and self._objective.retain is None:
             trial = int(proposal.source[np.argmax(goes_on)])
             raise ValueError(f"algorithm continues trial {trial}, which the objective cannot; use a single rung")
+
+
+def sizes(state: State) -> tuple:
+    """Return the shapes of a state's arrays."""
+    return tuple(leaf.shape for leaf in jax.tree.leaves(state))
+
+
+def planned_programs(algorithm: Algorithm, trials: int, lanes: int) -> int:
+    """Return how many programs the rounds of so many trials compile, beside the objective's."""
+    state = jax.eval_shape(algorithm.init, jax.eval_shape(lambda: jax.random.key(0)))
+    each = 2 + (algorithm.resumable is not None)
+    known, observed = {sizes(state)}, set()
+    for told in range(0, trials, lanes):
+        state = jax.eval_shape(lambda s, n=told + lanes: algorithm.grow(s, n), state)
+        observed.add(sizes(state))
+        if told + lanes < trials:
+            known.add(sizes(state))
+    resumed = len(observed) if each == 3 else 0
+    return 1 + len(known) + len(observed) + resumed
 
 
 def to_host(tree: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One round of a study as a pure function; the host loop and a traced `scan` are to run this same one."""
+"""One round of a study as a pure function; the host loop and a traced `scan` run this same one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -48,6 +48,7 @@ class Steps(NamedTuple):
     propose: Callable[[Keys, State, Clock, Array], Proposal]  # keys, algorithm state, clock, limit
     evaluate: Callable[[Keys, State, Proposal], tuple[State, Outcome]]  # keys, objective state, proposal
     observe: Callable[[Keys, State, Clock, Proposal, Outcome], tuple[State, Clock, Outcome, Metrics]]
+    retain: Callable[[State, State], State]  # algorithm state, objective state -> objective state
 
 
 def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 1.0) -> Steps:
@@ -76,7 +77,12 @@ def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 
         told = jnp.sum(proposal.active, dtype=jnp.int32)
         return state, Clock(clock.round + 1, clock.trial + told), outcome, metrics
 
-    return Steps(start, propose, evaluate, observe)
+    def retain(state: State, objective_state: State) -> State:
+        if algorithm.resumable is None or objective is None or objective.retain is None:
+            return objective_state
+        return objective.retain(objective_state, algorithm.resumable(state))
+
+    return Steps(start, propose, evaluate, observe, retain)
 
 
 def number(proposal: Proposal, trial: Array, limit: Array) -> Proposal:
@@ -97,4 +103,4 @@ def round_step(steps: Steps, keys: Keys, carry: Carry, limit: Array) -> tuple[Ca
     proposal = steps.propose(keys, carry.algorithm, carry.clock, limit)
     objective, outcome = steps.evaluate(keys, carry.objective, proposal)
     algorithm, clock, outcome, metrics = steps.observe(keys, carry.algorithm, carry.clock, proposal, outcome)
-    return Carry(algorithm, objective, clock), Record(proposal, outcome, metrics)
+    return Carry(algorithm, steps.retain(algorithm, objective), clock), Record(proposal, outcome, metrics)

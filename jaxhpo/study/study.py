@@ -11,7 +11,7 @@ import pandas as pd
 
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
-from jaxhpo.study.host import PROGRAMS, Host, Queue, Seconds, to_host
+from jaxhpo.study.host import Host, Queue, Seconds, planned_programs, to_host
 from jaxhpo.study.rounds import Carry, Clock, Keys, Record, round_step
 from jaxhpo.study.trials import Best, Suggestion, Trial
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal, State
@@ -51,14 +51,10 @@ class Study:
         objective: scores trials in `run`; None where the caller does, with `ask` and `tell`.
         seed: an integer in [0, 2**32); with the same plan it fixes every result bit for bit.
         direction: "maximize" or "minimize": what of the scores is better, told ones or an Objective's.
-        continues: whether the objective can continue trials, as algorithms with rungs ask it to.
 
     Raises:
         ValueError: naming the argument that cannot be.
     """
-
-    PROGRAMS = PROGRAMS
-    """The programs that `run` compiles, each once, however many trials it runs, beside the objective's."""
 
     def __init__(
         self,
@@ -68,7 +64,6 @@ class Study:
         *,
         seed: int = 0,
         direction: str = "maximize",
-        continues: bool = False,
     ):
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
@@ -89,7 +84,7 @@ class Study:
         """What `final_fit` found last."""
         self._winner: Winner | None = None
         self._objective, self._sign = objective, _SIGNS[direction]
-        self._host, self._queue = Host(algorithm, objective, self._sign, continues), Queue()
+        self._algorithm, self._queue = algorithm, Queue()
         self._trials: list[Trial] = []
         self._metrics: list[dict[str, float]] = []
         self._pending: Proposal | None = None
@@ -100,8 +95,16 @@ class Study:
         if len(shape) != 2 or shape[1] != len(space):
             raise ValueError(f"algorithm proposes points of shape {shape}, but the space has {len(space)} dimensions")
         self.lanes: int = shape[0]
+        self._host = Host(algorithm, objective, self._sign, self.lanes)
         self._keys: Keys | None = None
         self._carry: Carry | None = None
+
+    def planned_programs(self, trials: int) -> int:
+        """Return how many programs `run` of so many trials compiles, beside the objective's.
+
+        They grow with the number of trials only where the algorithm keeps a history, which doubles at 64, 128, ...
+        """
+        return planned_programs(self._algorithm, trials, self.lanes)
 
     @property
     def seconds(self) -> Seconds:

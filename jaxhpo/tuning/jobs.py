@@ -30,7 +30,6 @@ class Job(Protocol):
     budget: int  # of a trial
     metric: str  # what a score is
     direction: str
-    programs: tuple[str, ...]  # that a study compiles beside the trials' own
 
     @property
     def objective(self) -> Objective:
@@ -38,7 +37,7 @@ class Job(Protocol):
         ...
 
     def plan(self) -> dict[str, Any]:
-        """Return how they run, as plain data, with the most programs that are compiled."""
+        """Return how they run, as plain data, with the most programs that trials compile."""
         ...
 
     def about(self) -> dict[str, Any]:
@@ -88,7 +87,6 @@ class TrainingJob:
         self.trainer: Trainer = make(dataset, options.model, options.space, epochs=epochs, **engine, **goal, **limits)
         self.space, self.lanes, self.budget = self.trainer.space, self.trainer.plan.lanes, epochs
         self.metric, self.direction = self.trainer.goal.name, self.trainer.goal.direction
-        self.programs: tuple[str, ...] = (*Study.PROGRAMS, "test")
         self._seed, self._final = options.seed, options.final_fit
 
     @property
@@ -99,7 +97,7 @@ class TrainingJob:
     def plan(self) -> dict[str, Any]:
         """Return how they run: machine, lanes, engine, buckets."""
         plan = self.trainer.plan
-        return plan.to_json() | {"programs": len(self.programs) + len(plan.buckets)}
+        return plan.to_json() | {"programs": len(plan.buckets) + 1}  # the test's
 
     def about(self) -> dict[str, Any]:
         """Return what is tuned, as plain data."""
@@ -172,7 +170,6 @@ class FunctionJob:
         called = function.train if isinstance(function, Traceable) else function.score
         self._name = getattr(called, "__name__", type(called).__name__)
         self._engine = "vmap" if isinstance(function, Traceable) else "processes"
-        self.programs: tuple[str, ...] = Study.PROGRAMS
         self.objective = function.objective(options.space)
 
     def plan(self) -> dict[str, Any]:

@@ -104,13 +104,16 @@ class Tuning:
         )
 
     def _header(self) -> dict[str, Any]:
+        plan = self.job.plan()
+        if "programs" in plan:
+            plan["programs"] += self.study.planned_programs(self.trials)
         return self.job.about() | {
             "metric": self.job.metric,
             "direction": self.job.direction,
             "algorithm": self.algorithm,
             "epochs": self.job.budget,
             "seed": self.study.seed,
-            "plan": self.job.plan(),
+            "plan": plan,
             "space": self.study.space.to_json(),
             "fingerprint": self.study.space.fingerprint,
             "versions": versions(),

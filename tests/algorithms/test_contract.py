@@ -10,7 +10,7 @@ import pytest
 
 from jaxhpo import algorithms
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.types import Algorithm, Outcome, Proposal
+from jaxhpo.types import Outcome, Proposal
 
 SPACE = Space(
     {
@@ -41,7 +41,7 @@ class Compiled:
         self.lanes = lanes
         self.plain = algorithms.make(name, SPACE, lanes=lanes, budget=BUDGET, **options)
         self.traces = {"init": 0, "ask": 0, "tell": 0}
-        self.jitted = Algorithm(*(jax.jit(self._counted(part)) for part in ("init", "ask", "tell")))
+        self.jitted = self.plain._replace(**{part: jax.jit(self._counted(part)) for part in self.traces})
 
     def _counted(self, part):
         function = getattr(self.plain, part)
@@ -64,7 +64,8 @@ class Compiled:
             outcome = Outcome(jnp.where(proposal.active, score(proposal.point), jnp.nan), {})
             if edit is not None:
                 proposal, outcome = edit(r, proposal, outcome)
-            state, metrics = self.jitted.tell(jax.random.fold_in(key, r), states[-1], proposal, outcome)
+            state = self.plain.grow(states[-1], (r + 1) * self.lanes)
+            state, metrics = self.jitted.tell(jax.random.fold_in(key, r), state, proposal, outcome)
             states.append(state)
             told.append((proposal, outcome, metrics))
         return states, told
@@ -114,7 +115,7 @@ def test_jit_equals_eager(method):
     key = jax.random.key(0)
     same(method.plain.init(key), states[0])
     proposal, outcome, metrics = told[2]
-    eager = method.plain.ask(jax.random.fold_in(key, 2), states[2])
+    eager = method.plain.ask(jax.random.fold_in(key, 2), states[2])  # three rounds never grow a history
     np.testing.assert_array_equal(eager.point, proposal.point)
     state, eager_metrics = method.plain.tell(jax.random.fold_in(key, 2), states[2], proposal, outcome)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), state, states[3])
@@ -137,6 +138,7 @@ def test_replayed_tells_rebuild_the_state_bit_for_bit(method):
     state = method.jitted.init(key)
     for r, (proposal, outcome, _) in enumerate(told):  # from host arrays, as a journal would give them
         proposal, outcome = jax.tree.map(np.asarray, (proposal, outcome))
+        state = method.plain.grow(state, (r + 1) * method.lanes)
         state, _ = method.jitted.tell(jax.random.fold_in(key, r), state, proposal, outcome)
     same(state, states[-1])
 
@@ -155,7 +157,8 @@ def test_vmappable_over_seeds(method):
             state, _ = method.plain.tell(jax.random.fold_in(key, r), state, proposal, outcome)
             return state, proposal
 
-        return jax.lax.scan(one, method.plain.init(key), jnp.arange(4, dtype=jnp.int32))[1]
+        start = method.plain.grow(method.plain.init(key), 4 * method.lanes)
+        return jax.lax.scan(one, start, jnp.arange(4, dtype=jnp.int32))[1]
 
     seeds = range(3)
     batched = jax.jit(jax.vmap(rounds))(np.array(seeds, np.uint32))
@@ -234,9 +237,50 @@ def check_shapes(method):
     assert all(m.shape == () for m in metrics.values())
 
 
-def test_fifty_rounds_trace_once(method):
-    method.run(50)
-    assert method.traces == {"init": 1, "ask": 1, "tell": 1}
+def shapes(state):
+    return tuple(leaf.shape for leaf in jax.tree.leaves(state))
+
+
+def test_rounds_trace_once_for_each_size_of_the_history(method):
+    rounds = 17  # 136 trials of 8 lanes: a history of 64 grows twice, and 64 of one lane never
+    states, _ = method.run(rounds)
+    counted = dict(method.traces)
+    method.run(rounds, seed=1)
+    assert method.traces == counted
+    assert counted["init"] == 1
+    sizes = list(dict.fromkeys(map(shapes, states)))
+    assert counted["tell"] == len(sizes) - (shapes(states[0]) != shapes(states[1]))
+    assert len(sizes) in ({1, 3} if method.lanes == 8 else {1})
+
+
+def test_sizes_are_a_function_of_the_number_of_trials(method):
+    state = jax.eval_shape(method.plain.init, jax.eval_shape(lambda: jax.random.key(0)))
+
+    def grown(state, trials):
+        return jax.eval_shape(lambda s: method.plain.grow(s, trials), state)
+
+    if shapes(grown(state, 1024)) == shapes(state):
+        return  # one size
+    step_by_step, seen = state, []
+    for trials in range(8, 1025, 8):
+        step_by_step = grown(step_by_step, trials)
+        assert shapes(step_by_step) == shapes(grown(state, trials))
+        seen.append(shapes(step_by_step))
+    assert len(set(seen)) == 5  # 64, 128, 256, 512, 1024
+
+
+def test_resumable_trials_are_those_that_are_continued(method):
+    if method.plain.resumable is None:
+        _, told = method.run(12)
+        assert all((np.asarray(proposal.source) == -1).all() for proposal, _, _ in told)
+        return
+    states, told = method.run(24)
+    for state, (proposal, _, _) in zip(states[:-1], told, strict=True):
+        kept = np.asarray(method.plain.resumable(state))
+        assert kept.dtype == np.int32
+        assert kept.ndim == 1
+        sources = np.asarray(proposal.source)[np.asarray(proposal.active)]
+        assert set(sources[sources >= 0]) <= set(kept.tolist())
 
 
 @pytest.mark.parametrize("name", algorithms.names())

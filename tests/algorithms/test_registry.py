@@ -11,6 +11,7 @@ def test_every_method_has_a_name_a_summary_and_options():
     assert {"tabular_q", "random_search", "grid_search"} <= set(algorithms.names())
     for name in algorithms.names():
         assert 10 < len(algorithms.summary(name)) < 80
+        assert 10 < len(algorithms.use(name)) < 80
     assert algorithms.options("tabular_q")["variance_rule"] == "high_var_slower"
 
 

@@ -13,7 +13,7 @@ from jaxhpo.algorithms.moves import Moves
 from jaxhpo.algorithms.q_table import Packing
 from jaxhpo.algorithms.tabular_q import _bin, _remember, _rewards
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.types import Algorithm, Outcome, Proposal
+from jaxhpo.types import Outcome, Proposal
 
 # Two dimensions, three and two levels. Actions in order:
 # set a=1, a=2, a=3, set b=x, b=y, a up, a down, b up, b down
@@ -25,14 +25,15 @@ KEY = jax.random.key(0)
 @functools.cache
 def compiled(lanes, **options):
     """An agent's functions, jitted once for all tests with equal options."""
-    return Algorithm(*map(jax.jit, tabular_q(SPACE, lanes=lanes, **({"gamma": 0.9, "bins": 1} | options))))
+    made = tabular_q(SPACE, lanes=lanes, **({"gamma": 0.9, "bins": 1} | options))
+    return made._replace(init=jax.jit(made.init), ask=jax.jit(made.ask), tell=jax.jit(made.tell))
 
 
 class Agent:
     """A tabular agent that is told whatever the test says."""
 
     def __init__(self, lanes=1, **options):
-        init, self._ask, self._tell = compiled(lanes, **options)
+        init, self._ask, self._tell, *_ = compiled(lanes, **options)
         self.lanes, self.trial, self.metrics = lanes, 0, {}
         self.state = init(KEY)
 

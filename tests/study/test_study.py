@@ -262,9 +262,18 @@ def test_continuing_needs_an_objective_that_can():
         ValueError, match=r"algorithm continues trial \d+, which the objective cannot; use a single rung"
     ):
         Study(space, rungs, objective_of(space)).run(400)
-    study = Study(space, rungs, objective_of(space), continues=True).run(400)
+    kept = []
+
+    def retain(state, trials):
+        kept.append(set(trials[trials >= 0].tolist()))
+        return state
+
+    study = Study(space, rungs, objective_of(space)._replace(retain=retain)).run(400)
     goes_on = study.trials[study.trials["source"] >= 0]
     assert len(goes_on) > 0
     parents = study.trials.loc[goes_on["source"]]
     assert (parents[["a", "b"]].to_numpy() == goes_on[["a", "b"]].to_numpy()).all()
     assert (parents["budget"].to_numpy() < goes_on["budget"].to_numpy()).all()
+    assert len(kept) == 100
+    for trial, round_, source in goes_on[["trial", "round", "source"]].to_numpy():
+        assert source in kept[round_ - 1], f"trial {trial} continues {source}, which was not named as resumable"

@@ -1,0 +1,130 @@
+"""What a method has been told: a buffer of fixed size with a mask, that doubles by the number of trials alone."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.types import FRESH, Array, Outcome, Proposal
+
+_SMALLEST = 64
+
+
+class History(NamedTuple):
+    """Told trials in the order they were told; C of them at most. Rows from `count` on are empty."""
+
+    point: Array  # [C, D] float32
+    score: Array  # [C] float32, nan = failed or an empty row
+    budget: Array  # [C] int32, 0 in an empty row
+    trial: Array  # [C] int32, -1 in an empty row
+    count: Array  # [] int32: trials told; more than C where the buffer was not grown in time
+
+
+def capacity_for(trials: int) -> int:
+    """Return the rows of a history of so many trials: 64, 128, 256, ..."""
+    return max(_SMALLEST, 1 << (max(trials, 1) - 1).bit_length())
+
+
+def empty(dimensions: int, lanes: int) -> History:
+    """Return a history without trials, with room for one batch at least."""
+    size = capacity_for(lanes)
+    return History(
+        jnp.zeros((size, dimensions), jnp.float32),
+        jnp.full(size, jnp.nan, jnp.float32),
+        jnp.zeros(size, jnp.int32),
+        jnp.full(size, FRESH, jnp.int32),
+        jnp.int32(0),
+    )
+
+
+def grow(history: History, trials: int) -> History:
+    """Return the history with room for so many trials; itself where it has that."""
+    more = capacity_for(trials) - history.score.shape[0]
+    if more <= 0:
+        return history
+    fills = History(0.0, np.nan, 0, FRESH, 0)  # pyright: ignore[reportArgumentType]
+
+    def padded(leaf: Array, fill: float) -> Array:
+        if leaf.ndim == 0:
+            return leaf
+        # On the host in NumPy: every size padded on the device would be a program of its own.
+        xp = jnp if isinstance(leaf, jax.core.Tracer) else np
+        return xp.concatenate([xp.asarray(leaf), xp.full((more, *leaf.shape[1:]), fill, leaf.dtype)])
+
+    return jax.tree.map(padded, history, fills)
+
+
+def append(history: History, proposal: Proposal, outcome: Outcome) -> History:
+    """Return the history with the active rows of a told batch.
+
+    A history that was not grown in time forgets its worst trials, failed ones first.
+    """
+    size, active = history.score.shape[0], proposal.active
+    rank = jnp.cumsum(active, dtype=jnp.int32) - 1
+    place = history.count + rank
+    worst = jnp.argsort(jnp.where(jnp.isnan(history.score), -jnp.inf, history.score))
+    place = jnp.where(place < size, place, worst[(place - jnp.maximum(size, history.count)) % size])
+    place = jnp.where(active, place, size).astype(jnp.int32)  # out of range, hence dropped
+    return History(
+        history.point.at[place].set(proposal.point, mode="drop"),
+        history.score.at[place].set(outcome.score, mode="drop"),
+        history.budget.at[place].set(proposal.budget, mode="drop"),
+        history.trial.at[place].set(proposal.trial, mode="drop"),
+        history.count + jnp.sum(active, dtype=jnp.int32),
+    )
+
+
+def filled(history: History) -> Array:
+    """Return which rows hold a trial: [C] bool."""
+    return history.budget > 0
+
+
+def succeeded(history: History) -> Array:
+    """Return which rows hold a trial that has a score: [C] bool."""
+    return filled(history) & jnp.isfinite(history.score)
+
+
+def imputed(history: History) -> Array:
+    """Return scores, [C] float32, in which failed trials have the worst score so far, and empty rows too; 0 if none."""
+    good = succeeded(history)
+    worst = jnp.min(jnp.where(good, history.score, jnp.inf))
+    return jnp.where(good, history.score, jnp.where(jnp.isfinite(worst), worst, 0.0))
+
+
+def standardised(history: History) -> Array:
+    """Return `imputed` scores with mean 0 and variance 1 over the filled rows, [C] float32; 0 in empty rows.
+
+    Constant scores are all 0.
+    """
+    rows, score = filled(history), imputed(history)
+    number = jnp.maximum(jnp.sum(rows, dtype=jnp.float32), 1.0)
+    mean = jnp.sum(jnp.where(rows, score, 0.0)) / number
+    centred = jnp.where(rows, score - mean, 0.0)
+    spread = jnp.sqrt(jnp.sum(centred**2) / number)
+    # A spread of rounding errors is none.
+    return jnp.where(spread > 1e-6 * jnp.maximum(jnp.abs(mean), 1e-6), centred / jnp.maximum(spread, 1e-30), 0.0)
+
+
+def ranks(history: History) -> Array:
+    """Return the ranks of `imputed` scores over the filled rows, in (0, 1), higher is better, ties averaged: [C].
+
+    0.5 in empty rows.
+    """
+    rows, score = filled(history), imputed(history)
+    below = jnp.sum(rows[None] & (score[None] < score[:, None]), axis=1, dtype=jnp.float32)
+    equal = jnp.sum(rows[None] & (score[None] == score[:, None]), axis=1, dtype=jnp.float32)
+    number = jnp.maximum(jnp.sum(rows, dtype=jnp.float32), 1.0)
+    return jnp.where(rows, (below + 0.5 * equal) / number, 0.5)
+
+
+def best_row(history: History) -> tuple[Array, Array]:
+    """Return the row of the best trial, the first of equal ones ([] int32), and whether there is one ([] bool)."""
+    good = succeeded(history)
+    return jnp.argmax(jnp.where(good, history.score, -jnp.inf)).astype(jnp.int32), jnp.any(good)
+
+
+def is_new(history: History, point: Array) -> Array:
+    """Return which points no told trial has: [N, D] -> [N] bool."""
+    told = jnp.any(jnp.all(history.point[None] == point[:, None], axis=2) & filled(history)[None], axis=1)
+    return ~told
