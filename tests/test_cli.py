@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import jaxhpo
 from jaxhpo import cli
 from jaxhpo.report.console import closing_lines, shorten
+from jaxhpo.space import Choice, Float, Space
 
 QUICK = ["tune", "digits", "--model", "mlp", "--trials", "4", "--epochs", "1", "--train-examples", "256"]
 
@@ -113,8 +114,23 @@ BAD_SPACES = {
         "levels=1 must be an integer of at least 2",
     ),
     "unknown": ('{"momentun": {"type": "float", "low": 0, "high": 1}}', "unknown hyperparameter 'momentun'"),
+    "when": ('{"l1": {"type": "float", "low": 0, "high": 1, "when": {"l2": 1}}}', "Space['l1'] when names 'l2'"),
+    "constraint": (
+        '{"layers": {"type": "int", "low": 1, "high": 3}, "constraints": ["layer > 1"]}',
+        "constraint 'layer > 1': unknown 'layer'; the space has layers",
+    ),
     "grid": ('{"dropout": {"type": "float", "low": 0, "high": 0.5}}', "tabular_q needs a grid, but dropout=Float"),
 }
+
+
+def test_a_space_file_has_conditions_and_constraints(tmp_path):
+    space = Space(
+        {"optimizer": Choice(("sgd", "momentum")), "momentum": Float(0.5, 0.9, when={"optimizer": "momentum"})},
+        ["momentum < 0.8"],
+    )
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps(space.to_json()))
+    assert cli.read_space(path) == space
 
 
 @pytest.mark.parametrize("name", BAD_SPACES)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.algorithms.checks import check_common
+from jaxhpo.algorithms.odometer import Odometer
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
@@ -20,6 +21,10 @@ class GridState(NamedTuple):
 def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
     """Search all level combinations in lexicographic order, the last hyperparameter fastest; then propose nothing.
 
+    Where a space has conditions, hyperparameters are counted parents first, and an inactive one only once; where it has
+    constraints, what does not fulfil them is passed over. A grid in which fewer than one combination in millions does
+    may end early.
+
     Args:
         space: what to search; every dimension needs levels.
         lanes: rows a proposal has.
@@ -30,6 +35,8 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
     """
     check_common(space, lanes, budget)
     sizes = np.array(space.require_levels("grid_search"), np.int32)
+
+    odometer = Odometer(space) if space.conditional or space.constrained else None
 
     def ahead(state: GridState, steps: Array) -> GridState:
         """Return the counters `steps` ([...] int32) further on: [..., D] digits, [...] exhausted.
@@ -45,8 +52,18 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
     def following(state: GridState) -> tuple[Array, Array]:
         """Return the next `lanes` points, [B, D] float32, and which of them exist, [B] bool."""
+        if odometer is not None:
+            digits, there, _ = odometer.read(state.digits, state.exhausted, lanes)
+            return space.from_levels(digits), there
         counters = ahead(state, jnp.arange(lanes, dtype=jnp.int32))
         return space.from_levels(counters.digits), ~counters.exhausted
+
+    def after(state: GridState, done: Array) -> GridState:
+        """Return the counter after `done` ([] int32) of the next `lanes` configurations."""
+        if odometer is None:
+            return ahead(state, done)
+        digits, there, over = odometer.read(state.digits, state.exhausted, lanes + 1)
+        return GridState(digits[done], ~there[done] & over)
 
     def init(key: Key) -> GridState:
         del key
@@ -65,6 +82,6 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         point, there = following(state)
         own = proposal.active & there & jnp.all(proposal.point == point, axis=-1)
         done = jnp.sum(jnp.cumprod(own, dtype=jnp.int32), dtype=jnp.int32)
-        return ahead(state, done), {}
+        return after(state, done), {}
 
     return Algorithm(init, ask, tell)

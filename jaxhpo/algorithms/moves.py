@@ -11,12 +11,16 @@ class Moves:
     """Every action of a space, in order: the sets of each dimension, then up and down, then "continue".
 
     "Continue" trains the same configuration to the next rung; it is there only where there is more than one rung.
+    An action may change which hyperparameters are active: those that become so, or cease to be, are at their first
+    level then.
     """
 
     def __init__(self, space: Space, levels: tuple[int, ...], rungs: int):
         sets = [(d, level) for d, size in enumerate(levels) for level in range(size)]
         steps = [(d, step) for d in range(len(levels)) for step in (1, -1)]
         self.rungs = rungs
+        self._space = space
+        self._plain = not (space.conditional or space.constrained)
         self.count = len(sets) + len(steps) + (rungs > 1)
         self._sizes = np.array(levels, np.int32)
         dims = [d for d, _ in sets + steps] + [0] * (rungs > 1)
@@ -35,17 +39,34 @@ class Moves:
         return jnp.where(self._is_continue[None], here, target)
 
     def legal(self, levels: Array, rung: Array) -> Array:
-        """Return which actions may be taken: [N, D], [N] int32 -> [N, A] bool. An action must change the state."""
+        """Return which actions may be taken: [N, D], [N] int32 -> [N, A] bool. An action must change the state.
+
+        None changes what is inactive, or leads to what does not fulfil the space's constraints.
+        """
         here, target = levels[:, self._dim], self.targets(levels)
         inside = (target >= 0) & (target < self._sizes[self._dim][None])
         changes = self._allowed[None] & inside & (target != here)
+        if not self._plain:
+            active = self._space.active(self._space.from_levels(levels))[:, self._dim]
+            changes = changes & active & self._space.feasible(self._space.from_levels(self._after(levels)))
         return jnp.where(self._is_continue[None], rung[:, None] < self.rungs - 1, changes)
 
     def apply(self, levels: Array, action: Array) -> Array:
         """Return the levels after one action each: [N, D], [N] int32 -> [N, D]."""
         rows = jnp.arange(levels.shape[0], dtype=jnp.int32)
         dim = jnp.asarray(self._dim)[action]
-        return levels.at[rows, dim].set(self.targets(levels)[rows, action])
+        levels = levels.at[rows, dim].set(self.targets(levels)[rows, action])
+        return levels if self._plain else self._settled(levels)
+
+    def _after(self, levels: Array) -> Array:
+        """Return the levels after every action: [N, D] int32 -> [N, A, D]. Those beyond the grid are its ends."""
+        target = jnp.clip(self.targets(levels), 0, self._sizes[self._dim][None] - 1)
+        changed = self._dim[:, None] == np.arange(len(self._sizes))[None]
+        return self._settled(jnp.where(changed[None], target[:, :, None], levels[:, None]))
+
+    def _settled(self, levels: Array) -> Array:
+        """Return levels with those of inactive hyperparameters 0: [..., D] int32."""
+        return jnp.where(self._space.active(self._space.from_levels(levels)), levels, 0)
 
     def continues(self, action: Array) -> Array:
         """Return whether actions are "continue": [N] int32 -> [N] bool."""
@@ -62,5 +83,8 @@ class Moves:
         changed = jnp.argmax(differs, axis=1).astype(jnp.int32)
         goal = jnp.take_along_axis(new_levels, changed[:, None], axis=1)
         hits = (self._dim[None] == changed[:, None]) & (self.targets(levels) == goal) & single[:, None]
+        if not self._plain:  # several levels may change with one
+            fresh = (jnp.any(differs, axis=1) & (new_rung == 0) & ~goes_on)[:, None]
+            hits = jnp.all(self._after(levels) == new_levels[:, None], axis=2) & fresh
         on = goes_on & ~jnp.any(differs, axis=1) & (new_rung == rung + 1)
         return self.legal(levels, rung) & jnp.where(self._is_continue[None], on[:, None], hits)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhpo.algorithms.checks import check_common
+from jaxhpo.algorithms.proposals import uniform
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Key, Metrics, Outcome, Proposal, State
 
@@ -27,7 +28,10 @@ def random_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
     def ask(key: Key, state: State) -> Proposal:
         del state
-        point = space.canonical(jax.random.uniform(key, (lanes, len(space)), jnp.float32))
+        if space.constrained:
+            point = uniform(key, space, lanes)
+        else:
+            point = space.canonical(jax.random.uniform(key, (lanes, len(space)), jnp.float32))
         none = jnp.full((lanes,), FRESH, jnp.int32)
         return Proposal(point, jnp.full((lanes,), budget, jnp.int32), none, jnp.ones((lanes,), bool), none)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms import q_table
+from jaxhpo.algorithms import proposals, q_table
 from jaxhpo.algorithms.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.moves import Moves
 from jaxhpo.algorithms.q_table import Packing, QTable
@@ -14,6 +14,7 @@ from jaxhpo.algorithms.schedule import Schedule, VarianceRule
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
+_LEGAL = 4  # what a round's key is folded with to make points legal, beside the four that it is split into
 _HISTORY = 1024  # rewards that the performance bins are quantiles of: the latest so many
 
 
@@ -82,10 +83,13 @@ def tabular_q(
         capacity: visited states that the table holds; the oldest make room.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: naming the argument that cannot be, or the dimension without levels; where hardly any combination of
+            levels fulfils the space's constraints.
     """
     check_common(space, lanes, budget)
     levels = space.require_levels("tabular_q")
+    if space.constrained:
+        _ = space.feasible_levels  # raises where there are too few
     rungs = _check_rungs(rungs, budget)
     _check(levels, bins, capacity, lanes)
     check_number("alpha", alpha, 0.0, 1.0)
@@ -121,10 +125,13 @@ def tabular_q(
         goes_on = moves.continues(action) & lane.placed
         start = jax.random.randint(start_key, (lanes, len(sizes)), 0, jnp.asarray(sizes)[None], jnp.int32)
         chosen = jnp.where(lane.placed[:, None], moves.apply(lane.levels, action), start)
+        point = space.from_levels(chosen)
+        if space.constrained:  # a lane's first configuration, and one from which no action leads to a legal one
+            point = proposals.legal(jax.random.fold_in(key, _LEGAL), space, point, grid=True)
         rung = jnp.where(goes_on, lane.rung + 1, 0)
         return Proposal(
             # Training on must not change the configuration, and an enqueued one may lie between the levels.
-            point=jnp.where(goes_on[:, None], lane.point, space.from_levels(chosen)),
+            point=jnp.where(goes_on[:, None], lane.point, point),
             budget=jnp.asarray(np.array(rungs, np.int32))[rung],
             source=jnp.where(goes_on, lane.trial, FRESH),
             active=jnp.ones((lanes,), bool),

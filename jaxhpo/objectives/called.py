@@ -16,7 +16,7 @@ from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.worker import attempt
 from jaxhpo.processor import cores
 from jaxhpo.space import Space
-from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State
+from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
 _USAGE, _SEED, _BUDGET = "score(config)", "seed", "budget"
 _SEEDS = 0  # what the objective's key is folded with, before the trial
@@ -42,14 +42,18 @@ class Function:
             raise ValueError(f"timeout={timeout!r} needs a process that can be ended; use workers=1 or more")
 
     def objective(self, space: Space) -> Objective:
-        """Return the Objective over a space, whose `evaluate` is a HostFunction; it can't continue trials.
+        """Return the Objective over a space, whose `evaluate` is a HostFunction.
+
+        Where the function takes a budget a trial may continue another, and is then scored from the start, with its
+        whole budget; else none can.
 
         Raises:
             ValueError: where the function can't be sent to a process.
         """
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
-        return Objective(_no_state, HostFunction(_Calls(self, space).evaluate))
+        retain = keep_state if _BUDGET in check_signature(_USAGE, self.score, 1, (_SEED, _BUDGET)) else None
+        return Objective(_no_state, HostFunction(_Calls(self, space).evaluate), retain)
 
 
 class _Calls:
@@ -92,10 +96,10 @@ def function(score: Callable[..., Any], *, workers: int | None = None, timeout: 
     process once. What it prints goes to the standard error stream.
 
     Args:
-        score: ``score(config) -> number``; `config` holds a Python value a hyperparameter. It may also take, by
-            name, `seed`, an int in [0, 2**31) that follows from the study's seed and the trial, and `budget`, an
-            int. An exception, a result that is not a finite number, and a process that dies are a failed trial, with
-            one RuntimeWarning.
+        score: ``score(config) -> number``; `config` holds a Python value a hyperparameter that is active. It may also
+            take, by name, `seed`, an int in [0, 2**31) that follows from the study's seed and the trial, and `budget`,
+            an int: all of a trial's training, though it continues another. An exception, a result that is not a
+            finite number, and a process that dies are a failed trial, with one RuntimeWarning.
         workers: processes; None = as many as cores, 0 = none, in this process one after the other, for debugging.
             Never more than lanes. The cores are shared out: BLAS and OpenMP in each use its part of them, unless
             the environment says otherwise (OMP_NUM_THREADS, ...).

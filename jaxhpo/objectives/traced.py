@@ -12,7 +12,7 @@ from jaxhpo.errors import UNTRACEABLE
 from jaxhpo.objectives.grouped import Groups, Shapes, check_aux
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.space import Float, Space
-from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State
+from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
 _TRAIN = 0  # what the objective's key is folded with, before the trial
 _CHECKED = 16  # combinations of static values that are traced before anything runs
@@ -37,7 +37,10 @@ class Traceable:
         object.__setattr__(self, "static", tuple(dict.fromkeys(static)))
 
     def objective(self, space: Space) -> Objective:
-        """Return the Objective over a space; it can't continue trials.
+        """Return the Objective over a space.
+
+        Where the function takes a budget a trial may continue another, and is then trained again from the start, up
+        to its whole budget; else none can.
 
         Without static names `evaluate` is pure; with them it is a HostFunction. The function is traced here, with
         shapes only: nothing is compiled and nothing runs.
@@ -59,14 +62,16 @@ class Traceable:
         aux = self._check(space, combinations[0])
         for fixed in combinations[1:]:
             check_aux(fixed, self._check(space, fixed), aux)
+        retain = keep_state if check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)) else None
         if self.static:
-            return Objective(_no_state, Groups(lambda fixed: self._lane(space, fixed), space, self.static, aux).host)
+            groups = Groups(lambda fixed: self._lane(space, fixed), space, self.static, aux)
+            return Objective(_no_state, groups.host, retain)
         lanes = jax.vmap(self._lane(space, {}), in_axes=(None, 0, 0, 0))
 
         def evaluate(key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
             return state, Outcome(*lanes(key, proposal.point, proposal.budget, proposal.trial))
 
-        return Objective(_no_state, evaluate)
+        return Objective(_no_state, evaluate, retain)
 
     def _lane(self, space: Space, fixed: Mapping[str, Any]) -> Lane:
         """Return one lane's function; `fixed` holds the hyperparameters, and the budget, that are Python values."""
@@ -143,8 +148,10 @@ def traceable(train: Callable[..., Any], *, static: tuple[str, ...] = ()) -> Tra
         train: ``train(key, hparams) -> score`` or ``-> (score, aux)``, or ``train(key, hparams, budget)``. `key` is
             the trial's own typed threefry key; `hparams` holds a traced scalar a hyperparameter: float32 of a Float,
             int32 of an Int, the value of a Choice of numbers, and the int32 *index* of the option of any other
-            Choice (which equals none of the options: name it in `static` to compare it with them); `budget` is
-            int32. `score` is a scalar, not finite = failed; `aux` a dict of arrays, which `Trial.aux` keeps.
+            Choice (which equals none of the options: name it in `static` to compare it with them), of one that is
+            inactive its first value; `budget` is
+            int32, all of a trial's training, though it continues another. `score` is a scalar, not finite = failed;
+            `aux` a dict of arrays, which `Trial.aux` keeps.
         static: hyperparameters that arrive as Python values (their options, for a Choice) because shapes or Python's
             own control flow depend on them; one program is compiled for each combination of their values.
 

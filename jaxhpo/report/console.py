@@ -26,7 +26,8 @@ def best_table(study: Study, size: int = 5) -> Table:
     name = metric if "function" in study.summary else f"validation {metric}"
     table.add_row(name, *(f"{t.score:.4f}" for t in trials), style="bold")
     for name in study.space:
-        table.add_row(name, *(shorten(t.config[name]) for t in trials))
+        # What is inactive in a configuration is not in it.
+        table.add_row(name, *(shorten(t.config[name]) if name in t.config else "-" for t in trials))
     return table
 
 

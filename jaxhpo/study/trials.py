@@ -99,10 +99,13 @@ def finished(space: Space, record: Record, round_: int, seconds: float, sign: fl
 
 
 def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
-    """Return one row a trial: RESERVED columns and one a hyperparameter, in the space's order."""
+    """Return one row a trial: RESERVED columns and one a hyperparameter, in the space's order.
+
+    An inactive hyperparameter is missing: NaN in a column of numbers.
+    """
     rows = [
         [t.trial, t.round, t.lane, t.source, t.budget]
-        + [t.config[name] for name in space]
+        + [t.config.get(name) for name in space]
         + [t.score, "failed" if t.failed else "complete", t.seconds]
         for t in trials
     ]

@@ -44,6 +44,10 @@ OPTIMIZERS = tuple(_ROWS)
 """The optimizers that a lane can use, by name."""
 
 
+DECAYS = {name: row[-1] for name, row in _ROWS.items()}
+"""The weight decay that each has of its own."""
+
+
 class Moments(NamedTuple):
     """An optimizer's state; two moments whichever optimizer, so that all lanes have one shape."""
 

@@ -42,7 +42,11 @@ def probe(data: Dataset, model: str | None = None, space: Space | None = None, *
 def _batch_seconds(trainer: Trainer) -> float:
     lanes = trainer.plan.lanes
     anywhere = np.random.default_rng(0).random((lanes, len(trainer.space)), np.float32)
-    point = np.stack([trainer.space.from_config(trainer.space.to_config(row)) for row in anywhere])
+    space = trainer.space
+    if space.constrained:
+        point = space.feasible_points[np.arange(lanes) % len(space.feasible_points)]
+    else:
+        point = np.stack([space.from_config(space.to_config(row)) for row in anywhere])
     fresh, one = np.full(lanes, FRESH, np.int32), np.ones(lanes, np.int32)
     proposal = Proposal(point, one, fresh, one > 0, np.arange(lanes, dtype=np.int32))
     key = jax.random.key(0)

@@ -1,6 +1,7 @@
 """What a space asks of the compiled programs, and how a lane reads its own hyperparameters."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -10,9 +11,12 @@ import numpy as np
 from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
 from jaxhpo.training.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
+from jaxhpo.training.optimizers import DECAYS
 from jaxhpo.types import Array
 
 _REPRESENTATIVES = 32  # of an Int's values
+_LACKING = {"momentum": 0.9, "schedule": "constant"}
+"""What a lane has whose hyperparameter is inactive, where DEFAULTS has None: if not these, 0, or its own decay."""
 _DEEPEST = 8  # convolutions of a network whose channels grow; each depth is a program
 
 
@@ -86,7 +90,7 @@ def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | No
             )
     ranges = ranges_of(by_name)
     micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
-    odd = [b for b in extremes(batches) if b % micro] if batches else []
+    odd = [b for b in possible("batch_size", batches) if b % micro] if batches else []
     if odd or (isinstance(batches, Int) and micro > 1):
         raise ValueError(
             f"space batch_size: {odd[0] if odd else batches!r} is not among multiples of the smallest, "
@@ -120,7 +124,7 @@ def ranges_of(by_name: Mapping[str, tuple[str, Dimension]]) -> Ranges:
     """Return the ranges of hyperparameters that were checked."""
 
     def values(name: str) -> tuple[Any, ...]:
-        return extremes(by_name[name][1]) if name in by_name else (DEFAULTS[name],)
+        return possible(name, by_name[name][1]) if name in by_name else (DEFAULTS[name],)
 
     def whole(name: str) -> tuple[int, ...]:
         return _whole(by_name[name][1] if name in by_name else None, values(name))
@@ -140,6 +144,17 @@ def ranges_of(by_name: Mapping[str, tuple[str, Dimension]]) -> Ranges:
 def extremes(dimension: Dimension) -> tuple[Any, ...]:
     """Return a dimension's options, or its ends."""
     return dimension.options if isinstance(dimension, Choice) else (dimension.low, dimension.high)
+
+
+def possible(name: str, dimension: Dimension) -> tuple[Any, ...]:
+    """Return a hyperparameter's options, or its ends, and what it is while it is inactive, where it may be."""
+    values = extremes(dimension)
+    return values if dimension.when is None or lacking(name) in values else (*values, lacking(name))
+
+
+def lacking(name: str) -> Any:
+    """Return what training takes where a configuration lacks a hyperparameter that others have."""
+    return _LACKING.get(name, 0) if DEFAULTS[name] is None else DEFAULTS[name]
 
 
 def _check_values(name: str, dimension: Dimension) -> None:
@@ -167,7 +182,8 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
     if isinstance(dimension, Int):
         count = min(_REPRESENTATIVES, dimension.high - dimension.low + 1)
         between = np.geomspace if dimension.log else np.linspace
-        return tuple(sorted({round(value) for value in between(dimension.low, dimension.high, count).tolist()}))
+        inside = between(dimension.low, dimension.high, count).tolist()
+        return tuple(sorted({*(round(value) for value in inside), *values}))
     return tuple(sorted(int(value) for value in values))
 
 
@@ -178,21 +194,51 @@ def read_structure(config: dict[str, Any]) -> Structure:
     return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
 
 
-def read_hyper(space: Space, point: Array, own: Collection[str] = ()) -> Hyper:
-    """Return the lanes' hyperparameters: [B, D] float32 -> [B] each; those in `own` are for a user's model."""
+def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: Mapping[str, Any] = {}) -> Hyper:
+    """Return the lanes' hyperparameters: [B, D] float32 -> [B] each; those in `own` are for a user's model.
+
+    An inactive one is what it is where a space leaves it out; one in `own` is what `defaults` says.
+    """
     decoded = space.decode(point)
-    values = {canonical_name(name): value for name, value in decoded.items() if name not in own}
+    names = {canonical_name(name): name for name in space if name not in own}
     lanes = point.shape[:-1]
-    read: dict[str, Any] = {"own": {name: decoded[name] for name in own if isinstance(space[name], Float)} or None}
+    idle = _inactive(space, point)
+
+    def read(name: str, dtype: Any, default: Callable[[], Any]) -> Array:
+        value = decoded[name].astype(dtype)
+        return jnp.where(idle[name], jnp.asarray(default(), dtype), value) if name in idle else value
+
+    floats = {n: read(n, jnp.float32, partial(defaults.get, n)) for n in own if isinstance(space[n], Float)}
+    found: dict[str, Any] = {"own": floats or None}
     for name in Hyper._fields[:-1]:
         dtype = jnp.int32 if name in _WHOLE else jnp.float32
-        if name in values:
-            read[name] = values[name].astype(dtype)
+        if name in names:
+            found[name] = read(names[name], dtype, partial(_lacking_number, name, space, names, found))
         elif DEFAULTS[name] is None:
-            read[name] = None
+            found[name] = None
         else:
-            read[name] = jnp.full(lanes, 0 if name == "optimizer" else DEFAULTS[name], dtype)
-    return Hyper(**read)
+            found[name] = jnp.full(lanes, 0 if name == "optimizer" else DEFAULTS[name], dtype)
+    return Hyper(**found)
+
+
+def _inactive(space: Space, point: Array) -> dict[str, Array]:
+    """Return where each hyperparameter that may be inactive is so: [B] bool by name."""
+    if not space.conditional:
+        return {}
+    active = space.active(point)
+    return {name: ~active[..., i] for i, (name, d) in enumerate(space.items()) if d.when is not None}
+
+
+def _lacking_number(name: str, space: Space, names: Mapping[str, str], found: Mapping[str, Any]) -> Any:
+    """Return what `Hyper` has of an inactive hyperparameter; `found` is what it has so far."""
+    if name in ("optimizer", "schedule"):
+        return possible(name, space[names[name]]).index(lacking(name))
+    if name == "weight_decay":
+        optimizers = (
+            possible("optimizer", space[names["optimizer"]]) if "optimizer" in names else (lacking("optimizer"),)
+        )
+        return jnp.asarray(np.array([DECAYS[one] for one in optimizers], np.float32))[found["optimizer"]]
+    return lacking(name)
 
 
 assert set(Hyper._fields) - {"own"} == {name for name, kind in KINDS.items() if kind != STRUCTURAL}

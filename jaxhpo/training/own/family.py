@@ -21,11 +21,22 @@ from jaxhpo.training.learner import Learner
 from jaxhpo.training.own.model import OwnModel, read_factory
 from jaxhpo.training.own.rehearsal import Rehearsal
 from jaxhpo.training.plan import EARLY, Bucket, Plan, power_of_two, read_means
-from jaxhpo.training.ranges import Hyper, Ranges, Structure, extremes, ranges_of, read_hyper, read_names, read_structure
+from jaxhpo.training.ranges import (
+    Hyper,
+    Ranges,
+    Structure,
+    extremes,
+    possible,
+    ranges_of,
+    read_hyper,
+    read_names,
+    read_structure,
+)
 from jaxhpo.types import Array
 
 _GIB = 2.0**30
 _MOST = 4096  # programs
+_LEFT_OUT = object()  # in place of a value: a hyperparameter that is inactive
 _EVALUATION_BATCH = 512
 _OF_A_NETWORK = ("dropout", "embedding_dropout")  # traced hyperparameters that only jaxhpo's own networks read
 
@@ -35,7 +46,8 @@ class Own:
 
     A hyperparameter that the model's signature names goes to it: a `Float` as a traced number, which lanes of one
     program have of their own; an `Int` or `Choice` as a Python value, each combination of which is a program. All
-    others are training's. Each batch size is a program too: no loss and no batch norm sees a part of a batch.
+    others are training's. Each batch size is a program too: no loss and no batch norm sees a part of a batch. One that
+    is inactive in a configuration is left to the default in the model's signature.
 
     Raises ValueError where model, space, loss, metric and data do not go together.
     """
@@ -73,11 +85,18 @@ class Own:
         image = self.data.shape[:2] if self.data.kind == "image" else None
         trained = read_names({name: space[name] for name in space if name not in own}, image)
         ranges = ranges_of(trained)
+        self._check_defaults()
         static = {name: _options(space[name]) for name in self.factory.takes if not isinstance(space[name], Float)}
-        batches = _options(trained["batch_size"][1]) if "batch_size" in trained else (ranges.micro_batch,)
+        batches = [ranges.micro_batch]
+        if "batch_size" in trained:
+            dimension = trained["batch_size"][1]
+            batches = list(_options(dimension))
+            batches += [value for value in possible("batch_size", dimension) if value not in batches]
         for name, options in static.items():
             if not isinstance(options, range) and len(set(options)) < len(options):  # 1 is True to a program
                 raise ValueError(f"space {name}: of {list(options)!r} some are equal to Python; give each once")
+            if space[name].when is not None:
+                static[name] = [_LEFT_OUT, *options]
         programs = len(batches)
         for options in static.values():
             programs *= len(options)
@@ -86,9 +105,29 @@ class Own:
                 f"space has {programs:,} combinations of whole numbers and options, each a program of its own; use "
                 f"fewer, at most {_MOST:,} in all, or a Float, which all lanes of a program share"
             )
-        combinations = [tuple(zip(static, values, strict=True)) for values in product(*static.values())]
+        rows = (zip(static, values, strict=True) for values in product(*static.values()))
+        combinations = [tuple((name, value) for name, value in row if value is not _LEFT_OUT) for row in rows]
+        combinations = [c for c in combinations if space.conditions.allow(tuple(static), dict(c))]
         variants = tuple(Variant(own=c, batch_size=int(b)) for c in combinations for b in batches)
         return ranges._replace(variants=variants, layers_values=(0,), units_values=(0,))
+
+    def _check_defaults(self) -> None:
+        """Raise ValueError where the model cannot do without a hyperparameter that may be inactive."""
+        defaults = self.factory.defaults
+        for name in self.factory.takes:
+            if self.space[name].when is None:
+                continue
+            if name not in defaults:
+                raise ValueError(
+                    f"space has {name!r}, which may be inactive, but the model's {name!r} has no default; give it one, "
+                    "or leave out its when"
+                )
+            number = isinstance(defaults[name], int | float) and not isinstance(defaults[name], bool)
+            if isinstance(self.space[name], Float) and not number:
+                raise ValueError(
+                    f"space has the Float {name!r}, which may be inactive, but the model's default of it is "
+                    f"{defaults[name]!r}; make that a number, or leave out its when"
+                )
 
     def plan(self, **means: Any) -> Plan:
         """Return the plan: a bucket for each program."""
@@ -99,7 +138,7 @@ class Own:
 
         def each(variant: Variant) -> float:
             cost, size = self.network(0, 0, variant).cost(self.data.shape), variant.batch_size or 1
-            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None)
+            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None, use.continues)
 
         # The first and the last have the ends of every range: the smallest and the largest, as ranges usually are.
         lane = max(each(variants[0]), each(variants[-1]))
@@ -137,7 +176,8 @@ class Own:
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which program a configuration runs in."""
         trained = read_structure({name: value for name, value in config.items() if name not in self._own})
-        static = ((name, config[name]) for name in self.factory.takes if not isinstance(self.space[name], Float))
+        given = (name for name in self.factory.takes if name in config)
+        static = ((name, config[name]) for name in given if not isinstance(self.space[name], Float))
         return Structure(trained.batch_size, 0, 0, Variant(own=tuple(static), batch_size=trained.batch_size))
 
     def check(self, structure: Structure) -> None:
@@ -154,12 +194,12 @@ class Own:
     ) -> tuple[Learner, Any, dict[str, Any]]:
         """Return a configuration's network by itself, a bucket's params, and what makes it again: the user's model."""
         del plan, bucket
-        static = tuple((name, config[name]) for name in self.factory.takes)
+        static = tuple((name, config[name]) for name in self.factory.takes if name in config)
         return self.form(Variant(own=static)), params, {"own": self.name}
 
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
-        return read_hyper(self.space, point, self._own)
+        return read_hyper(self.space, point, self._own, self.factory.defaults)
 
 
 def _options(dimension: Dimension) -> Sequence[Any]:

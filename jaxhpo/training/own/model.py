@@ -36,6 +36,7 @@ class Factory(NamedTuple):
     build: Callable[..., Any]
     takes: tuple[str, ...]  # hyperparameters of the space, by name
     given: Mapping[str, Any]  # what else it takes, of the data
+    defaults: Mapping[str, Any]  # what its signature gives those of `takes` that may be left out
     rngs: bool  # whether it takes the random numbers that an nnx module is built with
 
 
@@ -47,7 +48,7 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
     Raises ValueError where it is none of these, or wants what neither the space nor the data have.
     """
     if isinstance(model, nn.Module):
-        return Factory(lambda: model, (), {}, False)
+        return Factory(lambda: model, (), {}, {}, False)
     if isinstance(model, nnx.Module):
         raise ValueError(
             f"model={type(model).__name__} has its weights already; give its class, or a function that builds it, so "
@@ -79,7 +80,10 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
             )
     if several:
         raise ValueError("model takes **keywords, so what of the space it wants is not known; name them one by one")
-    return Factory(model, tuple(takes), given, "rngs" in parameters)
+    defaults = {
+        name: parameters[name].default for name in takes if parameters[name].default is not inspect.Parameter.empty
+    }
+    return Factory(model, tuple(takes), given, defaults, "rngs" in parameters)
 
 
 class OwnModel(NamedTuple):
@@ -127,7 +131,9 @@ class OwnModel(NamedTuple):
     def _build(self, hyper: Hyper, key: Key) -> Any:
         """Return the module; an nnx one with first weights from the key."""
         hyperparameters = dict(self.static) | (hyper.own or {})
-        options = {name: hyperparameters[name] for name in self.factory.takes} | dict(self.factory.given)
+        # One that is inactive in a configuration is left to the model's own default.
+        options = {name: hyperparameters[name] for name in self.factory.takes if name in hyperparameters}
+        options |= self.factory.given
         if self.factory.rngs:
             options["rngs"] = nnx.Rngs(jax.random.fold_in(key, 1), **_streams(key) | {"params": key})
         module = self.factory.build(**options)

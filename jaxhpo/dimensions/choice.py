@@ -1,0 +1,93 @@
+"""One of several options."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.dimensions.checks import When, fits_float32, fits_int32, number, read_when
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options; `ordered` unless given is whether all are numbers.
+
+    `when`: the values of other hyperparameters with which it is active, ``{"layers": (2, 3)}``.
+    """
+
+    options: tuple[str | int | float | bool | None, ...]
+    ordered: bool = field(default=None, kw_only=True)  # pyright: ignore[reportAssignmentType]
+    when: When = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "when", read_when("Choice", self.when))
+        # Not a set: its order, so every option's coordinate, changes from run to run.
+        if isinstance(self.options, str | bytes | set | frozenset) or not hasattr(self.options, "__iter__"):
+            raise ValueError(f"Choice options={self.options!r} must be a list of options, in a fixed order")
+        options = tuple(o.item() if isinstance(o, np.generic) else o for o in self.options)
+        if not options:
+            raise ValueError("Choice options are empty; give at least one")
+        for option in options:
+            if not (option is None or isinstance(option, str | bool | int | float)):
+                raise ValueError(f"Choice option {option!r} must be a string, number, bool or None")
+            if isinstance(option, float):
+                number("Choice option", option)
+        if len({(isinstance(o, bool), o) for o in options}) < len(options):
+            raise ValueError(f"Choice options {list(options)!r} hold a duplicate; name each option once")
+        object.__setattr__(self, "options", options)
+        if self.numeric:
+            whole = all(isinstance(o, int) for o in options)
+            fits, kind = (fits_int32, "int32") if whole else (fits_float32, "float32")
+            for option in options:
+                if not fits(option):
+                    raise ValueError(f"Choice option {option!r} is beyond {kind}; choose another unit")
+        if self.ordered is None:
+            object.__setattr__(self, "ordered", self.numeric)
+        elif not isinstance(self.ordered, bool):
+            raise ValueError(f"Choice ordered={self.ordered!r} must be True or False")
+
+    @property
+    def numeric(self) -> bool:
+        """Whether every option is a number, so that it decodes to its value and not to its index."""
+        return all(isinstance(o, int | float) and not isinstance(o, bool) for o in self.options)
+
+    @property
+    def level_values(self) -> tuple:
+        """The options, in order."""
+        return self.options
+
+    @cached_property
+    def level_units(self) -> np.ndarray:
+        """Where the options lie in the unit interval, float32: the middles of equal cells."""
+        size = len(self.options)
+        return ((np.arange(size) + 0.5) / size).astype(np.float32)
+
+    def to_value(self, unit: float) -> Any:
+        """Return the option at a unit coordinate."""
+        return self.options[min(int(np.float32(unit) * len(self.options)), len(self.options) - 1)]
+
+    def to_unit(self, value: Any) -> float:
+        """Return the unit coordinate of an option; raise ValueError where there is no such option."""
+        for index, option in enumerate(self.options):
+            if option == value and isinstance(option, bool) == isinstance(value, bool | np.bool_):
+                return float(self.level_units[index])
+        raise ValueError(f"value {value!r} is not one of {list(self.options)!r}")
+
+    def decode(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the options' values where all are numbers (int32 or float32), else their int32 indices."""
+        index = self.to_level(unit, xp)
+        if not self.numeric:
+            return index
+        whole = all(isinstance(o, int) for o in self.options)
+        return xp.asarray(np.array(self.options, np.int32 if whole else np.float32))[index]
+
+    def to_level(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the int32 index of the option."""
+        size = len(self.options)
+        return xp.clip(xp.floor(unit * size), 0, size - 1).astype(np.int32)
+
+    def snap(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the canonical coordinate: the middle of the option's cell."""
+        return xp.asarray(self.level_units)[self.to_level(unit, xp)]

@@ -1,0 +1,91 @@
+"""A real number in a range."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.dimensions.checks import SMALLEST, When, check_range, fits_float32, number, read_when, spread
+
+
+@dataclass(frozen=True)
+class Float:
+    """A real number in [low, high]; `levels` is the grid of methods that need one, the others use the whole range.
+
+    `when`: the values of other hyperparameters with which it is active, ``{"optimizer": ("sgd", "momentum")}``.
+    """
+
+    low: float
+    high: float
+    log: bool = field(default=False, kw_only=True)
+    levels: int | None = field(default=None, kw_only=True)
+    when: When = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "when", read_when("Float", self.when))
+        object.__setattr__(self, "low", float(number("Float low", self.low)))
+        object.__setattr__(self, "high", float(number("Float high", self.high)))
+        check_range("Float", self.low, self.high, self.log, self.levels)
+        for name, value in (("low", self.low), ("high", self.high)):
+            # A smaller one is flushed to zero on the device, which only a logarithmic range minds.
+            if not fits_float32(value) or (self.log and value < SMALLEST):
+                raise ValueError(f"Float {name}={value!r} is beyond float32's range; choose another unit")
+        if len(set(np.float32(self.level_values or (self.low, self.high)).tolist())) < (self.levels or 2):
+            what = "range" if self.levels is None else f"levels={self.levels} in"
+            raise ValueError(f"Float {what} [{self.low!r}, {self.high!r}] is finer than float32 tells apart; widen it")
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        return (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+
+    @cached_property
+    def level_values(self) -> tuple[float, ...]:
+        """The grid, in order; empty where the dimension has none."""
+        return () if self.levels is None else tuple(spread(self.low, self.high, self.log, self.levels).tolist())
+
+    @cached_property
+    def level_units(self) -> np.ndarray:
+        """Where the grid lies in the unit interval, float32, in order."""
+        size = len(self.level_values)
+        return (np.arange(size) / max(size - 1, 1)).astype(np.float32)
+
+    def to_value(self, unit: float) -> float:
+        """Return the value at a unit coordinate."""
+        at = np.flatnonzero(self.level_units == np.float32(unit))
+        if at.size:
+            return self.level_values[at[0]]
+        start, end = self._ends
+        value = start + float(unit) * (end - start)
+        return min(max(math.exp(value) if self.log else value, self.low), self.high)
+
+    def to_unit(self, value: Any) -> float:
+        """Return the unit coordinate of a value; raise ValueError where it lies outside."""
+        value = float(number("value", value))
+        if not self.low <= value <= self.high:
+            raise ValueError(f"value {value!r} is outside [{self.low!r}, {self.high!r}]")
+        if value in self.level_values:
+            return float(self.level_units[self.level_values.index(value)])
+        start, end = self._ends
+        return float(np.float32(((math.log(value) if self.log else value) - start) / (end - start)))
+
+    def decode(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return float32 values of any shape's unit coordinates, on the device."""
+        start, end = self._ends
+        value = start + unit * (end - start)
+        value = xp.clip(xp.exp(value) if self.log else value, np.float32(self.low), np.float32(self.high))
+        if not self.level_values:
+            return value.astype(np.float32)
+        index = self.to_level(unit, xp)
+        table, units = xp.asarray(np.float32(self.level_values)), xp.asarray(self.level_units)
+        return xp.where(unit == units[index], table[index], value).astype(np.float32)
+
+    def to_level(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the int32 index of the nearest level."""
+        return xp.round(unit * (len(self.level_values) - 1)).astype(np.int32)
+
+    def snap(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the canonical coordinate: a real number's is its own."""
+        return xp.clip(unit, 0.0, 1.0)

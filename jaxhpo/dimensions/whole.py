@@ -1,0 +1,124 @@
+"""A whole number in a range."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.dimensions.checks import IMPLICIT_LEVELS, RESOLUTION, When, check_range, number, read_when, spread
+
+
+@dataclass(frozen=True)
+class Int:
+    """A whole number in [low, high], both included; without `levels` a range of up to 1,024 is its own grid.
+
+    `when`: the values of other hyperparameters with which it is active, ``{"layers": 3}``.
+    """
+
+    low: int
+    high: int
+    log: bool = field(default=False, kw_only=True)
+    levels: int | None = field(default=None, kw_only=True)
+    when: When = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "when", read_when("Int", self.when))
+        for name in ("low", "high"):
+            value = number(f"Int {name}", getattr(self, name))
+            if value != int(value):
+                raise ValueError(f"Int {name}={value!r} is not a whole number; use Float")
+            object.__setattr__(self, name, int(value))
+        check_range("Int", self.low, self.high, self.log, self.levels)
+        # The second bound keeps the relative rounding of float32's exp below half an integer.
+        largest = 2**20 if self.log else 2**24
+        if max(abs(self.low), abs(self.high)) > largest or self._narrowest_cell < 16 * RESOLUTION:
+            raise ValueError(f"Int range [{self.low}, {self.high}] is finer than float32 can tell apart; use Float")
+        if self.levels is not None and len(set(self.level_values)) < self.levels:
+            raise ValueError(f"Int levels={self.levels} do not fit between {self.low} and {self.high}; use fewer")
+
+    @property
+    def _count(self) -> int:
+        return self.high - self.low + 1
+
+    @cached_property
+    def _log_width(self) -> float:
+        # Half a unit beyond both ends, so that the first and last integers get whole cells too.
+        return math.log((self.high + 0.5) / (self.low - 0.5))
+
+    @cached_property
+    def _narrowest_cell(self) -> float:
+        return math.log((self.high + 0.5) / (self.high - 0.5)) / self._log_width if self.log else 1 / self._count
+
+    @cached_property
+    def level_values(self) -> tuple[int, ...]:
+        """The grid, in order; empty where the dimension has none."""
+        if self.levels is not None:
+            return tuple(int(v) for v in np.rint(spread(self.low, self.high, self.log, self.levels)))
+        return tuple(range(self.low, self.high + 1)) if self.high - self.low < IMPLICIT_LEVELS else ()
+
+    @cached_property
+    def level_units(self) -> np.ndarray:
+        """Where the grid lies in the unit interval, float32, in order."""
+        return np.array([self.to_unit(v) for v in self.level_values], np.float32)
+
+    def to_value(self, unit: float) -> int:
+        """Return the value at a unit coordinate."""
+        if self.log:
+            value = round((self.low - 0.5) * math.exp(float(unit) * self._log_width))
+        else:
+            value = self.low + int(np.float32(unit) * np.float32(self._count))  # `decode`'s arithmetic, bit for bit
+        return min(max(value, self.low), self.high)
+
+    def to_unit(self, value: Any) -> float:
+        """Return the unit coordinate of a value; raise ValueError where it lies outside."""
+        value = number("value", value)
+        if value != int(value):
+            raise ValueError(f"value {value!r} is not a whole number")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"value {value!r} is outside [{self.low}, {self.high}]")
+        if self.log:  # the middle of the integer's cell, on the logarithmic scale
+            first = self.low - 0.5
+            middle = (math.log((value - 0.5) / first) + math.log((value + 0.5) / first)) / 2
+            return float(np.float32(middle / self._log_width))
+        if self._count > IMPLICIT_LEVELS:  # `snap`'s arithmetic, bit for bit
+            return float(np.float32(value - self.low + 0.5) * np.float32(1 / self._count))
+        return float(np.float32((value - self.low + 0.5) / self._count))
+
+    def decode(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return int32 values of any shape's unit coordinates, on the device."""
+        # Counted from `low`: adding it in float32 would lose the difference between two large integers.
+        if self.log:
+            value = xp.round((self.low - 0.5) * xp.exp(unit * self._log_width)).astype(np.int32)
+        else:
+            value = self.low + xp.floor(unit * self._count).astype(np.int32)
+        return xp.clip(value, self.low, self.high)
+
+    def to_level(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the int32 index of the nearest level."""
+        middles = (self.level_units[1:] + self.level_units[:-1]) / 2
+        return xp.searchsorted(xp.asarray(middles), unit, side="right").astype(np.int32)
+
+    def snap(self, unit: Any, xp: Any = jnp) -> Any:
+        """Return the canonical coordinate: the middle of the integer's cell, as `to_unit` gives it.
+
+        The exception: between the levels of a logarithmic range of over 1,024 values the last bits differ.
+        """
+        value = self.decode(unit, xp)
+        if self.high - self.low < IMPLICIT_LEVELS:
+            # From a table, so that equal configurations are equal points wherever they were encoded.
+            table = np.array([self.to_unit(v) for v in range(self.low, self.high + 1)], np.float32)
+            return xp.asarray(table)[value - self.low]
+        if self.log:
+            first, middle = self.low - 0.5, value.astype(np.float32)
+            middle = (xp.log((middle - 0.5) / first) + xp.log((middle + 0.5) / first)) / 2
+            middle = (middle / self._log_width).astype(np.float32)
+        else:
+            middle = ((value - self.low).astype(np.float32) + 0.5) * np.float32(1 / self._count)
+        if not self.level_values:
+            return middle
+        level = self.to_level(middle, xp)
+        is_level = xp.asarray(np.array(self.level_values, np.int32))[level] == value
+        return xp.where(is_level, xp.asarray(self.level_units)[level], middle)
