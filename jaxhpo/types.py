@@ -35,8 +35,8 @@ class Outcome(NamedTuple):
     aux: dict[str, Array]  # [B, ...] learning curve, steps, ...; never a test score
 
 
-def keep_state(state: State, trials: int) -> State:
-    """Return the state as it is: what `grow` of a method is whose state has one size."""
+def keep_state(state: State, trials: Any) -> State:
+    """Return the state as it is: what `grow` and `retain` are where nothing grows and nothing is dropped."""
     del trials
     return state
 

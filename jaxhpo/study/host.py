@@ -142,7 +142,10 @@ class Host:
         goes_on = proposal.active & (proposal.source != FRESH)
         if np.any(goes_on) and self._objective is not None and self._objective.retain is None:
             trial = int(proposal.source[np.argmax(goes_on)])
-            raise ValueError(f"algorithm continues trial {trial}, which the objective cannot; use a single rung")
+            raise ValueError(
+                f"algorithm continues trial {trial}, which the objective cannot; use a single rung, "
+                "Trainer(continues=True) or a function that takes `budget`"
+            )
 
 
 def sizes(state: State) -> tuple:

@@ -97,14 +97,18 @@ class Meter:
         batch = min(plan.evaluation_batch, self._valid)
         return training_flops(self._cost(layers, width, b.variant), train, -(-self._valid // batch) * batch)
 
-    def account(self, plan: Plan, bucket: int, structures: Sequence[Structure], epochs: np.ndarray) -> Account:
-        """Return what a chunk did whose lanes ran so many epochs each ([len(structures)] int)."""
+    def account(
+        self, plan: Plan, bucket: int, structures: Sequence[Structure], epochs: np.ndarray, start: np.ndarray
+    ) -> Account:
+        """Return what a chunk did whose lanes ran so many epochs each, from `start` on ([len(structures)] int)."""
         account = Account(lanes=len(structures))
         for s, ran in zip(structures, epochs.tolist(), strict=True):
             used = self._train // s.batch_size * s.batch_size
             account.useful += ran * training_flops(self._cost(s.layers, s.units, s.variant), used, self._valid)
             account.samples += ran * used
-        # Lanes of padding, and those that have finished before the longest, are computed with the others.
-        lanes = plan.buckets[bucket].size
-        account.total = lanes * int(epochs.max()) * self.executed(plan, bucket, structures[0])
+        # Lanes of padding, and those that do not run in an epoch of others, are computed with them.
+        run = {
+            epoch for first, n in zip(start.tolist(), epochs.tolist(), strict=True) for epoch in range(first, first + n)
+        }
+        account.total = plan.buckets[bucket].size * len(run) * self.executed(plan, bucket, structures[0])
         return account

@@ -58,14 +58,16 @@ def memory_limit() -> float:
         return 4 * _GIB
 
 
-def lane_bytes(cost: Cost, full: Cost, micro_batch: int, evaluation_batch: int, tile: int | None) -> float:
+def lane_bytes(
+    cost: Cost, full: Cost, micro_batch: int, evaluation_batch: int, tile: int | None, continues: bool = False
+) -> float:
     """Return about how much memory a lane needs while it trains, the examples aside.
 
     Weights, gradients, their sum over micro-batches and two moments; the space's full-size initial weights; and what
     a micro-batch needs in the training step, or a batch while it is evaluated. A network in tiles needs a layer's
-    workspace for `tile` examples only.
+    workspace for `tile` examples only. A lane that may continue another has that one's weights and moments beside it.
     """
-    weights = 6 * cost.params + 2 * full.params
+    weights = (9 if continues else 6) * cost.params + 2 * full.params
     step = micro_batch * cost.held + min(tile or micro_batch, micro_batch) * cost.workspace
     if tile is None:
         evaluation = evaluation_batch * cost.workspace

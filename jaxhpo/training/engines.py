@@ -2,7 +2,8 @@
 
 The body of a lane knows nothing of lanes. A lane alone takes real branches: what its depth or batch size does not
 need costs nothing. Side by side, every operation is one for all lanes, which is what fills an accelerator. All lanes
-of a chunk are in the same epoch, so its order and its minibatches are the same for all, and are made once.
+of a chunk are in the same epoch, so its order and its minibatches are the same for all, and are made once. A lane that
+continues a trial waits, side by side, for the epoch that it begins with; an epoch that no lane needs is not run.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.training.lane import Job, Lane, Progress, Result, TrainingData, finish_lane, runs, start_lane, train_epoch
+from jaxhpo.training.lane import (
+    Job,
+    Lane,
+    Progress,
+    Result,
+    TrainingData,
+    finish_lane,
+    next_epoch,
+    runs,
+    start_lane,
+    train_epoch,
+)
 from jaxhpo.types import Array, Key
 
 THREADS, VMAP, SHARDED = "threads", "vmap", "sharded"
@@ -58,7 +70,8 @@ def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Res
     lane = jax.tree.map(lambda leaf: leaf[0], lanes)
     step = partial(train_epoch, chunk.job, data, order_key)
     start = start_lane(chunk.job, data, lane)
-    progress = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start)
+    reach = None if lane.source is None else lambda epoch, p: next_epoch(chunk.job, lane, p, epoch)
+    progress = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start, reach)
     return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, progress))
 
 
@@ -74,16 +87,26 @@ def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes:
 
         return jax.tree.map(select, step(epoch, lanes, progress), progress)
 
+    def reach(epoch: Array, progress: Progress) -> Array:
+        return jnp.min(jax.vmap(partial(next_epoch, chunk.job), in_axes=(0, 0, None))(lanes, progress, epoch))
+
     start = jax.vmap(partial(start_lane, chunk.job, data))(lanes)
-    progress = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start)
+    reached = None if lanes.source is None else reach
+    progress = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start, reached)
     return jax.vmap(finish_lane)(lanes, progress)
 
 
-def _epochs(goes_on: Callable, advance: Callable, start: Progress) -> Progress:
-    """Run epochs while any lane has one to run: a chunk ends when all its lanes have diverged or had their budgets."""
+def _epochs(goes_on: Callable, advance: Callable, start: Progress, reach: Callable | None) -> Progress:
+    """Run epochs while any lane has one to run: a chunk ends when all its lanes have diverged or had their budgets.
+
+    `reach` returns the next epoch that any lane has to run; None is the very next one.
+    """
+
+    def first(epoch: Array, progress: Any) -> tuple[Array, Any]:
+        return (epoch if reach is None else reach(epoch, progress)), progress
 
     def body(carry: tuple[Array, Any]) -> tuple[Array, Any]:
         epoch, progress = carry
-        return epoch + 1, advance(epoch, progress)
+        return first(epoch + 1, advance(epoch, progress))
 
-    return jax.lax.while_loop(lambda c: goes_on(*c), body, (jnp.int32(0), start))[1]
+    return jax.lax.while_loop(lambda c: goes_on(*c), body, first(jnp.int32(0), start))[1]

@@ -56,7 +56,7 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
     Args:
         trainer: what the configuration was found with.
         config: of the trainer's space.
-        budget: epochs.
+        budget: epochs, from the start: of a trial that continued others all of its chain's.
         seeds: how many trainings.
         seed: of them all.
 

@@ -3,6 +3,9 @@
 Every lane of a program walks the same micro-batches; a lane whose batch is m times larger accumulates gradients and
 updates on every m-th. So batch sizes differ between lanes and no example is padding. An epoch's remainder that fills
 no batch is dropped, as a shuffling loader with ``drop_last`` does.
+
+A lane may go on from where another trial's training stands. It then has that one's random numbers, and comes to what
+training without the break gives, bit for bit.
 """
 
 from functools import partial
@@ -31,25 +34,18 @@ __all__ = [
     "Lane",
     "Progress",
     "Result",
+    "Source",
     "Split",
     "TrainingData",
     "dropout_key",
     "epoch_order",
     "finish_lane",
+    "next_epoch",
     "normalise",
     "runs",
     "start_lane",
     "train_epoch",
 ]
-
-
-class Lane(NamedTuple):
-    """What differs between lanes."""
-
-    key: Key  # []: the trial's
-    hyper: Hyper  # scalars
-    budget: Array  # [] int32 epochs
-    active: Array  # [] bool
 
 
 class Job(NamedTuple):
@@ -76,6 +72,23 @@ class Progress(NamedTuple):
     finite: Array  # [] bool: no loss and no output has been nan or infinite
 
 
+class Source(NamedTuple):
+    """What a lane goes on from."""
+
+    epoch: Array  # [] int32: epochs that were trained; 0 is a fresh start, and the rest zeros
+    progress: Progress
+
+
+class Lane(NamedTuple):
+    """What differs between lanes."""
+
+    key: Key  # []: the trial's; of one that continues others the first's
+    hyper: Hyper  # scalars
+    budget: Array  # [] int32 epochs, the source's included
+    active: Array  # [] bool
+    source: Source | None = None  # None in a program none of whose lanes continues another
+
+
 class Result(NamedTuple):
     """What training one lane returned; E epochs at most."""
 
@@ -84,8 +97,9 @@ class Result(NamedTuple):
     score: Array  # [] float32: validation score after the last epoch, nan where training diverged
     curve: Array  # [E] float32: validation score after each epoch, nan beyond the budget
     loss: Array  # [E] float32: mean training loss of each epoch, nan beyond the budget
-    updates: Array  # [] int32: optimizer steps made
-    epochs: Array  # [] int32: epochs run: the budget, or fewer where training diverged
+    updates: Array  # [] int32: optimizer steps made, the source's not counted
+    epochs: Array  # [] int32: epochs run, the source's not counted: to the budget, or fewer where training diverged
+    moments: optimizers.Moments | None = None  # where lanes may continue others
 
 
 def dropout_key(key: Key, epoch: Array) -> Array:
@@ -105,16 +119,31 @@ def regularise(grads: Any, params: Any, hyper: Hyper) -> Any:
 
 
 def start_lane(job: Job, data: TrainingData, lane: Lane) -> Progress:
-    """Return a lane before its first epoch."""
-    example = job.learner.prepare(data, data.train.x[:1])
-    params, statistics = job.learner.start(lane.key, example, lane.hyper)
-    unset = jnp.full((job.epochs,), jnp.nan, jnp.float32)
-    return Progress(params, statistics, optimizers.start(params), unset, unset, jnp.bool_(True))
+    """Return a lane before its first epoch, or where its source stands."""
+
+    def afresh() -> Progress:
+        example = job.learner.prepare(data, data.train.x[:1])
+        params, statistics = job.learner.start(lane.key, example, lane.hyper)
+        unset = jnp.full((job.epochs,), jnp.nan, jnp.float32)
+        return Progress(params, statistics, optimizers.start(params), unset, unset, jnp.bool_(True))
+
+    if lane.source is None:
+        return afresh()
+    progress = lane.source.progress
+    return jax.lax.cond(lane.source.epoch > 0, lambda: progress, afresh)
 
 
 def runs(lane: Lane, progress: Progress, epoch: Array) -> Array:
     """Return whether a lane trains in an epoch: [] bool. One that diverged or had its budget does not."""
-    return lane.active & progress.finite & (epoch < lane.budget)
+    goes_on = lane.active & progress.finite & (epoch < lane.budget)
+    return goes_on if lane.source is None else goes_on & (epoch >= lane.source.epoch)
+
+
+def next_epoch(job: Job, lane: Lane, progress: Progress, epoch: Array) -> Array:
+    """Return the first epoch from `epoch` on that a lane trains in: [] int32; `job.epochs` where there is none."""
+    assert lane.source is not None
+    goes_on = lane.active & progress.finite & (epoch < lane.budget)
+    return jnp.where(goes_on, jnp.maximum(epoch, lane.source.epoch), jnp.int32(job.epochs))
 
 
 def evaluate(
@@ -167,7 +196,10 @@ def train_epoch(job: Job, data: TrainingData, order_key: Key, epoch: Array, lane
             mean = mean if hyper.clip is None else optimizers.clip(mean, hyper.clip)
             rate = hyper.learning_rate
             if hyper.schedule is not None or hyper.warmup is not None:
-                rate = rate * schedules.factor(job.schedules, hyper.schedule, hyper.warmup, moments.count, updates)
+                made = moments.count
+                if lane.source is not None:  # whose batches may have been of another size
+                    made = epoch * (steps // group) + count // group - 1
+                rate = rate * schedules.factor(job.schedules, hyper.schedule, hyper.warmup, made, updates)
             return *optimizers.update(coefficients, rate, mean, moments, params), _zeros(total)
 
         # A conditional, not arithmetic: a lane on its own skips the update between the micro-batches of a batch.
@@ -193,8 +225,16 @@ def finish_lane(lane: Lane, progress: Progress) -> Result:
     # The last epoch of a lane that diverged has a loss, though not a finite one.
     epochs = jnp.where(progress.finite, lane.budget, jnp.sum(jnp.isfinite(progress.curve), dtype=jnp.int32) + 1)
     epochs = jnp.where(lane.active, epochs, 0)
-    trained = (progress.params, progress.statistics)
-    return Result(*trained, score, progress.curve, progress.loss, progress.moments.count, epochs)
+    result = Result(
+        progress.params, progress.statistics, score, progress.curve, progress.loss, progress.moments.count, epochs
+    )
+    if lane.source is None:
+        return result
+    return result._replace(
+        updates=result.updates - lane.source.progress.moments.count,
+        epochs=jnp.where(lane.active, epochs - lane.source.epoch, 0),
+        moments=progress.moments,
+    )
 
 
 def _zeros(tree: Any) -> Any:

@@ -77,6 +77,7 @@ class Means(NamedTuple):
     devices: int
     memory: float  # bytes of each device
     horizon: str
+    continues: bool  # whether trials may continue others
 
     def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
         """Return the plan that uses them; arguments as its fields."""
@@ -95,14 +96,21 @@ class Means(NamedTuple):
         )
 
 
-def read_means(lanes: int | None, engine: str | None, devices: int | None, memory: float | None, horizon: str) -> Means:
+def read_means(
+    lanes: int | None,
+    engine: str | None,
+    devices: int | None,
+    memory: float | None,
+    horizon: str,
+    continues: bool = False,
+) -> Means:
     """Return what the arguments of `make_plan` ask for on this machine; raise ValueError naming one that cannot be."""
     lanes = default_lanes() if lanes is None else lanes
     _check_count("lanes", lanes)
     if horizon not in HORIZONS:
         raise ValueError(f"horizon={horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(engine, devices)
-    return Means(lanes, engine, devices, _check_memory(memory), horizon)
+    return Means(lanes, engine, devices, _check_memory(memory), horizon, continues)
 
 
 def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:

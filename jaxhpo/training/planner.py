@@ -50,6 +50,7 @@ def make_plan(
     devices: int | None = None,
     memory: float | None = None,
     horizon: str = "short",
+    continues: bool = False,
 ) -> Plan:
     """Return the plan for this machine.
 
@@ -60,11 +61,12 @@ def make_plan(
         devices: that share the lanes; None is all of an accelerator's kind, and one on a CPU.
         memory: GiB of each device that training may use; None follows the machine.
         horizon: "short" or "long": the trials over which compilations have to pay.
+        continues: whether trials may continue others: a lane then needs more memory.
 
     Raises:
         ValueError: naming the argument that cannot be.
     """
-    means = read_means(lanes, engine, devices, memory, horizon)
+    means = read_means(lanes, engine, devices, memory, horizon, continues)
     planner = _Planner(task, means)
     plan = means.plan(planner.launches(), task.micro_batch, planner.evaluation_batch, planner.buckets())
     return plan._replace(lengths=task.lengths)
@@ -83,6 +85,7 @@ class _Planner:
     def __init__(self, task: Task, means: Means):
         self.task = task
         self.lanes, self.engine, self.devices, self.limit = means.lanes, means.engine, means.devices, means.memory
+        self.continues = means.continues
         trials = HORIZONS[means.horizon]
         self.rounds = trials / min(self.lanes, trials)
         self.machine = machine()
@@ -117,7 +120,8 @@ class _Planner:
     def lane_bytes(self, units: int, layers: int, variant: Variant) -> float:
         """Return about what a lane needs."""
         full, batch = self.cost(self.widest, self.deepest, variant), min(self.evaluation_batch, self.task.valid)
-        return lane_bytes(self.cost(units, layers, variant), full, self.task.micro_batch, batch, self.tile)
+        cost = self.cost(units, layers, variant)
+        return lane_bytes(cost, full, self.task.micro_batch, batch, self.tile, self.continues)
 
     def launches(self) -> int:
         """Return how many chunks run at once."""

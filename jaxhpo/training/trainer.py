@@ -1,34 +1,31 @@
 """The Trainer: a data set, a model and a space made into an Objective."""
 
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
 from jaxhpo.training.accounts import Account, Ledger, Meter
+from jaxhpo.training.batch import Findings, cut, structures_of
+from jaxhpo.training.continuing import find_sources, gather, keep, retain, shaping
 from jaxhpo.training.default_spaces import default_space
-from jaxhpo.training.engines import Chunk, train_chunk
 from jaxhpo.training.examples import Split, TrainingData, group_texts
 from jaxhpo.training.executor import Executor, Work
 from jaxhpo.training.facts import Facts
 from jaxhpo.training.families import Builtin, Family, fitting_model
 from jaxhpo.training.goals import Loss, Metric, read_goal
-from jaxhpo.training.lane import Job, Lane, Result, evaluate
+from jaxhpo.training.lane import Result, Source
 from jaxhpo.training.model import Model, scaling_of
 from jaxhpo.training.own import Own
 from jaxhpo.training.plan import EARLY
-from jaxhpo.training.ranges import Structure
-from jaxhpo.training.weights import TrainerState, Weights
+from jaxhpo.training.programs import Programs
+from jaxhpo.training.weights import Kept, TrainerState, Weights
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
-
-_TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
 
 
 class Trainer:
@@ -48,6 +45,7 @@ class Trainer:
         devices: that share the lanes; None is all of an accelerator's kind, and one on a CPU.
         memory: GiB of each device that training may use; None follows the machine.
         horizon: "short" or "long": the trials over which compilations have to pay.
+        continues: whether trials may continue others: see `objective`.
 
     Raises:
         ValueError: naming the argument that cannot be.
@@ -68,6 +66,7 @@ class Trainer:
         devices: int | None = None,
         memory: float | None = None,
         horizon: str = "short",
+        continues: bool = False,
     ):
         if not isinstance(data, Dataset):
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
@@ -88,22 +87,42 @@ class Trainer:
             self.space, self.family = space, Own(model, data, space, self.goal, epochs)
         self._made_with = {"loss": loss, "metric": metric, "minimize": minimize, "model": model, "epochs": epochs}
         self._made_with |= {"engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
-        means = {"lanes": lanes, "engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
-        self.plan = self.family.plan(**means)
+        self._means = {"lanes": lanes, "engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
+        self._set_plan(continues)
         self.meter = Meter(self.family.network, data, self.plan.lengths)
-        self.executor = Executor(self.plan.launches)
         self._evaluation = HostFunction(self._evaluate)
         self._tests: dict[int, Program] = {}
+
+    def _set_plan(self, continues: bool) -> None:
+        self.continues = continues
+        self.plan = self.family.plan(**self._means, continues=continues)
+        self.executor = Executor(self.plan.launches)
+        self._sources: dict[int, Source] = {}  # shapes, by bucket
+
+    def continue_trials(self) -> None:
+        """Let trials continue others, as `Trainer(continues=True)` does; before `objective` is taken."""
+        if not self.continues:
+            self._set_plan(True)
 
     @property
     def objective(self) -> Objective:
         """The validation score after `Proposal.budget` epochs, with every trial's curve.
 
         `Outcome.aux` has `curve` ([B, epochs] float32, validation score after each epoch), `loss` ([B, epochs]
-        float32, training loss), `updates` and `epochs` ([B] int32, what was run). Training starts fresh: a
-        trial that continues another, or whose budget is not in 1 .. epochs, fails.
+        float32, training loss), `updates` and `epochs` ([B] int32, what was run). A trial whose budget is not in
+        1 .. epochs fails.
+
+        With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
+        statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial
+        of the chain. So training in parts gives what training at once does, bit for bit. `curve` and `loss` have the
+        source's part too, `updates` and `epochs` count what the trial itself ran. Hyperparameters may differ from
+        the source's, except those that shape the training state: layers, units, what else makes the network another
+        one, and the optimizer. A trial that changes one of these, whose budget is not above its source's, or whose
+        source failed, is unknown or was dropped, fails with a RuntimeWarning. A training state, three times the
+        size of the weights, is kept in the host's memory until a `retain` does not name its trial; without `retain`
+        until the next batch. Without `continues` a trial that has a source fails.
         """
-        return Objective(self._init, self._evaluation)
+        return Objective(self._init, self._evaluation, self._retain if self.continues else None)
 
     def score_test(self, state: TrainerState) -> float:
         """Return the test score of the best trial's weights."""
@@ -112,7 +131,7 @@ class Trainer:
 
     def score_weights(self, data: TrainingData, weights: Weights) -> float:
         """Return the test score of some weights."""
-        program = self._tests.setdefault(weights.bucket, Program(partial(self._test, weights.bucket)))
+        program = self._tests.setdefault(weights.bucket, Program(partial(self.programs.test, weights.bucket)))
         trained = (weights.params, weights.statistics, np.int32(weights.lane), weights.point)
         return float(program(data, *trained, self.test_split))
 
@@ -152,45 +171,15 @@ class Trainer:
         self.executor.ledger = Ledger()
         self._evaluation.seconds, self._evaluation.report = 0.0, {}
 
+    @property
+    def programs(self) -> Programs:
+        """The plan's programs, pure."""
+        return Programs(self.family, self.plan, self.goal, self.epochs)
+
     @cached_property
     def test_split(self) -> Split:
         """The examples that the winner is scored on, once."""
         return jax.device_put(self._split(self.data.x_test, self.data.y_test))
-
-    # --- the programs, pure --------------------------------------------------------------------------------------
-
-    def _job(self, bucket: int) -> Job:
-        plan, ranges = self.plan, self.family.ranges
-        return Job(
-            learner=self.family.learner(plan, bucket),
-            goal=self.goal,
-            optimizers=ranges.optimizers,
-            schedules=ranges.schedules,
-            micro_batch=plan.batch_of(bucket),
-            epochs=self.epochs,
-            batch=plan.evaluation_batch,
-            lengths=plan.lengths,
-        )
-
-    def _train_chunk(
-        self, bucket: int, key: Key, data: TrainingData, point: Array, budget: Array, active: Array, trial: Array
-    ) -> Result:
-        """Train a chunk of lanes ([size, ...] each). Weights and order depend on key and trial alone."""
-        trial_key = jax.random.fold_in(key, _TRIALS)
-        lanes = Lane(
-            key=jax.vmap(lambda t: jax.random.fold_in(trial_key, t))(trial),
-            hyper=self.family.hyper(point),
-            budget=jnp.clip(budget, 0, self.epochs),
-            active=active,
-        )
-        chunk = Chunk(self._job(bucket), self.plan.engine, self.plan.devices)
-        return train_chunk(chunk, data, jax.random.fold_in(key, _ORDER), lanes)
-
-    def _test(
-        self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, test: Split
-    ) -> Array:
-        params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
-        return evaluate(self._job(bucket), data, self.family.hyper(point), params, statistics, test)[0]
 
     # --- a batch, on the host ------------------------------------------------------------------------------------
 
@@ -219,32 +208,51 @@ class Trainer:
         number, point = np.zeros(b.size, np.int32), np.zeros((b.size, len(self.space)), np.float32)
         # A program of many sizes is for small networks: its seconds are launches, not the loops that XLA tunes.
         options = {"xla_backend_optimization_level": 2} if len(b.widths) > 1 else {}
-        arguments = (key, data, point, number, number > 0, number)
-        self.executor.prepare(bucket, partial(self._train_chunk, bucket), arguments, options)
+        arguments: tuple = (key, data, point, number, number > 0, number)
+        if self.continues and bucket not in self._sources:
+            self._sources[bucket] = jax.eval_shape(partial(self.programs.sources, bucket), *arguments)
+        arguments += (self._sources[bucket],) if self.continues else ()
+        self.executor.prepare(bucket, partial(self.programs.train, bucket), arguments, options)
 
-    def train(self, key: Key, data: TrainingData, proposal: Proposal, done: Callable[[Work, Result], None]) -> Account:
+    def train(
+        self,
+        key: Key,
+        data: TrainingData,
+        proposal: Proposal,
+        done: Callable[[Work, Result], None],
+        sources: Mapping[int, Kept] | None = None,
+    ) -> Account:
         """Train the active lanes of a proposal (NumPy arrays) in chunks; return what that took.
 
         `done` takes each chunk and its result ([size, ...] each, the lanes of `Work.lanes` first), one at a time.
+        `sources` has what lanes go on from, by lane.
         """
-        structures = self._structures(proposal)
-        total = Account()
+        structures = structures_of(self.family, self.space, proposal)
+        sources, total = sources or {}, Account()
+        start, root = np.zeros_like(proposal.budget), proposal.trial.copy()
+        for lane, kept in sources.items():
+            start[lane], root[lane] = kept.budget, kept.root
 
         def arguments(work: Work) -> tuple:
             size = self.plan.buckets[work.bucket].size
             real = np.arange(size) < len(work.lanes)
             rows = np.concatenate([work.lanes, np.full(size - len(work.lanes), work.lanes[0], work.lanes.dtype)])
-            trial = np.where(real, proposal.trial[rows], np.int32(FRESH))
-            return key, data, proposal.point[rows], proposal.budget[rows], real, trial
+            trial = np.where(real, root[rows], np.int32(FRESH))
+            plain = key, data, proposal.point[rows], proposal.budget[rows], real, trial
+            if not self.continues:
+                return plain
+            chunk = [sources.get(int(row)) if own else None for row, own in zip(rows, real, strict=True)]
+            return *plain, gather(self._sources[work.bucket], chunk)
 
         def take(work: Work, result: Result) -> None:
             done(work, result)
             chunk = [structures[int(lane)] for lane in work.lanes]
-            account = self.meter.account(self.plan, work.bucket, chunk, np.asarray(result.epochs)[: len(chunk)])
+            epochs = np.asarray(result.epochs)[: len(chunk)]
+            account = self.meter.account(self.plan, work.bucket, chunk, epochs, start[work.lanes])
             self.executor.ledger.buckets.setdefault(work.bucket, Account()).add(account)
             total.add(account)
 
-        works = self._works(structures)
+        works = cut(self.plan, self.meter, structures, start, np.clip(proposal.budget, 0, self.epochs))
         for work in works:
             self._prepare(work.bucket, data)
         ledger = self.executor.ledger
@@ -256,30 +264,24 @@ class Trainer:
     def _evaluate(self, key: Key, state: TrainerState, proposal: Proposal) -> tuple[TrainerState, Outcome]:
         proposal = jax.tree.map(np.asarray, proposal)
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
-        kept = (proposal.source == FRESH) & (proposal.budget >= 1) & (proposal.budget <= self.epochs)
-        lanes = len(proposal.active)
-        unset = np.full((lanes, self.epochs), np.nan, np.float32)
-        found = {"curve": unset, "loss": unset.copy()}
-        found |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
-        score = np.full(lanes, np.nan, np.float32)
-        best = state.best
+        valid = (proposal.budget >= 1) & (proposal.budget <= self.epochs)
+        valid &= (proposal.source == FRESH) | self.continues
+        found = Findings(proposal, valid, self.epochs, self.goal.sign, state.best)
+        sources: dict[int, Kept] = {}
+        states = {trial: kept for trial, kept in state.kept.items() if kept.retained}
+        if self.continues:
+            own = self.family.factory.takes if isinstance(self.family, Own) else ()
+            shape = shaping(self.space, own)
+            proposal, sources = find_sources(proposal, state.kept, self.space, shape, self.epochs)
 
         def done(work: Work, result: Result) -> None:
-            nonlocal best
-            here = slice(0, len(work.lanes))
-            score[work.lanes] = np.asarray(result.score)[here]
-            for name, values in found.items():
-                values[work.lanes] = np.asarray(getattr(result, name))[here]
-            for i, lane in enumerate(work.lanes):
-                trial, value = int(proposal.trial[lane]), self.goal.sign * float(score[lane])
-                # As the study picks its winner: of equal ones the first.
-                if kept[lane] and value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
-                    trained = (result.params, result.statistics)
-                    best = Weights(trial, float(score[lane]), value, work.bucket, i, *trained, proposal.point[lane])
+            found.take(work, result)
+            if self.continues:
+                states.update(keep(work, result, proposal, sources, self.space, self.epochs))
 
         ledger = self.executor.ledger
         before = (ledger.seconds, ledger.waited)
-        total = self.train(key, state.data, proposal, done)
+        total = self.train(key, state.data, proposal, done, sources)
         seconds = ledger.seconds - before[0]
         self._evaluation.seconds = ledger.waited
         self._evaluation.report = {
@@ -287,31 +289,7 @@ class Trainer:
             "compile_seconds": ledger.waited - before[1],
             **total.report(seconds),
         }
-        return TrainerState(state.data, best), Outcome(np.where(kept, score, np.nan).astype(np.float32), found)
+        return TrainerState(state.data, found.best, states), found.outcome
 
-    def _structures(self, proposal: Proposal) -> dict[int, Structure]:
-        """Return the active lanes' networks; one that cannot be trained fails alone, with a warning."""
-        structures = {}
-        for lane in np.flatnonzero(proposal.active).tolist():
-            structure = self.family.structure(self.space.to_config(proposal.point[lane]))
-            try:
-                self.family.check(structure)
-            except ValueError as error:
-                warnings.warn(f"trial {proposal.trial[lane]} failed: {error}", RuntimeWarning, stacklevel=3)
-            else:
-                structures[lane] = structure
-        return structures
-
-    def _works(self, structures: dict[int, Structure]) -> list[Work]:
-        """Return the chunks of a batch: lanes of one bucket together, alike ones side by side."""
-        groups: dict[int, list[int]] = {}
-        for lane, s in structures.items():
-            groups.setdefault(self.plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
-        works = []
-        for bucket, lanes in groups.items():
-            size = self.plan.buckets[bucket].size
-            for start in range(0, len(lanes), size):
-                part = np.array(lanes[start : start + size])
-                cost = sum(self.meter.executed(self.plan, bucket, structures[int(lane)]) for lane in part)
-                works.append(Work(bucket, part, cost))
-        return works
+    def _retain(self, state: TrainerState, trials: Array) -> TrainerState:
+        return state._replace(kept=retain(state.kept, np.asarray(trials)))

@@ -1,10 +1,12 @@
 """What a Trainer keeps between two batches."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxhpo.training.examples import TrainingData
+from jaxhpo.training.lane import Progress
 
 
 class Weights(NamedTuple):
@@ -20,8 +22,19 @@ class Weights(NamedTuple):
     point: np.ndarray  # [D] float32: its configuration
 
 
+class Kept(NamedTuple):
+    """Where a trial's training stands, for one that continues it."""
+
+    root: int  # the first trial of the chain, whose random numbers all of it has
+    budget: int  # epochs that were trained in all
+    config: Mapping[str, Any]
+    progress: Progress  # [1, ...] NumPy arrays each, in the host's memory
+    retained: bool  # named as resumable, its arrays its own; else of the last batch, perhaps parts of its chunk's
+
+
 class TrainerState(NamedTuple):
-    """The objective's state: the examples, an argument and not a constant of the programs, and the best weights."""
+    """The objective's state: the examples, an argument and not a constant of the programs; what trials ended with."""
 
     data: TrainingData
     best: Weights | None
+    kept: Mapping[int, Kept] = {}  # by trial: those that may be continued; never changed in place

@@ -31,9 +31,8 @@ class Job(Protocol):
     metric: str  # what a score is
     direction: str
 
-    @property
-    def objective(self) -> Objective:
-        """Return what scores the trials."""
+    def objective(self, *, continues: bool) -> Objective:
+        """Return what scores the trials; `continues` says whether some may continue others. Called once, first."""
         ...
 
     def plan(self) -> dict[str, Any]:
@@ -89,9 +88,10 @@ class TrainingJob:
         self.metric, self.direction = self.trainer.goal.name, self.trainer.goal.direction
         self._seed, self._final = options.seed, options.final_fit
 
-    @property
-    def objective(self) -> Objective:
+    def objective(self, *, continues: bool) -> Objective:
         """Return what scores the trials."""
+        if continues:
+            self.trainer.continue_trials()
         return self.trainer.objective
 
     def plan(self) -> dict[str, Any]:
@@ -170,7 +170,16 @@ class FunctionJob:
         called = function.train if isinstance(function, Traceable) else function.score
         self._name = getattr(called, "__name__", type(called).__name__)
         self._engine = "vmap" if isinstance(function, Traceable) else "processes"
-        self.objective = function.objective(options.space)
+        self._objective = function.objective(options.space)
+
+    def objective(self, *, continues: bool) -> Objective:
+        """Return what scores the trials; raise ValueError where it should continue some, and cannot."""
+        if continues and self._objective.retain is None:
+            raise ValueError(
+                f"algorithm continues trials at larger budgets, and {self._name} takes no budget; let it take one, "
+                "`budget`, or use an algorithm with a single rung"
+            )
+        return self._objective
 
     def plan(self) -> dict[str, Any]:
         """Return how they run: machine, lanes, engine."""

@@ -57,7 +57,7 @@ def test_weights_do_not_depend_on_the_chunk(model, engine, small_digits, small_t
     size = 4 if engine == "vmap" else 1
     trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), size, 0),))
     data = trainer.objective.init(jax.random.key(0)).data
-    program = jax.jit(partial(trainer._train_chunk, 0))
+    program = jax.jit(partial(trainer.programs.train, 0))
     points = np.stack([SPACE.from_config(config) for config in mixed(8)])
     found = []
     for rows in ([5, 0, 1, 2], [3, 7, 4, 5], [5, 5, 5, 5]):

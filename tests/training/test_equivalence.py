@@ -87,7 +87,7 @@ def run(trainer, configs, key, data, budgets):
     results = {}
     for bucket, lanes in groups.items():
         size = trainer.plan.buckets[bucket].size
-        program = jax.jit(partial(trainer._train_chunk, bucket))
+        program = jax.jit(partial(trainer.programs.train, bucket))
         for start in range(0, len(lanes), size):
             part = np.array((lanes[start : start + size] * size)[:size])
             point = np.stack([trainer.space.from_config(configs[lane]) for lane in part])

@@ -94,7 +94,7 @@ def train_here(trainer, configs, data, budgets):
         structure = trainer.family.structure(config)
         bucket = trainer.plan.bucket_of(structure.units, structure.layers, structure.variant)
         size = trainer.plan.buckets[bucket].size
-        program = programs.setdefault(bucket, jax.jit(partial(trainer._train_chunk, bucket)))
+        program = programs.setdefault(bucket, jax.jit(partial(trainer.programs.train, bucket)))
         point = np.tile(trainer.space.from_config(config), (size, 1))
         number, trial = np.arange(size), np.full(size, lane, np.int32)
         for budget in budgets:

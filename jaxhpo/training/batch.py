@@ -1,0 +1,96 @@
+"""A batch of trials on the host: which networks its lanes train, in which chunks, and what was found."""
+
+import warnings
+
+import numpy as np
+
+from jaxhpo.space import Space
+from jaxhpo.training.accounts import Meter
+from jaxhpo.training.executor import Work
+from jaxhpo.training.families import Family
+from jaxhpo.training.lane import Result
+from jaxhpo.training.plan import Plan
+from jaxhpo.training.ranges import Structure
+from jaxhpo.training.weights import Weights
+from jaxhpo.types import Outcome, Proposal
+
+
+def structures_of(family: Family, space: Space, proposal: Proposal) -> dict[int, Structure]:
+    """Return the active lanes' networks; one that cannot be trained fails alone, with a warning."""
+    structures = {}
+    for lane in np.flatnonzero(proposal.active).tolist():
+        structure = family.structure(space.to_config(proposal.point[lane]))
+        try:
+            family.check(structure)
+        except ValueError as error:
+            warnings.warn(f"trial {proposal.trial[lane]} failed: {error}", RuntimeWarning, stacklevel=3)
+        else:
+            structures[lane] = structure
+    return structures
+
+
+def cut(
+    plan: Plan, meter: Meter, structures: dict[int, Structure], start: np.ndarray, budget: np.ndarray
+) -> list[Work]:
+    """Return the chunks of a batch: lanes of one bucket together, alike ones side by side.
+
+    Args:
+        plan: of the Trainer.
+        meter: counts what they cost.
+        structures: by lane, of those that are trained.
+        start: [B] int32, epochs that were trained before.
+        budget: [B] int32, epochs to train to.
+    """
+    groups: dict[int, list[int]] = {}
+    for lane, s in structures.items():
+        groups.setdefault(plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
+    works = []
+    for bucket, lanes in groups.items():
+        size = plan.buckets[bucket].size
+        lanes.sort(key=lambda lane: int(start[lane]))  # lanes of one chunk wait for each other
+        for first in range(0, len(lanes), size):
+            part = np.array(lanes[first : first + size])
+            epochs = np.maximum(budget - start, 0)[part].tolist()
+            each = (meter.executed(plan, bucket, structures[int(lane)]) for lane in part)
+            works.append(Work(bucket, part, sum(cost * n for cost, n in zip(each, epochs, strict=True))))
+    return works
+
+
+class Findings:
+    """Collects what chunks return: scores, curves, and the best weights.
+
+    Args:
+        proposal: the batch (NumPy arrays).
+        valid: [B] bool, False for trials that fail whatever they score: trained otherwise than they were asked to be.
+        epochs: the most that a trial may train.
+        sign: -1 where lower scores are better.
+        best: the best weights before it.
+    """
+
+    def __init__(self, proposal: Proposal, valid: np.ndarray, epochs: int, sign: float, best: Weights | None):
+        self.best = best
+        lanes = len(proposal.active)
+        unset = np.full((lanes, epochs), np.nan, np.float32)
+        self._proposal, self._valid, self._sign = proposal, valid, sign
+        self._score = np.full(lanes, np.nan, np.float32)
+        self._aux = {"curve": unset, "loss": unset.copy()}
+        self._aux |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
+
+    def take(self, work: Work, result: Result) -> None:
+        """Take what a chunk returned."""
+        here = slice(0, len(work.lanes))
+        self._score[work.lanes] = np.where(self._valid[work.lanes], np.asarray(result.score)[here], np.nan)
+        for name, values in self._aux.items():
+            values[work.lanes] = np.asarray(getattr(result, name))[here]
+        for i, lane in enumerate(work.lanes.tolist()):
+            trial, score, best = int(self._proposal.trial[lane]), float(self._score[lane]), self.best
+            value = self._sign * score
+            # As the study picks its winner: of equal ones the first.
+            if value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
+                trained = result.params, result.statistics
+                self.best = Weights(trial, score, value, work.bucket, i, *trained, self._proposal.point[lane])
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was found."""
+        return Outcome(self._score, self._aux)

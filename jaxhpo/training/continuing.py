@@ -1,0 +1,102 @@
+"""Trials that continue others: which of them can, and the training states that they go on from, on the host."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxhpo.space import Float, Space
+from jaxhpo.training.executor import Work
+from jaxhpo.training.hyperparameters import ALIASES, KINDS, TRACED
+from jaxhpo.training.lane import Progress, Result, Source
+from jaxhpo.training.weights import Kept
+from jaxhpo.types import FRESH, Proposal
+
+
+def shaping(space: Space, own: Iterable[str]) -> tuple[str, ...]:
+    """Return the hyperparameters that shape a training state: network and optimizer; `own` are of a user's model."""
+
+    def shapes(name: str) -> bool:
+        if name in own:
+            return not isinstance(space[name], Float)
+        known = ALIASES.get(name, name)
+        return KINDS[known] != TRACED or known == "optimizer"
+
+    return tuple(name for name in space if shapes(name))
+
+
+def find_sources(
+    proposal: Proposal, kept: Mapping[int, Kept], space: Space, shaping: tuple[str, ...], epochs: int
+) -> tuple[Proposal, dict[int, Kept]]:
+    """Return the proposal without lanes that cannot continue their sources, which fail with a warning; and sources."""
+    sources, active = {}, proposal.active.copy()
+    for lane in np.flatnonzero(proposal.active & (proposal.source != FRESH)).tolist():
+        trial, budget = int(proposal.source[lane]), int(proposal.budget[lane])
+        source, config = kept.get(trial), space.to_config(proposal.point[lane])
+        problem = _problem(trial, source, config, budget, shaping, epochs)
+        if source is not None and problem is None:
+            sources[lane] = source
+            continue
+        active[lane] = False
+        warnings.warn(f"trial {proposal.trial[lane]} failed: {problem}", RuntimeWarning, stacklevel=3)
+    return proposal._replace(active=active), sources
+
+
+def _problem(
+    trial: int, source: Kept | None, config: Mapping[str, Any], budget: int, shaping: tuple[str, ...], epochs: int
+) -> str | None:
+    if source is None:
+        return f"it continues trial {trial}, whose training is not kept: it failed, or was not named as resumable"
+    if not source.budget < budget <= epochs:
+        return f"it continues trial {trial} of budget {source.budget} to {budget}; it must lie above, up to {epochs}"
+    other = [name for name in shaping if config.get(name) != source.config.get(name)]
+    if other:
+        return f"it continues trial {trial} with another {', '.join(other)}; keep what shapes network and optimizer"
+    return None
+
+
+def gather(shapes: Source, sources: list[Kept | None]) -> Source:
+    """Return what the lanes of a chunk go on from: [size, ...] NumPy arrays of the given shapes; None starts afresh."""
+    size, epoch = len(sources), np.array([0 if kept is None else kept.budget for kept in sources], np.int32)
+    if size == 1 and sources[0] is not None:
+        return Source(epoch, sources[0].progress)
+    progress = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes.progress)
+    for i, kept in enumerate(sources):
+        if kept is not None:
+            for whole, part in zip(jax.tree.leaves(progress), jax.tree.leaves(kept.progress), strict=True):
+                whole[i] = part[0]
+    return Source(epoch, progress)
+
+
+def keep(
+    work: Work, result: Result, proposal: Proposal, sources: Mapping[int, Kept], space: Space, epochs: int
+) -> dict[int, Kept]:
+    """Return where a chunk's trials stand, by trial, without those that failed or have no epoch left."""
+    trained = result.params, result.statistics, result.moments, result.curve, result.loss
+    finite = np.isfinite(np.asarray(result.score))
+    whole = jax.tree.map(np.asarray, Progress(*trained, finite))
+    found = {}
+    for i, lane in enumerate(work.lanes.tolist()):
+        trial, budget = int(proposal.trial[lane]), int(proposal.budget[lane])
+        if finite[i] and 1 <= budget < epochs:
+            progress = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole)
+            root = sources[lane].root if lane in sources else trial
+            found[trial] = Kept(root, budget, space.to_config(proposal.point[lane]), progress, False)
+    return found
+
+
+def retain(kept: Mapping[int, Kept], trials: np.ndarray) -> dict[int, Kept]:
+    """Return the states of the named trials, each in arrays of its own, so that no chunk stays for one lane of it."""
+
+    def own(leaf: np.ndarray) -> np.ndarray:
+        whole = leaf if leaf.base is None else leaf.base
+        return leaf.copy() if getattr(whole, "nbytes", leaf.nbytes) > leaf.nbytes else leaf
+
+    named = set(trials.tolist())
+    return {
+        trial: one if one.retained else one._replace(progress=jax.tree.map(own, one.progress), retained=True)
+        for trial, one in kept.items()
+        if trial in named
+    }

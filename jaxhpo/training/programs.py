@@ -1,0 +1,78 @@
+"""The programs of a plan as pure functions: one that trains each bucket, and what scores on the test examples."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxhpo.training.engines import Chunk, train_chunk
+from jaxhpo.training.examples import Split, TrainingData
+from jaxhpo.training.families import Family
+from jaxhpo.training.goals import Goal
+from jaxhpo.training.lane import Job, Lane, Result, Source, evaluate, start_lane
+from jaxhpo.training.plan import Plan
+from jaxhpo.types import Array, Key
+
+_TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
+
+
+class Programs(NamedTuple):
+    """What they are made from. Chunks are [size, ...] arrays; `bucket` is an index of the plan's."""
+
+    family: Family
+    plan: Plan
+    goal: Goal
+    epochs: int  # the most of a trial
+
+    def train(
+        self,
+        bucket: int,
+        key: Key,
+        data: TrainingData,
+        point: Array,
+        budget: Array,
+        active: Array,
+        trial: Array,
+        source: Source | None = None,
+    ) -> Result:
+        """Train a chunk of lanes. Weights and order depend on key and trial alone; with sources on the root's."""
+        lanes = self._lanes(key, point, budget, active, trial)._replace(source=source)
+        chunk = Chunk(self._job(bucket), self.plan.engine, self.plan.devices)
+        return train_chunk(chunk, data, jax.random.fold_in(key, _ORDER), lanes)
+
+    def sources(
+        self, bucket: int, key: Key, data: TrainingData, point: Array, budget: Array, active: Array, trial: Array
+    ) -> Source:
+        """Return what the lanes of a chunk may go on from, for its shapes."""
+        lanes = self._lanes(key, point, budget, active, trial)
+        return Source(budget, jax.vmap(partial(start_lane, self._job(bucket), data))(lanes))
+
+    def test(
+        self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, test: Split
+    ) -> Array:
+        """Return the test score of one lane of a chunk."""
+        params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
+        return evaluate(self._job(bucket), data, self.family.hyper(point), params, statistics, test)[0]
+
+    def _job(self, bucket: int) -> Job:
+        plan, ranges = self.plan, self.family.ranges
+        return Job(
+            learner=self.family.learner(plan, bucket),
+            goal=self.goal,
+            optimizers=ranges.optimizers,
+            schedules=ranges.schedules,
+            micro_batch=plan.batch_of(bucket),
+            epochs=self.epochs,
+            batch=plan.evaluation_batch,
+            lengths=plan.lengths,
+        )
+
+    def _lanes(self, key: Key, point: Array, budget: Array, active: Array, trial: Array) -> Lane:
+        trial_key = jax.random.fold_in(key, _TRIALS)
+        return Lane(
+            key=jax.vmap(lambda t: jax.random.fold_in(trial_key, t))(trial),
+            hyper=self.family.hyper(point),
+            budget=jnp.clip(budget, 0, self.epochs),
+            active=active,
+        )
