@@ -1,0 +1,49 @@
+"""How much a configuration is worth trying: expected improvement, its logarithm, an upper confidence bound."""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxhpo.types import Array
+
+_FAR = -2.5  # below it the direct formula loses digits in float32
+_TERMS = 20  # of the continued fraction: exact to float32 from 2.5 on
+_ROOT = math.sqrt(2 * math.pi)
+
+
+def log_improvement(z: Array) -> Array:
+    """Return log(phi(z) + z Phi(z)), any shape of float32: exact where the improvement is far below float32's range.
+
+    Ament et al. 2023 (arXiv 2310.20708). Below -2.5 by a continued fraction: with t = -z, Mills' ratio is 1 / (t + K)
+    and K = 1 / (t + 2 / (t + 3 / ...)), so that 1 - t / (t + K) = K / (t + K), in which nothing cancels.
+    """
+    near = jnp.maximum(z, _FAR)
+    direct = jnp.exp(-0.5 * near * near) / _ROOT + near * jax.scipy.special.ndtr(near)
+    t = jnp.maximum(-z, -_FAR)
+    tail = t
+    for term in range(_TERMS, 1, -1):
+        tail = t + term / tail
+    k = 1.0 / tail
+    far = -0.5 * t * t - math.log(_ROOT) + jnp.log(k) - jnp.log(t + k)
+    return jnp.where(z > _FAR, jnp.log(direct), far)
+
+
+def log_ei(mean: Array, deviation: Array, best: Array) -> Array:
+    """Return the logarithm of the expected improvement on `best`."""
+    return jnp.log(deviation) + log_improvement((mean - best) / deviation)
+
+
+def ei(mean: Array, deviation: Array, best: Array) -> Array:
+    """Return the expected improvement (Jones et al. 1998): 0 where float32 has nothing smaller."""
+    return jnp.exp(log_ei(mean, deviation, best))
+
+
+def ucb(mean: Array, deviation: Array, best: Array) -> Array:
+    """Return the upper confidence bound of two deviations (Srinivas et al. 2010)."""
+    del best
+    return mean + 2.0 * deviation
+
+
+ACQUISITIONS: dict[str, Callable[[Array, Array, Array], Array]] = {"log_ei": log_ei, "ei": ei, "ucb": ucb}
