@@ -1,10 +1,11 @@
 """What a method has been told: a buffer of fixed size with a mask, that doubles by the number of trials alone."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxhpo.types import FRESH, Array, Outcome, Proposal
 
@@ -45,11 +46,11 @@ def grow(history: History, trials: int) -> History:
         return history
     fills = History(0.0, np.nan, 0, FRESH, 0)  # pyright: ignore[reportArgumentType]
 
-    def padded(leaf: Array, fill: float) -> Array:
+    def padded(leaf: Any, fill: Any) -> Any:
         if leaf.ndim == 0:
             return leaf
         # On the host in NumPy: every size padded on the device would be a program of its own.
-        xp = jnp if isinstance(leaf, jax.core.Tracer) else np
+        xp = jnp if isinstance(leaf, Tracer) else np
         return xp.concatenate([xp.asarray(leaf), xp.full((more, *leaf.shape[1:]), fill, leaf.dtype)])
 
     return jax.tree.map(padded, history, fills)
@@ -63,7 +64,7 @@ def append(history: History, proposal: Proposal, outcome: Outcome) -> History:
     size, active = history.score.shape[0], proposal.active
     rank = jnp.cumsum(active, dtype=jnp.int32) - 1
     place = history.count + rank
-    worst = jnp.argsort(jnp.where(jnp.isnan(history.score), -jnp.inf, history.score))
+    worst = jnp.argsort(jnp.where(jnp.isnan(history.score), -jnp.inf, history.score)).astype(jnp.int32)
     place = jnp.where(place < size, place, worst[(place - jnp.maximum(size, history.count)) % size])
     place = jnp.where(active, place, size).astype(jnp.int32)  # out of range, hence dropped
     return History(

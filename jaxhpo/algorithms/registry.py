@@ -5,9 +5,24 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from jaxhpo.algorithms.actor_critic import actor_critic
+from jaxhpo.algorithms.asha import asha
+from jaxhpo.algorithms.cmaes import cmaes
+from jaxhpo.algorithms.genetic import genetic
+from jaxhpo.algorithms.gp import gp
 from jaxhpo.algorithms.grid_search import grid_search
+from jaxhpo.algorithms.hyperband import hyperband
+from jaxhpo.algorithms.metaqnn import metaqnn
+from jaxhpo.algorithms.pbt import pbt
 from jaxhpo.algorithms.random_search import random_search
+from jaxhpo.algorithms.regularized_evolution import regularized_evolution
+from jaxhpo.algorithms.reinforce import reinforce
+from jaxhpo.algorithms.sobol import sobol
+from jaxhpo.algorithms.successive_halving import successive_halving
 from jaxhpo.algorithms.tabular_q import tabular_q
+from jaxhpo.algorithms.thompson import thompson
+from jaxhpo.algorithms.tpe import tpe
+from jaxhpo.algorithms.ucb import ucb
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm
 
@@ -35,6 +50,81 @@ _ENTRIES = {
         grid_search,
         "every combination of levels in order, then nothing",
         "where every combination can be afforded",
+    ),
+    "sobol": Entry(
+        sobol,
+        "a scrambled Sobol sequence, which fills the cube evenly",
+        "in place of random search, for cheap trials or a first look",
+    ),
+    "gp": Entry(
+        gp,
+        "Bayesian optimisation with a Gaussian process",
+        "where a trial takes seconds or more and scores vary smoothly",
+    ),
+    "tpe": Entry(
+        tpe,
+        "l(x) / g(x) of Parzen estimators in all dimensions at once",
+        "where spaces are continuous or conditional, or trials are many",
+    ),
+    "genetic": Entry(
+        genetic,
+        "a genetic algorithm over the best trials, any batch size",
+        "for large batches and spaces of mixed kinds",
+    ),
+    "regularized_evolution": Entry(
+        regularized_evolution,
+        "mutants of the best of the latest trials (aging evolution)",
+        "for architectures, unordered options and noisy scores",
+    ),
+    "cmaes": Entry(
+        cmaes,
+        "CMA-ES: a normal distribution over the cube learns where to look",
+        "for some hundred trials or more, mostly of real numbers",
+    ),
+    "ucb": Entry(
+        ucb,
+        "a bandit over the grid; the highest upper confidence bound",
+        "where the grid is good and trials are few",
+    ),
+    "thompson": Entry(
+        thompson,
+        "a bandit over the grid; the best in a draw from the posterior",
+        "where batches are large, or trials noisy",
+    ),
+    "successive_halving": Entry(
+        successive_halving,
+        "many configurations trained a little, the best third of them on",
+        "where a few epochs tell the hopeless from the good",
+    ),
+    "hyperband": Entry(
+        hyperband,
+        "successive halving from several starting budgets in turn",
+        "where learning curves may cross",
+    ),
+    "asha": Entry(
+        asha,
+        "successive halving that promotes without waiting for a rung",
+        "as the first multi-fidelity method to try",
+    ),
+    "pbt": Entry(
+        pbt,
+        "a population whose worst copy the weights of the best, and vary",
+        "where hyperparameters should change while a network trains",
+    ),
+    "metaqnn": Entry(
+        metaqnn,
+        "Q-learning over choices one after the other, with replay",
+        "to compare with reinforcement learning as the field knows it",
+    ),
+    "reinforce": Entry(
+        reinforce,
+        "a policy over choices one after the other, by REINFORCE",
+        "to compare with policy gradients as the field knows them",
+    ),
+    "actor_critic": Entry(
+        actor_critic,
+        "as reinforce, each choice judged by a critic",
+        "to compare with policy gradients as the field knows them",
     ),
 }
 
