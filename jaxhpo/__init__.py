@@ -3,11 +3,12 @@
 from importlib.metadata import version as _version
 
 from jaxhpo import algorithms, data
+from jaxhpo.algorithms import Prior
 from jaxhpo.data import Dataset, TextOptions
 from jaxhpo.models import dropout
 from jaxhpo.objectives import function, traceable
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.study import Best, Study, Suggestion, Trial, run_traced
+from jaxhpo.study import Best, Study, Suggestion, Trial, read_journal, run_traced
 from jaxhpo.training import FinalFit, Model, Trainer, default_space, load_model
 from jaxhpo.tuning import tune
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal
@@ -25,6 +26,7 @@ __all__ = [
     "Model",
     "Objective",
     "Outcome",
+    "Prior",
     "Proposal",
     "Space",
     "Study",
@@ -39,6 +41,7 @@ __all__ = [
     "dropout",
     "function",
     "load_model",
+    "read_journal",
     "run_traced",
     "traceable",
     "tune",

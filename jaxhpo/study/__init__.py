@@ -2,8 +2,20 @@
 
 from jaxhpo.study.host import Seconds
 from jaxhpo.study.journal import Journal
+from jaxhpo.study.past import PastStudy, read_journal
 from jaxhpo.study.study import Study, check_timeout
 from jaxhpo.study.traced import run_traced
 from jaxhpo.study.trials import Best, Suggestion, Trial
 
-__all__ = ["Best", "Journal", "Seconds", "Study", "Suggestion", "Trial", "check_timeout", "run_traced"]
+__all__ = [
+    "Best",
+    "Journal",
+    "PastStudy",
+    "Seconds",
+    "Study",
+    "Suggestion",
+    "Trial",
+    "check_timeout",
+    "read_journal",
+    "run_traced",
+]

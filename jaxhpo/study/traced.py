@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxhpo.compilation import HostFunction
 from jaxhpo.study.rounds import Carry, Clock, Record, make_steps, round_step
@@ -30,7 +31,8 @@ def run_traced(
         objective: whose `evaluate` can be traced: a table, a surrogate, a small training.
         rounds: of every study; each proposes `lanes` trials at most.
         seeds: how many studies, with the seeds 0, 1, ...; or their seeds, [S] integers. A study of seed s has the
-            keys of `Study(seed=s)`.
+            keys of `Study(seed=s)`. They may be traced: `jax.lax.map` over seeds of one study each runs them in turn,
+            which suits a method whose rounds are large products or have branches.
         direction: "maximize" or "minimize": what of the objective's scores is better.
 
     Returns:
@@ -60,8 +62,10 @@ def run_traced(
     return jax.jit(jax.vmap(study))(_read_seeds(seeds))
 
 
-def _read_seeds(seeds: Any) -> np.ndarray:
+def _read_seeds(seeds: Any) -> Any:
     """Return seeds as [S] uint32; raise ValueError where they cannot be."""
+    if isinstance(seeds, Tracer):
+        return seeds.astype(jnp.uint32)
     remedy = f"seeds={seeds!r} must be a number of studies, or their seeds, integers in [0, 2**32)"
     if isinstance(seeds, bool):
         raise ValueError(remedy)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jaxhpo.algorithms import Prior
 from jaxhpo.data import TextOptions
 from jaxhpo.space import Space
 from jaxhpo.study import Study
@@ -39,6 +40,7 @@ def tune(
     data_dir: str | os.PathLike | None = None,
     text: TextOptions | None = None,
     enqueue: Iterable[Mapping[str, Any]] = (),
+    prior: Prior | None = None,
     output: str | os.PathLike | None = None,
     profile: str | os.PathLike | None = None,
     cache: bool = True,
@@ -86,6 +88,8 @@ def tune(
         data_dir: where TFDS data sets lie; unless given, the environment's `TFDS_DATA_DIR`, else TFDS's own default.
         text: how texts become tokens; see `TextOptions`.
         enqueue: configurations to train first.
+        prior: what did well in past studies of the same space, trained before the algorithm's own:
+            `Prior.from_studies([read_journal("past.jsonl"), ...])`.
         output: a new file that gets every finished trial at once, as JSON lines.
         profile: a directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
         cache: keep compiled programs in the user's cache directory (`JAXHPO_CACHE_DIR` moves it).
@@ -123,6 +127,7 @@ def tune(
         data_dir=data_dir,
         text=text,
         enqueue=enqueue,
+        prior=prior,
         output=output,
         profile=profile,
         cache=cache,

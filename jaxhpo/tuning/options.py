@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from jaxhpo.algorithms import Prior
 from jaxhpo.data import TextOptions
 from jaxhpo.space import Space
 from jaxhpo.training import default_lanes
@@ -45,6 +46,7 @@ class Options:
     data_dir: str | os.PathLike | None = None
     text: TextOptions | None = None
     enqueue: Iterable[Mapping[str, Any]] = ()
+    prior: Prior | None = None
     output: str | os.PathLike | None = None
     profile: str | os.PathLike | None = None
     cache: bool = True

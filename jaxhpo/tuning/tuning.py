@@ -19,6 +19,7 @@ from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.tuning.jobs import FunctionJob, Job, TrainingJob
 from jaxhpo.tuning.options import Options
+from jaxhpo.types import Algorithm
 
 
 class Tuning:
@@ -47,7 +48,13 @@ class Tuning:
             made = algorithm(space, lanes=lanes, budget=budget)
         else:
             self.algorithm, made = algorithm, algorithms.make(algorithm, space, lanes=lanes, budget=budget)
-        self.study = Study(space, made, self.job.objective, seed=options.seed, direction=self.job.direction)
+        self._prior = options.prior
+        # The study says what is wrong with an algorithm that is none.
+        if options.prior is not None and isinstance(made, Algorithm):
+            made = algorithms.warm_started(made, space, options.prior)
+        continues = isinstance(made, Algorithm) and made.resumable is not None
+        objective = self.job.objective(continues=continues)
+        self.study = Study(space, made, objective, seed=options.seed, direction=self.job.direction)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
         self._profile = None if options.profile is None else _check_directory(options.profile)
@@ -111,6 +118,7 @@ class Tuning:
             "metric": self.job.metric,
             "direction": self.job.direction,
             "algorithm": self.algorithm,
+            "prior": None if self._prior is None else self._prior.configs,
             "epochs": self.job.budget,
             "seed": self.study.seed,
             "plan": plan,

@@ -46,6 +46,15 @@ def test_failed_trials_are_nan_and_state_is_carried():
     np.testing.assert_array_equal(record.outcome.aux["spent"], 6)
 
 
+def test_seeds_may_be_traced():
+    algorithm = random_search(SPACE, lanes=2)
+    together = run_traced(algorithm, objective(), 3, seeds=[3, 5])
+    in_turn = jax.lax.map(
+        lambda seed: run_traced(algorithm, objective(), 3, seeds=seed[None]), np.array([3, 5], np.uint32)
+    )
+    np.testing.assert_array_equal(in_turn.outcome.score[:, 0], together.outcome.score)
+
+
 def test_many_seeds_are_one_program():
     jitted = jax.jit(lambda: run_traced(random_search(LEVELS, lanes=2), distance(), 3, seeds=50).outcome.score)
     scores = jitted()

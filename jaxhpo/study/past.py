@@ -1,0 +1,75 @@
+"""A past study, read back from the file that `tune(output=...)` wrote."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxhpo.space import Space
+
+
+@dataclass(frozen=True)
+class PastTrial:
+    """One finished trial of a past study."""
+
+    trial: int
+    config: dict[str, Any]
+    score: float  # nan where it failed
+    budget: int
+    point: np.ndarray = field(repr=False)  # [D] float32: the configuration in the unit cube
+
+
+@dataclass(frozen=True)
+class PastStudy:
+    """What a journal tells of a study."""
+
+    space: Space
+    direction: str  # "maximize" or "minimize"
+    finished: list[PastTrial] = field(repr=False)
+    header: dict[str, Any] = field(repr=False)  # what was tuned, and how
+
+
+def read_journal(path: str | os.PathLike) -> PastStudy:
+    """Return the past study whose finished trials `tune(output=path)` wrote, also where it was killed.
+
+    Raises:
+        ValueError: where the file cannot be read or is no journal; of a line that a killed process left unfinished
+            nothing is said.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ValueError(f"path={str(path)!r} cannot be read: {reason}") from None
+    rows = [_parse(path, number, line, last=number == len(lines)) for number, line in enumerate(lines, 1)]
+    rows = [row for row in rows if row is not None]
+    header = rows[0].get("header") if rows else None
+    if not isinstance(header, Mapping) or "space" not in header:
+        raise ValueError(f"path={str(path)!r} is not a journal: its first line has no header; see tune(output=...)")
+    space = Space.from_json(header["space"])
+    finished = []
+    for row in rows[1:]:
+        if "trial" not in row:
+            continue
+        config, score = row["config"], row["score"]
+        point = space.from_config(config)
+        score = math.nan if score is None else float(score)
+        finished.append(PastTrial(int(row["trial"]), space.to_config(point), score, int(row["budget"]), point))
+    return PastStudy(space, header.get("direction", "maximize"), finished, dict(header))
+
+
+def _parse(path: str | os.PathLike, number: int, line: str, *, last: bool) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
+        row = None
+    if isinstance(row, dict):
+        return row
+    if last and number > 1:
+        return None
+    raise ValueError(f"path={str(path)!r} is not a journal: line {number} is no JSON object")
