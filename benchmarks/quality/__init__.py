@@ -1,0 +1,1 @@
+"""How good search methods are: regret on recorded tables, analytic functions and recorded learning curves."""

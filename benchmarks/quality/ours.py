@@ -1,0 +1,273 @@
+"""jaxhpo's own methods on the tasks: every registered one, all seeds of a task in one compiled program."""
+
+import ast
+import hashlib
+import importlib.util
+import itertools
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.quality import store, tasks
+from benchmarks.quality.settings import Setting
+from benchmarks.quality.store import Run
+from benchmarks.quality.tasks import Task
+from jaxhpo import algorithms, run_traced
+from jaxhpo.study.rounds import Record
+from jaxhpo.types import Algorithm, Array
+
+_PACKAGE = "jaxhpo.algorithms"
+_ONE_BY_ONE = frozenset({"gp"})  # studies in turn, not side by side: rounds are large products, or have branches
+_MOST_ROUNDS = 4096  # of a method that spends little a round
+
+
+# What a method has to be told of a family's tasks.
+_FAMILY_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("pbt", "curves"): {"explore": ["learning_rate", "dropout"]},  # what may change while a network trains
+}
+
+Programs = dict[tuple, Any]
+"""One method's compiled studies, by what they depend on."""
+
+
+class Method(NamedTuple):
+    """A row of the tables."""
+
+    who: str
+    algorithm: str  # as registered
+    options: dict[str, Any]
+
+
+# Options that are methods of their own; left out where the registry does not have them.
+_VARIANTS = (
+    Method("gp_ei", "gp", {"acquisition": "ei"}),
+    Method("gp_ucb", "gp", {"acquisition": "ucb"}),
+)
+
+
+def methods() -> list[Method]:
+    """Return every registered method with its defaults, and the variants that it takes."""
+    known = algorithms.names()
+    variants = [v for v in _VARIANTS if v.algorithm in known and _is_another(v)]
+    return [Method(name, name, {}) for name in known] + variants
+
+
+def _is_another(variant: Method) -> bool:
+    """Return whether a method has the options of a variant, and other defaults."""
+    defaults = algorithms.options(variant.algorithm)
+    return set(variant.options) <= set(defaults) and any(defaults[k] != v for k, v in variant.options.items())
+
+
+def run(
+    names: Iterable[str],
+    settings: Iterable[Setting],
+    *,
+    chosen: Iterable[Method] | None = None,
+    root: Path | None = store.ROOT,
+    again: bool = False,
+    verdict: bool = False,
+) -> Iterator[Run]:
+    """Run methods on tasks and keep what they did; yield each new run.
+
+    Args:
+        names: of tasks.
+        settings: each of them on each task.
+        chosen: methods; all unless given.
+        root: where runs are kept, and not made again; None keeps none.
+        again: make even those.
+        verdict: whether the tasks are the verdict's.
+    """
+    loaded = [tasks.load(name, verdict=verdict) for name in names]
+    settings = list(settings)
+    for method in methods() if chosen is None else chosen:
+        have = store.kept(method.who, root=root, verdict=verdict) if root else set()
+        programs: Programs = {}
+        for task, setting in itertools.product(loaded, settings):
+            blank = _blank(method, task, setting)
+            if not again and {blank.key, (*blank.key[:-1], ())} & have:
+                continue
+            try:
+                made = measure(blank, method, task, setting, programs)
+            except Exception:  # one method must not end a night's run
+                print(f"{method.who} on {task.name} failed:\n{traceback.format_exc()}", flush=True)
+                continue
+            if root:
+                store.append(made, root=root, verdict=verdict)
+            yield made
+
+
+def _blank(method: Method, task: Task, setting: Setting) -> Run:
+    """Return a run in which nothing was done yet."""
+    return Run(
+        who=method.who,
+        kind="ours",
+        task=task.name,
+        family=task.family,
+        fingerprint=task.fingerprint,
+        lanes=setting.lanes,
+        evals=setting.evals,
+        seeds=list(range(setting.seeds)),
+        version=version(method.algorithm),
+        budget=task.budget,
+        options=_FAMILY_OPTIONS.get((method.algorithm, task.family), {}) | method.options,
+    )
+
+
+def measure(blank: Run, method: Method, task: Task, setting: Setting, programs: Programs) -> Run:
+    """Return the run of a method on a task; one that refuses the task is skipped with the reason.
+
+    Args:
+        blank: the run, without what it found.
+        method: the method.
+        task: the task.
+        setting: how it is searched.
+        programs: of this method, kept for other tasks of the same space.
+    """
+    try:
+        algorithm = algorithms.make(
+            method.algorithm, task.space, lanes=setting.lanes, budget=task.budget, **blank.options
+        )
+    except ValueError as error:
+        return replace(blank, skipped=str(error))
+    rounds = -(-setting.evals // setting.lanes)
+
+    def trace() -> tuple[Record, dict[str, float]]:
+        return _trace(algorithm, task, setting, rounds, one_by_one=method.algorithm in _ONE_BY_ONE, programs=programs)
+
+    record, seconds = trace()
+    active = record.proposal.active
+    if not (record.proposal.budget[active] < task.budget).any():
+        studies = [_study(task, record, s, setting.evals) for s in range(setting.seeds)]
+        return replace(blank, curves=studies, seconds=seconds)
+    # A method with rungs: as many epochs as others spend in full evaluations, in however many trials.
+    limit = setting.evals * task.budget
+    while True:
+        spent = [epochs_spent(*_flat(record, s)[2:]) for s in range(setting.seeds)]
+        least = min((each[-1] if len(each) else 0) for each in spent)
+        stopped = not active[:, -1].any()
+        if least >= limit or stopped or rounds >= _MOST_ROUNDS:
+            break
+        rounds = min(_MOST_ROUNDS, int(rounds * min(8.0, max(1.1 * limit / max(least, 1), 1.25))) + 1)
+        record, seconds = trace()
+        active = record.proposal.active
+    studies = [_study(task, record, s, len(each), each, limit) for s, each in enumerate(spent)]
+    return replace(blank, curves=studies, seconds=seconds, unit="epochs")
+
+
+def _trace(
+    algorithm: Algorithm,
+    task: Task,
+    setting: Setting,
+    rounds: int,
+    *,
+    one_by_one: bool,
+    programs: Programs,
+) -> tuple[Record, dict[str, float]]:
+    """Return every study's rounds as NumPy arrays ([seeds, rounds, lanes, ...]), and the seconds it took."""
+
+    def studies(*tables: Array) -> Record:
+        objective = task.objective_of(*tables)
+        if not one_by_one:
+            return run_traced(algorithm, objective, rounds, seeds=setting.seeds)
+        each = jax.lax.map(
+            lambda seed: run_traced(algorithm, objective, rounds, seeds=seed[None]),
+            jnp.arange(setting.seeds, dtype=jnp.uint32),
+        )
+        return jax.tree.map(lambda leaf: leaf[:, 0], each)
+
+    began = time.perf_counter()
+    # Tables of a family are of one space and shape; what is no table has its numbers in the program.
+    alike = (task.space.fingerprint, task.family if task.tables else task.name, setting, rounds)
+    if alike not in programs:
+        programs[alike] = jax.jit(studies).lower(*task.tables).compile()
+    compiled = time.perf_counter()
+    record = jax.block_until_ready(programs[alike](*task.tables))
+    done = time.perf_counter()
+    seconds = {"search": round(done - compiled, 3), "compile": round(compiled - began, 3)}
+    return jax.tree.map(np.asarray, record), seconds
+
+
+def _flat(record: Record, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return one study's trials in order: points [N, D], scores [N], budgets [N], sources [N]."""
+    proposal, outcome = jax.tree.map(lambda leaf: leaf[seed], (record.proposal, record.outcome))
+    rows = proposal.active
+    return proposal.point[rows], outcome.score[rows], proposal.budget[rows], proposal.source[rows]
+
+
+def epochs_spent(budget: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Return the epochs spent in all when each trial has ended: what its source had spent is not spent again.
+
+    Args:
+        budget: [N] int, epochs of each trial, its source's included.
+        source: [N] int, the trial (a row) that it continues, -1 where it starts afresh.
+    """
+    continued = np.where(source >= 0, budget[np.maximum(source, 0)], 0)
+    return np.cumsum(budget - continued)
+
+
+def _study(
+    task: Task, record: Record, seed: int, most: int, spent: np.ndarray | None = None, limit: int | None = None
+) -> list[float]:
+    """Return how one study's incumbent changed within `most` trials and, where given, `limit` epochs."""
+    points, scores, _, _ = _flat(record, seed)
+    within = np.arange(len(scores)) < most
+    if spent is not None and limit is not None:
+        within &= spent <= limit
+        spent = spent[within]
+    levels = np.asarray(task.space.to_levels(points[within]))
+    return store.changes(task, scores[within], task.score(levels), spent)
+
+
+@cache
+def version(algorithm: str) -> str:
+    """Return a hash of a method's code and of what it imports from `jaxhpo.algorithms`; comments do not count."""
+    modules = sorted(_imports(getattr(algorithms, algorithm).__module__))
+    return hashlib.sha256("".join(map(_code, modules)).encode()).hexdigest()[:8]
+
+
+def _imports(module: str) -> set[str]:
+    """Return the modules of `jaxhpo.algorithms` that one of them needs, itself included."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not name.startswith(f"{_PACKAGE}.") or _spec(name) is None:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse(_source(name))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Return a module's specification, None where the name is of something inside a module."""
+    try:
+        return importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def _source(module: str) -> str:
+    spec = _spec(module)
+    assert spec is not None  # `_imports` checked
+    assert spec.origin is not None
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+def _code(module: str) -> str:
+    """Return a module's syntax tree as text, without docstrings."""
+    tree = ast.parse(_source(module))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree)

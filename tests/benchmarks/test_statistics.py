@@ -1,0 +1,124 @@
+"""Statistics against numbers computed by hand."""
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import plots, report, statistics
+from benchmarks.quality.store import Run
+
+
+def run(who, task, regrets, *, seeds=None, kind="ours", lanes=1):
+    """Return a run whose seeds have one regret each, from the first evaluation on."""
+    seeds = list(range(len(regrets))) if seeds is None else seeds
+    curves = [[1, regret] for regret in regrets]
+    return Run(who, kind, task, "analytic", "0", lanes, 100, seeds, "v", curves=curves)
+
+
+TWO = [
+    run("a", "branin", [0.1, 0.3]),
+    run("b", "branin", [0.4, 0.2]),
+    run("a", "ackley5", [0.0, 0.2]),
+    run("b", "ackley5", [0.2, 0.4]),
+]
+
+
+def test_a_mean_weighs_every_task_alike():
+    values = np.array([[[1.0, 3.0], [5.0, np.nan]]])  # one searcher, two tasks, the second with one seed
+    assert statistics.mean(values).tolist() == [3.5]
+    draws = statistics.draw_means(values, tasks=False)
+    assert sorted(set(draws[:, 0])) == [3.0, 3.5, 4.0]  # (1, 2 or 3 + 5) / 2
+    np.testing.assert_allclose(draws.mean(), 3.5, atol=0.05)
+
+
+def test_draws_of_tasks_are_shared_by_searchers():
+    values = np.array([[[1.0], [2.0]], [[11.0], [12.0]]])
+    draws = statistics.draw_means(values)
+    np.testing.assert_allclose(draws[:, 1] - draws[:, 0], 10.0)
+    assert sorted(set(draws[:, 0])) == [1.0, 1.5, 2.0]
+
+
+def test_the_interval_is_that_of_the_mean():
+    each = np.random.default_rng(0).normal(size=(1, 1, 400))
+    draws = statistics.draw_means(each, tasks=False)[:, 0]
+    found = statistics.interval(float(each.mean()), draws)
+    error = each.std() / 20
+    assert found.low == pytest.approx(each.mean() - 1.96 * error, abs=0.02)
+    assert found.high == pytest.approx(each.mean() + 1.96 * error, abs=0.02)
+
+
+def test_differences_and_ratios_are_paired():
+    made = statistics.board(TWO, (1, 100))
+    assert (made.who, made.tasks) == (("a", "b"), ("ackley5", "branin"))
+    assert statistics.differences(made, "b", 100)["a"].value == pytest.approx(-0.15)
+    ratios = statistics.ratios(made, "a", 100)
+    assert ratios["b"].value == pytest.approx(0.15 / 0.3)
+    assert ratios["a"] == (1.0, 1.0, 1.0)
+    same = statistics.differences(statistics.board([*TWO[:1], run("c", "branin", [0.2, 0.4])], (1,)), "c", 1)["a"]
+    assert same == pytest.approx((-0.1, -0.1, -0.1))  # every seed differs by as much
+
+
+def test_only_shared_seeds_and_whole_searchers_are_compared():
+    runs = [*TWO, run("c", "branin", [0.9], seeds=[1]), run("c", "ackley5", [0.8, 0.7]), run("d", "branin", [0.1, 0.1])]
+    made = statistics.board(runs, (100,))
+    assert made.who == ("a", "b", "c")
+    np.testing.assert_allclose(made.of("a")[..., 0], [[0.0, 0.2], [0.3, np.nan]])
+
+
+def test_before_the_first_success_regret_is_the_medians():
+    late = Run("a", "ours", "branin", "analytic", "0", 1, 100, [0], "v", curves=[[5, 0.2]])
+    assert statistics.board([late], (4, 5)).regret.ravel().tolist() == [1.0, 0.2]
+
+
+def test_mean_ranks_by_hand():
+    runs = [*TWO, run("c", "branin", [0.4, 0.1]), run("c", "ackley5", [0.3, 0.5])]
+    ranks = statistics.mean_ranks(statistics.board(runs, (100,)), 100)
+    # branin: a 1, 3; b 2.5, 2; c 2.5, 1. ackley5: a 1, 1; b 2, 2; c 3, 3.
+    assert {who: rank.value for who, rank in ranks.items()} == pytest.approx({"a": 1.5, "b": 2.125, "c": 2.375})
+
+
+def test_the_critical_difference_of_demsars_tables():
+    rng = np.random.default_rng(0)
+    who, names = "abcd", [f"t{i}" for i in range(14)]
+    runs = [run(w, name, [rng.uniform() + i]) for i, w in enumerate(who) for name in names]
+    found = statistics.critical_difference(statistics.board(runs, (100,)), 100)
+    assert found.critical == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), abs=2e-3)  # q of four at 5%: 2.569
+    assert list(found.ranks) == list(who)
+    assert found.p_value < 1e-6
+
+
+def test_evaluations_to_a_target():
+    assert statistics.first_at([1, 0.5, 7, 0.1, 9, 0.2], 0.1) == 7
+    assert statistics.first_at([1, 0.5], 0.1) == float("inf")
+    runs = [Run("a", "ours", "t", "f", "0", 1, 100, [0, 1, 2], "v", curves=[[1, 0.5, 7, 0.1], [3, 0.0], [1, 0.5]])]
+    assert statistics.reached(runs, 0.1)["a"] == (7.0, pytest.approx(2 / 3))
+    assert statistics.reached(runs, 0.0)["a"] == (float("inf"), pytest.approx(1 / 3))
+
+
+def test_groups_are_the_longest_that_are_not_told_apart():
+    assert plots.groups([1.0, 1.5, 2.4, 4.0], 1.0) == [(1.0, 1.5), (1.5, 2.4)]
+    assert plots.groups([1.0, 1.2, 1.4], 1.0) == [(1.0, 1.4)]
+    assert plots.groups([1.0, 3.0], 1.0) == []
+
+
+def test_the_summary_and_its_tables_and_pictures(tmp_path):
+    from benchmarks.quality.markdown import against_table, families_table, regret_table
+
+    searchers = {"random_search": ("ours", 0.5), "genetic": ("ours", 0.1), "optuna_tpe": ("peer", 0.2)}
+    names = ("branin", "ackley5", "levy10")
+    runs = [
+        run(who, name, [level + 0.01 * i, level], kind=kind, lanes=lanes)
+        for who, (kind, level) in searchers.items()
+        for i, name in enumerate(names)
+        for lanes in (1,)
+    ]
+    made = report.summarise(runs) | {"measured_on": {"versions": {"jax": "0"}}}
+    assert list(made["overall"]) == ["genetic", "optuna_tpe", "random_search"]
+    assert made["overall"]["genetic"]["rank"][0] == 1.0
+    assert made["overall"]["random_search"]["to_target"] is None
+    assert made["against"]["genetic"]["optuna_tpe"]["100"][0] == pytest.approx(0.105 / 0.205, rel=1e-3)
+    assert "| `genetic` | 0.105 |" in regret_table(made)
+    assert "Optuna TPE" in families_table(made)
+    assert "| Optuna TPE | 0.51 (" in against_table(made, "genetic")
+    pytest.importorskip("matplotlib")
+    plots.write(runs, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir())[-2:] == ["ranks.png", "regret.png"]
