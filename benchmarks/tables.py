@@ -1,4 +1,4 @@
-"""The tables of the READMEs, made from the committed JSON.
+"""The tables of the READMEs, made from the committed JSON and from the registry of algorithms.
 
 python -m benchmarks.tables
 """
@@ -7,13 +7,22 @@ import json
 import statistics
 from typing import Any
 
+from benchmarks.quality.markdown import against_table, asking_table, families_table, regret_table
 from benchmarks.record import RESULTS
+from jaxhpo import algorithms as methods
 
 
 def _span(values: list[float], form: str) -> str:
     """Return the median, and the range where there are several."""
     middle = format(statistics.median(values), form)
     return middle if len(values) == 1 else f"{middle} ({min(values):{form}} to {max(values):{form}})"
+
+
+def algorithms_table() -> str:
+    """Return the registry of algorithms as Markdown."""
+    lines = ["| name | what it does | take it |", "|---|---|---|"]
+    lines += [f"| `{name}` | {methods.summary(name)} | {methods.use(name)} |" for name in methods.names()]
+    return "\n".join(lines)
 
 
 def status_table(status: dict[str, Any], algorithms: dict[str, Any]) -> str:
@@ -188,6 +197,8 @@ def load(*names: str) -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Print the tables."""
+    print(algorithms_table())
+    print()
     print(status_table(**load("status", "algorithms")))
     print()
     print(accuracy())
@@ -195,6 +206,15 @@ def main() -> None:
     print(speed_table(load("speed_mlp", "speed_cnn", "speed_gru")))
     print()
     print(ways_table(**load("ways")))
+    for name in ("quality", "quality_verdict"):
+        if (RESULTS / f"{name}.json").exists():
+            (quality,) = load(name).values()
+            print("", regret_table(quality), "", families_table(quality), sep="\n")
+            for ours in quality["against"]:
+                print("", against_table(quality, ours), sep="\n")
+    (algorithms,) = load("algorithms").values()
+    if "growth" in algorithms:
+        print("", asking_table(algorithms), sep="\n")
 
 
 if __name__ == "__main__":
