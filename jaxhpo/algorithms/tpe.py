@@ -46,7 +46,7 @@ class Kernels:
         # A dimension that always takes real numbers hardly ever takes one twice.
         self.endless = any(isinstance(d, Float) and not d.when for d in space.values())
         # All cells of all dimensions in one row of S.
-        self.of = np.repeat(np.arange(len(edges)), self.cells)  # [S]: the dimension
+        self.of = np.repeat(np.arange(len(edges), dtype=np.int32), self.cells)  # [S]: the dimension
         self.low = np.concatenate([e[:-1] for e in edges]).astype(np.float32)  # [S]
         self.high = np.concatenate([e[1:] for e in edges]).astype(np.float32)  # [S]
         self.prior = np.log(np.concatenate([np.diff(e) for e in edges])).astype(np.float32)  # [S]: log mass, uniform

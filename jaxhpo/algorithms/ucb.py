@@ -32,7 +32,7 @@ def ucb(
     those before had returned just what is expected of them (GP-BUCB, Desautels et al. 2014), so that they differ.
 
     Take it where the grid is good and trials are few: it explores at once, and nothing of it needs to be fitted.
-    Costs about half a millisecond at 128 trials, of which the most is a product of 128 x 128 x `candidates`; it grows
+    Costs well under a millisecond at 128 trials, the most of it products of 128 x 128 x `candidates`; it grows
     with the cube of the trials. Memory: the trials and C x candidates floats.
 
     Args:
