@@ -27,7 +27,7 @@ class MixedSpace:
         # As int32: with 64 bits on, JAX refuses a mixture.
         self.normal, self.choices = (np.flatnonzero(has).astype(np.int32) for has in (has_order, ~has_order))
         cells = np.array([_widest_cell(d) for d in space.values()])[self.normal]
-        # A draw from the middle of a cell leaves it with the margin's probability; the mean stays between the outer ones.
+        # A draw from a cell's middle leaves it with the margin's probability; the mean stays between the outer ones.
         self.floor = (cells / 2 / NormalDist().inv_cdf(1 - margin / 2)).astype(np.float32)  # [n], 0 of real numbers
         units = [list(space.values())[i].level_units for i in self.normal]
         rounded = cells > 0
