@@ -57,9 +57,8 @@ class Arms:
             strides = np.random.default_rng(0).integers(-(2**30), 2**30, len(space)) * 2 + 1
         self.strides = strides.astype(np.int32)
 
-    def embed(self, point: Array) -> Array:
-        """Return points' embeddings: [N, D] -> [N, R]."""
-        levels = self.space.to_levels(point)
+    def embed(self, levels: Array) -> Array:
+        """Return arms' embeddings: [N, D] int32 -> [N, R]."""
         rows = [jnp.asarray(v.astype(np.float32))[levels[:, d]] for d, v in enumerate(self.vectors)]
         return jnp.concatenate(rows, axis=1)
 
@@ -67,27 +66,31 @@ class Arms:
         """Return the correlations of embeddings: [N, R] and [M, R] -> [N, M]."""
         return jnp.exp(self.sharpness * (jnp.matmul(one, other.T, precision="highest") - 1.0))
 
-    def names(self, point: Array) -> Array:
-        """Return points' arms as numbers: [N, D] -> [N] int32."""
-        return jnp.sum(self.space.to_levels(point) * self.strides[None], axis=1, dtype=jnp.int32)
+    def names(self, levels: Array) -> Array:
+        """Return arms as numbers: [N, D] int32 -> [N] int32."""
+        return jnp.sum(levels * self.strides[None], axis=1, dtype=jnp.int32)
 
     def told(self, history: History, name: Array) -> Array:
         """Return which arms have been told: [N] int32 -> [N] bool."""
-        same = self.names(history.point)[:, None] == name[None]
+        same = self.names(self.space.to_levels(history.point))[:, None] == name[None]
         return jnp.any(same & histories.filled(history)[:, None], axis=0)
 
-    def sample(self, key: Key, history: History) -> Array:
-        """Return the points of the arms to look at, canonical and legal: [N, D] float32."""
+    def sample(self, key: Key, history: History) -> tuple[Array, Array]:
+        """Return the arms to look at: legal points, [N, D] float32, and their levels, [N, D] int32."""
         draw_key, legal_key = jax.random.split(key)
-        if self.whole is not None:
-            return legal(legal_key, self.space, self.space.from_levels(jnp.asarray(self.whole)), grid=True)
+        levels = self._drawn(draw_key, history) if self.whole is None else jnp.asarray(self.whole)
+        point = self.space.from_levels(levels)
+        if not (self.space.conditional or self.space.constrained):
+            return point, levels
+        point = legal(legal_key, self.space, point, grid=True)
+        return point, self.space.to_levels(point)
+
+    def _drawn(self, key: Key, history: History) -> Array:
         width, near = len(self.sizes), self.count // 2
         drawn, moves = self.count - near, 2
-        # One draw for all: every generator takes its time to compile.
-        unit = jax.random.uniform(draw_key, (drawn * width + near * moves * 3,), jnp.float32)
-        anywhere = jnp.floor(unit[: drawn * width].reshape(drawn, width) * self.sizes[None].astype(np.float32)).astype(
-            jnp.int32
-        )
+        # One draw for all, as every generator takes its time to compile; and of 16 bits, which is half the work.
+        unit = jax.random.bits(key, (drawn * width + near * moves * 3,), jnp.uint16).astype(jnp.float32) / 65536.0
+        anywhere = unit[: drawn * width].reshape(drawn, width) * self.sizes[None].astype(np.float32)
         unit = unit[drawn * width :].reshape(near, moves, 3)
         best = jnp.argsort(jnp.where(histories.succeeded(history), -history.score, jnp.inf))[:_ELITE]
         good = jnp.sum(histories.succeeded(history), dtype=jnp.int32)
@@ -95,8 +98,7 @@ class Arms:
         levels = self.space.to_levels(history.point[best])[row]
         for move in range(moves):
             levels = self._moved(levels, unit[:, move])
-        levels = jnp.concatenate([anywhere, levels])
-        return legal(legal_key, self.space, self.space.from_levels(levels), grid=True)
+        return jnp.concatenate([jnp.floor(anywhere).astype(jnp.int32), levels])
 
     def _moved(self, levels: Array, unit: Array) -> Array:
         """Return levels with one of each row changed: to the next or, where there is no order or else, to any other."""
@@ -115,7 +117,7 @@ class Arms:
     def posterior(self, history: History) -> Posterior:
         """Return the model given the told trials; the prior has mean 0 and variance 1, and so have the rewards."""
         there = histories.filled(history)
-        seen = self.embed(history.point)
+        seen = self.embed(self.space.to_levels(history.point))
         known = there[:, None] & there[None]
         covariance = jnp.where(known, self.correlation(seen, seen), 0.0)
         # An empty row is a trial of its own, correlated to none.

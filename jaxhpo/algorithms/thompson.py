@@ -25,7 +25,7 @@ def thompson(
     lanes: int,
     budget: int = 1,
     scale: float = 0.3,
-    candidates: int = 512,
+    candidates: int = 256,
     sharpness: float = SHARPNESS,
     noise: float = NOISE,
 ) -> Algorithm:
@@ -64,9 +64,9 @@ def thompson(
 
     def ask(key: Key, state: History) -> Proposal:
         sample_key, draw_key = jax.random.split(key)
-        point = arms.sample(sample_key, state)
-        name = arms.names(point)
-        value = draw(draw_key, arms, arms.posterior(state), arms.embed(point), lanes, scale)
+        point, levels = arms.sample(sample_key, state)
+        name = arms.names(levels)
+        value = draw(draw_key, arms, arms.posterior(state), arms.embed(levels), lanes, scale)
         value = value - jnp.where(arms.told(state, name), _TOLD, 0.0)[None]
 
         def step(handicap: Array, value: Array) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ def ucb(
     lanes: int,
     budget: int = 1,
     exploration: float = 1.5,
-    candidates: int = 512,
+    candidates: int = 256,
     sharpness: float = SHARPNESS,
     noise: float = NOISE,
 ) -> Algorithm:
@@ -61,12 +61,12 @@ def ucb(
 
     def ask(key: Key, state: History) -> Proposal:
         sample_key, tie_key = jax.random.split(key)
-        point = arms.sample(sample_key, state)
-        name = arms.names(point)
+        point, levels = arms.sample(sample_key, state)
+        name = arms.names(levels)
         # Before anything is told all bounds are equal, and their rounding errors should not choose.
         tie = 1e-3 * jax.random.uniform(tie_key, name.shape, jnp.float32)
         handicap = tie - jnp.where(arms.told(state, name), _TOLD, 0.0)
-        chosen = choose(arms, arms.posterior(state), arms.embed(point), name, handicap, lanes, exploration)
+        chosen = choose(arms, arms.posterior(state), arms.embed(levels), name, handicap, lanes, exploration)
         return fresh(point[chosen], budget)
 
     def tell(key: Key, state: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Metrics]:

@@ -52,7 +52,7 @@ def exact(levels, rewards, noise=0.01):
 def model():
     arms = Arms(SMALL, "ucb", 64)
     history = told(SMALL, TRIED, SCORES)
-    embedding = arms.embed(SMALL.from_levels(GRID))
+    embedding = arms.embed(GRID)
     return arms, history, arms.posterior(history), embedding
 
 
@@ -83,7 +83,7 @@ def test_posterior_is_the_closed_form(model):
 
 def test_ucb_picks_the_arms_of_the_closed_form(model):
     arms, _, posterior, embedding = model
-    name = arms.names(SMALL.from_levels(GRID))
+    name = arms.names(GRID)
     chosen = choose(arms, posterior, embedding, name, jnp.zeros(15), 4, 1.5)
     # As if the mean of each chosen arm had been told, in float64.
     levels, rewards, expected = TRIED, norm.ppf((np.array([0, 2, 1, 3]) + 0.5) / 4), []
@@ -158,15 +158,16 @@ def test_constant_and_failed_scores(name):
 
 def test_arms_of_a_large_grid_have_different_numbers():
     arms = Arms(LARGE, "ucb", 64)
-    point = LARGE.from_levels(np.random.default_rng(0).integers(0, 4, (5000, 16), dtype=np.int32))
-    assert len(np.unique(arms.names(point))) == len(np.unique(point, axis=0))
+    levels = np.random.default_rng(0).integers(0, 4, (5000, 16), dtype=np.int32)
+    assert len(np.unique(arms.names(levels))) == len(np.unique(levels, axis=0))
 
 
 def test_half_of_the_sample_is_near_the_best():
     arms = Arms(LARGE, "ucb", 64)
     history = told(LARGE, [[0] * 16, [1] * 16], [1.0, np.nan])
-    point = arms.sample(jax.random.key(0), history)
-    changed = np.sum(np.asarray(LARGE.to_levels(point)) != 0, axis=1)
+    point, levels = arms.sample(jax.random.key(0), history)
+    np.testing.assert_array_equal(LARGE.to_levels(point), levels)
+    changed = np.sum(np.asarray(levels) != 0, axis=1)
     assert (changed[32:] <= 2).all()
     assert (changed[:32] > 2).all()
 

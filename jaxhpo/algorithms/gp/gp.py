@@ -53,7 +53,7 @@ def gp(
 
     Take it where a trial takes seconds or more, scores vary smoothly and trials are few. Of more than 512 trials the
     256 best and the latest others are modelled (half as many in the fit), so the cost of a round stays bounded. Ask and
-    tell of 8 lanes at 100 trials take some 30 ms on two CPU cores, of 500 trials some 200 ms; memory is that of a few
+    tell of 8 lanes at 100 trials take some 35 ms on two CPU cores, at 500 trials some 200 ms; memory is that of a few
     512 x 512 matrices and of D of 256 x 256. Studies of many seeds run one after the other inside of one program.
 
     Args:
