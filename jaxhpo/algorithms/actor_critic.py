@@ -41,7 +41,7 @@ def actor_critic(
     V(s') - V(s) from it on, in the last the reward standing for V(s').
 
     Take it to compare with reinforcement learning as the field knows it; credit by choice makes it less noisy than
-    `reinforce`. Costs well under a millisecond, and D * 16 * L floats.
+    `reinforce`. Costs under a millisecond, and D * 16 * L floats.
 
     Args:
         space: what to search; every dimension needs levels.

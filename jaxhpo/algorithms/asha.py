@@ -5,7 +5,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer
@@ -111,9 +110,7 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
         more = history.score.shape[0] - state.rank.shape[0]
         if not more:
             return state
-        xp = jnp if isinstance(state.rank, Tracer) else np  # as `histories.grow`
-        rank, still = (xp.pad(xp.asarray(leaf), (0, more)) for leaf in (state.rank, state.open))
-        return AshaState(history, rank, still)
+        return AshaState(history, histories.pad(state.rank, more, 0), histories.pad(state.open, more, False))
 
     def resumable(state: AshaState) -> Array:
         return jnp.where(state.open, state.history.trial, FRESH)

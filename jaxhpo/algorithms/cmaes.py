@@ -12,9 +12,8 @@ from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.cma import Normal
 from jaxhpo.algorithms.cma_space import MixedSpace
-from jaxhpo.algorithms.history import History
+from jaxhpo.algorithms.history import History, first_new_rows
 from jaxhpo.algorithms.proposals import fresh, uniform
-from jaxhpo.algorithms.sequential import first_new_rows
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 

@@ -6,13 +6,10 @@ import jax.numpy as jnp
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.proposals import fresh, uniform
-from jaxhpo.algorithms.sequential import first_new
-from jaxhpo.algorithms.variation import Variation, crossover
+from jaxhpo.algorithms.proposals import fresh
+from jaxhpo.algorithms.variation import TRIES, Variation, brood, crossover
 from jaxhpo.space import Space
-from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
-
-_TRIES = 3  # children that a lane makes for one that is new, before as many drawn uniformly
+from jaxhpo.types import Algorithm, Array, Key, Proposal
 
 
 def genetic(
@@ -63,13 +60,9 @@ def genetic(
     check_number("near", near, 0.0, 1.0)
     variation = Variation(space, step, near)
 
-    def init(key: Key) -> History:
-        del key
-        return histories.empty(len(space), lanes)
-
     def ask(key: Key, state: History) -> Proposal:
         select_key, mate_key, cross_key, mutate_key, uniform_key = jax.random.split(key, 5)
-        number = _TRIES * lanes
+        number = TRIES * lanes
         rows = parents(select_key, state, population, tournament, 2 * number)
         first, second = state.point[rows[:number]], state.point[rows[number:]]
         mates = jax.random.uniform(mate_key, (number,), jnp.float32) < mating
@@ -77,16 +70,9 @@ def genetic(
         # A copy of a parent would be told again.
         copy = jnp.all(child == first, axis=1) | jnp.all(child == second, axis=1)
         child = variation.mutate(mutate_key, child, mutation / len(space), copy)
-        drawn = uniform(uniform_key, space, 2 * _TRIES * lanes)
-        early = state.count < initial
-        candidates = jnp.concatenate([jnp.where(early, drawn[: len(child)], child), drawn[len(child) :]])
-        return fresh(first_new(state, candidates, lanes), budget)
+        return fresh(brood(uniform_key, space, state, child, initial, lanes), budget)
 
-    def tell(key: Key, state: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Metrics]:
-        del key
-        return histories.append(state, proposal, outcome), {}
-
-    return Algorithm(init, ask, tell, histories.grow)
+    return histories.remembering(len(space), lanes, ask)
 
 
 def parents(key: Key, history: History, population: int, tournament: int, number: int) -> Array:

@@ -1,5 +1,6 @@
 """What a method has been told: a buffer of fixed size with a mask, that doubles by the number of trials alone."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxhpo.types import FRESH, Array, Outcome, Proposal
+from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 _SMALLEST = 64
 
@@ -45,15 +46,16 @@ def grow(history: History, trials: int) -> History:
     if more <= 0:
         return history
     fills = History(0.0, np.nan, 0, FRESH, 0)  # pyright: ignore[reportArgumentType]
+    return jax.tree.map(lambda leaf, fill: pad(leaf, more, fill), history, fills)
 
-    def padded(leaf: Any, fill: Any) -> Any:
-        if leaf.ndim == 0:
-            return leaf
-        # On the host in NumPy: every size padded on the device would be a program of its own.
-        xp = jnp if isinstance(leaf, Tracer) else np
-        return xp.concatenate([xp.asarray(leaf), xp.full((more, *leaf.shape[1:]), fill, leaf.dtype)])
 
-    return jax.tree.map(padded, history, fills)
+def pad(leaf: Any, more: int, fill: Any) -> Any:
+    """Return an array with `more` rows of a value at its end; a scalar as it is."""
+    if leaf.ndim == 0:
+        return leaf
+    # On the host in NumPy: every size padded on the device would be a program of its own.
+    xp = jnp if isinstance(leaf, Tracer) else np
+    return xp.concatenate([xp.asarray(leaf), xp.full((more, *leaf.shape[1:]), fill, leaf.dtype)])
 
 
 def append(history: History, proposal: Proposal, outcome: Outcome) -> History:
@@ -62,18 +64,40 @@ def append(history: History, proposal: Proposal, outcome: Outcome) -> History:
     A history that was not grown in time forgets its worst trials, failed ones first.
     """
     size, active = history.score.shape[0], proposal.active
-    rank = jnp.cumsum(active, dtype=jnp.int32) - 1
-    place = history.count + rank
-    worst = jnp.argsort(jnp.where(jnp.isnan(history.score), -jnp.inf, history.score)).astype(jnp.int32)
-    place = jnp.where(place < size, place, worst[(place - jnp.maximum(size, history.count)) % size])
-    place = jnp.where(active, place, size).astype(jnp.int32)  # out of range, hence dropped
+    place = history.count + jnp.cumsum(active, dtype=jnp.int32) - 1
+
+    def over_the_worst() -> Array:
+        worst = jnp.argsort(jnp.where(jnp.isnan(history.score), -jnp.inf, history.score)).astype(jnp.int32)
+        return jnp.where(place < size, place, worst[(place - jnp.maximum(size, history.count)) % size])
+
+    # Sorting is dear, and hardly ever needed.
+    place = jax.lax.cond(jnp.any(active & (place >= size)), over_the_worst, lambda: place)
+    return put(history, jnp.where(active, place, size), proposal, outcome)
+
+
+def put(history: History, place: Array, proposal: Proposal, outcome: Outcome) -> History:
+    """Return the history with a told batch in these rows: [B] int32; those of C or more are dropped."""
     return History(
         history.point.at[place].set(proposal.point, mode="drop"),
         history.score.at[place].set(outcome.score, mode="drop"),
         history.budget.at[place].set(proposal.budget, mode="drop"),
         history.trial.at[place].set(proposal.trial, mode="drop"),
-        history.count + jnp.sum(active, dtype=jnp.int32),
+        history.count + jnp.sum(proposal.active, dtype=jnp.int32),
     )
+
+
+def remembering(dimensions: int, lanes: int, ask: Callable[[Key, History], Proposal]) -> Algorithm:
+    """Return the method whose state is what it has been told, and nothing else."""
+
+    def init(key: Key) -> History:
+        del key
+        return empty(dimensions, lanes)
+
+    def tell(key: Key, state: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Metrics]:
+        del key
+        return append(state, proposal, outcome), {}
+
+    return Algorithm(init, ask, tell, grow)
 
 
 def filled(history: History) -> Array:
@@ -93,20 +117,6 @@ def imputed(history: History) -> Array:
     return jnp.where(good, history.score, jnp.where(jnp.isfinite(worst), worst, 0.0))
 
 
-def standardised(history: History) -> Array:
-    """Return `imputed` scores with mean 0 and variance 1 over the filled rows, [C] float32; 0 in empty rows.
-
-    Constant scores are all 0.
-    """
-    rows, score = filled(history), imputed(history)
-    number = jnp.maximum(jnp.sum(rows, dtype=jnp.float32), 1.0)
-    mean = jnp.sum(jnp.where(rows, score, 0.0)) / number
-    centred = jnp.where(rows, score - mean, 0.0)
-    spread = jnp.sqrt(jnp.sum(centred**2) / number)
-    # A spread of rounding errors is none.
-    return jnp.where(spread > 1e-6 * jnp.maximum(jnp.abs(mean), 1e-6), centred / jnp.maximum(spread, 1e-30), 0.0)
-
-
 def ranks(history: History) -> Array:
     """Return the ranks of `imputed` scores over the filled rows, in (0, 1), higher is better, ties averaged: [C].
 
@@ -119,13 +129,22 @@ def ranks(history: History) -> Array:
     return jnp.where(rows, (below + 0.5 * equal) / number, 0.5)
 
 
-def best_row(history: History) -> tuple[Array, Array]:
-    """Return the row of the best trial, the first of equal ones ([] int32), and whether there is one ([] bool)."""
-    good = succeeded(history)
-    return jnp.argmax(jnp.where(good, history.score, -jnp.inf)).astype(jnp.int32), jnp.any(good)
-
-
 def is_new(history: History, point: Array) -> Array:
     """Return which points no told trial has: [N, D] -> [N] bool."""
     told = jnp.any(jnp.all(history.point[None] == point[:, None], axis=2) & filled(history)[None], axis=1)
     return ~told
+
+
+def first_new(history: History, point: Array, lanes: int) -> Array:
+    """Return `lanes` of the points, [N, D] -> [lanes, D]: first those that nobody told and that differ, in order."""
+    return point[first_new_rows(history, point, lanes)]
+
+
+def first_new_rows(history: History, point: Array, lanes: int) -> Array:
+    """Return the rows of the points that `first_new` returns: [lanes] int32."""
+    number = point.shape[0]
+    order = jnp.arange(number, dtype=jnp.int32)
+    same = jnp.all(point[:, None] == point[None], axis=2)
+    earlier = jnp.any(same & (order[None] < order[:, None]), axis=1)
+    rank = order + number * (earlier | ~is_new(history, point)).astype(jnp.int32)
+    return jnp.argsort(rank)[:lanes].astype(jnp.int32)

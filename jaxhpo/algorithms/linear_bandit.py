@@ -15,7 +15,7 @@ import numpy as np
 from jax.scipy.special import ndtri
 
 from jaxhpo.algorithms import history as histories
-from jaxhpo.algorithms.gp import triangle
+from jaxhpo.algorithms import triangle
 from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.proposals import legal, ordered
 from jaxhpo.space import Space

@@ -43,7 +43,7 @@ def metaqnn(
     already has single choices changed at random: epsilon = eps_min + (1 - eps_min) exp(-decay * trials told).
 
     Take it to compare with reinforcement learning as the field knows it; with tens of trials it learns which levels
-    are good one by one, and little of how they go together. Costs well under a millisecond, and D * 16 * L floats.
+    are good one by one, and little of how they go together. Costs about a millisecond, and D * 16 * L floats.
 
     Args:
         space: what to search; every dimension needs levels.

@@ -8,10 +8,9 @@ import jax.numpy as jnp
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.exploration import Exploration
-from jaxhpo.algorithms.history import History
+from jaxhpo.algorithms.history import History, first_new
 from jaxhpo.algorithms.proposals import uniform
 from jaxhpo.algorithms.rungs import earliest, nth_of, record
-from jaxhpo.algorithms.sequential import first_new
 from jaxhpo.space import Float, Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 

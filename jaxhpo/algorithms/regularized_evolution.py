@@ -6,13 +6,10 @@ import jax.numpy as jnp
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.proposals import fresh, uniform
-from jaxhpo.algorithms.sequential import first_new
-from jaxhpo.algorithms.variation import Variation
+from jaxhpo.algorithms.proposals import fresh
+from jaxhpo.algorithms.variation import TRIES, Variation, brood
 from jaxhpo.space import Space
-from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
-
-_TRIES = 3  # mutants that a lane draws for one that is new, before as many drawn uniformly
+from jaxhpo.types import Algorithm, Array, Key, Proposal
 
 
 def regularized_evolution(
@@ -56,24 +53,13 @@ def regularized_evolution(
     check_number("near", near, 0.0, 1.0)
     variation = Variation(space, step, near)
 
-    def init(key: Key) -> History:
-        del key
-        return histories.empty(len(space), lanes)
-
     def ask(key: Key, state: History) -> Proposal:
         sample_key, mutate_key, uniform_key = jax.random.split(key, 3)
-        rows = parents(sample_key, state, population, sample, _TRIES * lanes)
+        rows = parents(sample_key, state, population, sample, TRIES * lanes)
         child = variation.mutate_one(mutate_key, state.point[rows])
-        drawn = uniform(uniform_key, space, 2 * _TRIES * lanes)
-        early = state.count < initial
-        candidates = jnp.concatenate([jnp.where(early, drawn[: len(child)], child), drawn[len(child) :]])
-        return fresh(first_new(state, candidates, lanes), budget)
+        return fresh(brood(uniform_key, space, state, child, initial, lanes), budget)
 
-    def tell(key: Key, state: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Metrics]:
-        del key
-        return histories.append(state, proposal, outcome), {}
-
-    return Algorithm(init, ask, tell, histories.grow)
+    return histories.remembering(len(space), lanes, ask)
 
 
 def parents(key: Key, history: History, population: int, sample: int, number: int) -> Array:

@@ -39,7 +39,7 @@ def reinforce(
     rank among all told so far, in (0, 1), less a moving average as the baseline.
 
     Take it to compare with reinforcement learning as the field knows it: it learns from a trial once, and so needs
-    more of them than methods that keep a model. Costs well under a millisecond, and D * 16 * L floats.
+    more of them than methods that keep a model. Costs under a millisecond, and D * 16 * L floats.
 
     Args:
         space: what to search; every dimension needs levels.

@@ -5,9 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxhpo.algorithms.checks import check_integer
-from jaxhpo.algorithms.history import History
+from jaxhpo.algorithms.history import History, first_new, put
 from jaxhpo.algorithms.proposals import uniform
-from jaxhpo.algorithms.sequential import first_new
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key, Outcome, Proposal
 
@@ -39,14 +38,7 @@ def record(history: History, proposal: Proposal, outcome: Outcome) -> tuple[Hist
     size, active = history.score.shape[0], proposal.active
     place = history.count + jnp.cumsum(active, dtype=jnp.int32) - 1
     place = jnp.where(active & (place < size), place, size)
-    history = History(
-        history.point.at[place].set(proposal.point, mode="drop"),
-        history.score.at[place].set(outcome.score, mode="drop"),
-        history.budget.at[place].set(proposal.budget, mode="drop"),
-        history.trial.at[place].set(proposal.trial, mode="drop"),
-        history.count + jnp.sum(active, dtype=jnp.int32),
-    )
-    return history, place
+    return put(history, place, proposal, outcome), place
 
 
 def draw_new(key: Key, space: Space, history: History, number: int) -> Array:

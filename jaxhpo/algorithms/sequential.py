@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.history import History, is_new
+from jaxhpo.algorithms.history import History, first_new
 from jaxhpo.algorithms.proposals import legal, ordered
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
@@ -90,18 +90,3 @@ class Walk:
         _, levels = jax.lax.scan(step, jnp.zeros(number, jnp.int32), (order, keys))
         point = legal(legal_key, self.space, self.space.from_levels(levels.T), grid=True)
         return first_new(history, point, lanes)
-
-
-def first_new(history: History, point: Array, lanes: int) -> Array:
-    """Return `lanes` of the points, [N, D] -> [lanes, D]: first those that nobody told and that differ, in order."""
-    return point[first_new_rows(history, point, lanes)]
-
-
-def first_new_rows(history: History, point: Array, lanes: int) -> Array:
-    """Return the rows of the points that `first_new` returns: [lanes] int32."""
-    number = point.shape[0]
-    order = jnp.arange(number, dtype=jnp.int32)
-    same = jnp.all(point[:, None] == point[None], axis=2)
-    earlier = jnp.any(same & (order[None] < order[:, None]), axis=1)
-    rank = order + number * (earlier | ~is_new(history, point)).astype(jnp.int32)
-    return jnp.argsort(rank)[:lanes].astype(jnp.int32)

@@ -12,7 +12,7 @@ from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.linear_bandit import NOISE, SHARPNESS, Arms, Posterior
 from jaxhpo.algorithms.proposals import fresh
 from jaxhpo.space import Space
-from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
+from jaxhpo.types import Algorithm, Array, Key, Proposal
 
 _FREQUENCIES = 64  # of the waves whose sum is a draw from the prior
 _SERIES = [(-1.0) ** k * (2 * math.pi) ** (2 * k) / math.factorial(2 * k) for k in range(9, -1, -1)]  # of cosine
@@ -35,7 +35,7 @@ def thompson(
     lane of a batch has a draw of its own, made by correcting one from the prior (Wilson et al. 2020): no matrix of
     arms by arms is factored.
 
-    Take it for large batches, whose lanes it spreads by itself, or where trials are noisy. Costs about half a
+    Take it for large batches, whose lanes it spreads by itself, or where trials are noisy. Costs about a
     millisecond at 128 trials and grows with the cube of the trials; C x candidates floats.
 
     Args:
@@ -58,10 +58,6 @@ def thompson(
     check_number("noise", noise, 1e-3, 1e3)
     arms = Arms(space, "thompson", candidates, sharpness, noise)
 
-    def init(key: Key) -> History:
-        del key
-        return histories.empty(len(space), lanes)
-
     def ask(key: Key, state: History) -> Proposal:
         sample_key, draw_key = jax.random.split(key)
         point, levels = arms.sample(sample_key, state)
@@ -76,11 +72,7 @@ def thompson(
         _, chosen = jax.lax.scan(step, jnp.zeros(name.shape, jnp.float32), value)
         return fresh(point[chosen], budget)
 
-    def tell(key: Key, state: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Metrics]:
-        del key
-        return histories.append(state, proposal, outcome), {}
-
-    return Algorithm(init, ask, tell, histories.grow)
+    return histories.remembering(len(space), lanes, ask)
 
 
 def draw(key: Key, arms: Arms, posterior: Posterior, embedding: Array, number: int, scale: float = 1.0) -> Array:

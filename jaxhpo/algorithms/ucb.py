@@ -9,7 +9,7 @@ from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.linear_bandit import NOISE, SHARPNESS, Arms, Posterior
 from jaxhpo.algorithms.proposals import fresh
 from jaxhpo.space import Space
-from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
+from jaxhpo.types import Algorithm, Array, Key, Proposal
 
 _TOLD, _CHOSEN = 1e3, 1e6  # what bounds lose by, so that a told arm is taken when there is no other
 
@@ -32,7 +32,7 @@ def ucb(
     those before had returned just what is expected of them (GP-BUCB, Desautels et al. 2014), so that they differ.
 
     Take it where the grid is good and trials are few: it explores at once, and nothing of it needs to be fitted.
-    Costs well under a millisecond at 128 trials, the most of it products of 128 x 128 x `candidates`; it grows
+    Costs about a millisecond at 128 trials, the most of it products of 128 x 128 x `candidates`; it grows
     with the cube of the trials. Memory: the trials and C x candidates floats.
 
     Args:
@@ -55,10 +55,6 @@ def ucb(
     check_number("noise", noise, 1e-3, 1e3)
     arms = Arms(space, "ucb", candidates, sharpness, noise)
 
-    def init(key: Key) -> History:
-        del key
-        return histories.empty(len(space), lanes)
-
     def ask(key: Key, state: History) -> Proposal:
         sample_key, tie_key = jax.random.split(key)
         point, levels = arms.sample(sample_key, state)
@@ -69,11 +65,7 @@ def ucb(
         chosen = choose(arms, arms.posterior(state), arms.embed(levels), name, handicap, lanes, exploration)
         return fresh(point[chosen], budget)
 
-    def tell(key: Key, state: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Metrics]:
-        del key
-        return histories.append(state, proposal, outcome), {}
-
-    return Algorithm(init, ask, tell, histories.grow)
+    return histories.remembering(len(space), lanes, ask)
 
 
 def choose(

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.proposals import legal, ordered
+from jaxhpo.algorithms.history import History, first_new
+from jaxhpo.algorithms.proposals import legal, ordered, uniform
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key
 
+TRIES = 3  # children that a lane makes for one that is new, before as many drawn uniformly
 _SHORTEST = 1e-3  # small move, in units of the range: a real number changes, and a whole one of a vast range
 
 
@@ -91,3 +93,13 @@ class Variation:
 def crossover(key: Key, first: Array, second: Array) -> Array:
     """Return children that have each coordinate of either parent, equally likely: [N, D], [N, D] -> [N, D]."""
     return jnp.where(jax.random.bernoulli(key, 0.5, first.shape), first, second)
+
+
+def brood(key: Key, space: Space, history: History, child: Array, initial: int, lanes: int) -> Array:
+    """Return what is proposed of so many tries a lane: [TRIES * lanes, D] -> [lanes, D], new as far as any are.
+
+    Where no child is, one of as many points drawn uniformly; before `initial` trials are told, all are such.
+    """
+    drawn = uniform(key, space, 2 * len(child))
+    candidates = jnp.concatenate([jnp.where(history.count < initial, drawn[: len(child)], child), drawn[len(child) :]])
+    return first_new(history, candidates, lanes)

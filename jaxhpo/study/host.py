@@ -154,17 +154,24 @@ def sizes(state: State) -> tuple:
 
 
 def planned_programs(algorithm: Algorithm, trials: int, lanes: int) -> int:
-    """Return how many programs the rounds of so many trials compile, beside the objective's."""
+    """Return how many programs the rounds of so many trials compile at most, beside the objective's."""
     state = jax.eval_shape(algorithm.init, jax.eval_shape(lambda: jax.random.key(0)))
-    each = 2 + (algorithm.resumable is not None)
-    known, observed = {sizes(state)}, set()
-    for told in range(0, trials, lanes):
-        state = jax.eval_shape(lambda s, n=told + lanes: algorithm.grow(s, n), state)
-        observed.add(sizes(state))
-        if told + lanes < trials:
-            known.add(sizes(state))
-    resumed = len(observed) if each == 3 else 0
-    return 1 + len(known) + len(observed) + resumed
+
+    def grown(rounds: int) -> tuple:
+        return sizes(jax.eval_shape(lambda s: algorithm.grow(s, rounds * lanes), state))
+
+    def between(first: int, last: int) -> set[tuple]:
+        """Return the sizes after so many rounds; they only grow, so equal ends have nothing else between them."""
+        ends = {grown(first), grown(last)}
+        if len(ends) == 1 or last - first == 1:
+            return ends
+        middle = (first + last) // 2
+        return between(first, middle) | between(middle, last)
+
+    rounds = -(-trials // lanes)
+    observed = between(1, rounds)
+    proposed = {sizes(state)} | (between(1, rounds - 1) if rounds > 1 else set())
+    return 1 + len(proposed) + len(observed) * (1 + (algorithm.resumable is not None))
 
 
 def to_host(tree: Any) -> Any:

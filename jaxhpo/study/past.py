@@ -51,16 +51,18 @@ def read_journal(path: str | os.PathLike) -> PastStudy:
     header = rows[0].get("header") if rows else None
     if not isinstance(header, Mapping) or "space" not in header:
         raise ValueError(f"path={str(path)!r} is not a journal: its first line has no header; see tune(output=...)")
-    space = Space.from_json(header["space"])
-    finished = []
-    for row in rows[1:]:
-        if "trial" not in row:
-            continue
-        config, score = row["config"], row["score"]
-        point = space.from_config(config)
-        score = math.nan if score is None else float(score)
-        finished.append(PastTrial(int(row["trial"]), space.to_config(point), score, int(row["budget"]), point))
+    try:
+        space = Space.from_json(header["space"])
+        finished = [_read_trial(space, row) for row in rows[1:] if "trial" in row]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"path={str(path)!r} is not a journal of its space: {error}") from None
     return PastStudy(space, header.get("direction", "maximize"), finished, dict(header))
+
+
+def _read_trial(space: Space, row: Mapping[str, Any]) -> PastTrial:
+    point = space.from_config(row["config"])
+    score = math.nan if row["score"] is None else float(row["score"])
+    return PastTrial(int(row["trial"]), space.to_config(point), score, int(row["budget"]), point)
 
 
 def _parse(path: str | os.PathLike, number: int, line: str, *, last: bool) -> dict[str, Any] | None:

@@ -9,9 +9,9 @@ import pytest
 from scipy import special
 
 from jaxhpo import Objective, Outcome, Proposal, run_traced
-from jaxhpo.algorithms import gp, make
+from jaxhpo.algorithms import gp, make, triangle
 from jaxhpo.algorithms import history as histories
-from jaxhpo.algorithms.gp import acquisition, fit, kernel, posterior, triangle
+from jaxhpo.algorithms.gp import acquisition, fit, kernel, posterior
 from jaxhpo.algorithms.gp.gp import _rows
 from jaxhpo.algorithms.gp.search import Search, codes
 from jaxhpo.algorithms.gp.warp import warp

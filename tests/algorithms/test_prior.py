@@ -153,7 +153,15 @@ def test_bad_input(call, message):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "first line has no header"), ("{}\n", "first line has no header"), ("x\n{}\n", "line 1 is no JSON object")],
+    [
+        (
+            '{"header": {"space": {"a": {"type": "int", "low": 1, "high": 3}}}}\n{"trial": 0}\n',
+            "is not a journal of its space: 'config'",
+        ),
+        ("", "first line has no header"),
+        ("{}\n", "first line has no header"),
+        ("x\n{}\n", "line 1 is no JSON object"),
+    ],
 )
 def test_files_that_are_no_journals(tmp_path, text, message):
     (tmp_path / "file").write_text(text)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxhpo.algorithms import actor_critic, history, metaqnn, policy, reinforce
-from jaxhpo.algorithms.sequential import Walk, first_new
+from jaxhpo.algorithms.history import first_new
+from jaxhpo.algorithms.sequential import Walk
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome, Proposal
 

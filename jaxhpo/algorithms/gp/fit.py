@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxhpo.algorithms.gp import triangle
+from jaxhpo.algorithms import triangle
 from jaxhpo.algorithms.gp.kernel import matern, matern_slope, unpack
 from jaxhpo.types import Array
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.gp import triangle
+from jaxhpo.algorithms import triangle
 from jaxhpo.algorithms.gp.kernel import Hyperparameters, covariance
 from jaxhpo.types import Array
 
