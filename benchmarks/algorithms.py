@@ -17,6 +17,7 @@ import jax
 import numpy as np
 
 from benchmarks.quality import tasks
+from benchmarks.quality.ours import FAMILY_OPTIONS
 from benchmarks.record import RESULTS, parser, save
 from jaxhpo import algorithms, run_traced
 from jaxhpo.training import default_space
@@ -26,6 +27,7 @@ _SPACE = default_space("mlp")
 _BUDGET = 20
 _TOLD = (10, 32, 100, 316, 1000)
 _STUDIES = 100  # and as many evaluations of each
+_SECONDS, _FEWEST = 10.0, 5  # of one measurement and its rounds: a slow method has fewer of them
 
 
 def told_batch(rng: np.random.Generator, lanes: int, active: int, first: int) -> tuple[Proposal, Outcome]:
@@ -45,7 +47,7 @@ def measure(name: str, lanes: int, rounds: int, told: int) -> dict[str, float]:
     Args:
         name: the method's.
         lanes: of a batch.
-        rounds: how often, always after the same trials.
+        rounds: how often at most, always after the same trials.
         told: how many trials those are.
     """
     algorithm = algorithms.make(name, _SPACE, lanes=lanes, budget=_BUDGET)
@@ -59,7 +61,10 @@ def measure(name: str, lanes: int, rounds: int, told: int) -> dict[str, float]:
         batch = told_batch(rng, lanes, min(lanes, told - first), first)
         state, _ = tell(jax.random.key(first), state, *batch)
     times = {"ask": [], "tell": [], "both": []}
+    began = time.perf_counter()
     for r in range(rounds):
+        if r >= _FEWEST and time.perf_counter() - began > _SECONDS:
+            break
         outcome = Outcome(rng.uniform(size=lanes).astype(np.float32), {})
         key = jax.random.key(r)
         jax.block_until_ready((key, state))
@@ -78,7 +83,9 @@ def measure(name: str, lanes: int, rounds: int, told: int) -> dict[str, float]:
 def studies_seconds(name: str, count: int) -> dict[str, float]:
     """Return the seconds of 100 studies of 100 evaluations, one at a time, in one program; and of its compilation."""
     task = tasks.load("digits_mlp")
-    algorithm = algorithms.make(name, task.space, lanes=1, budget=task.budget)
+    algorithm = algorithms.make(
+        name, task.space, lanes=1, budget=task.budget, **FAMILY_OPTIONS.get((name, task.family), {})
+    )
     start = time.perf_counter()
     program = jax.jit(lambda: run_traced(algorithm, task.objective, count, seeds=count)).lower().compile()
     compiled = time.perf_counter()

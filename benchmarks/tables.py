@@ -7,7 +7,7 @@ import json
 import statistics
 from typing import Any
 
-from benchmarks.quality.markdown import against_table, asking_table, families_table, regret_table
+from benchmarks.quality.markdown import against_table, asking_table, epochs_table, families_table, regret_table
 from benchmarks.record import RESULTS
 from jaxhpo import algorithms as methods
 
@@ -209,7 +209,7 @@ def main() -> None:
     for name in ("quality", "quality_verdict"):
         if (RESULTS / f"{name}.json").exists():
             (quality,) = load(name).values()
-            print("", regret_table(quality), "", families_table(quality), sep="\n")
+            print("", regret_table(quality), "", families_table(quality), "", epochs_table(quality), sep="\n")
             for ours in quality["against"]:
                 print("", against_table(quality, ours), sep="\n")
     (algorithms,) = load("algorithms").values()

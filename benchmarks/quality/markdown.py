@@ -13,9 +13,7 @@ _PEERS = {
     "optuna_tpe": "Optuna TPE",
     "optuna_gp": "Optuna GP",
     "optuna_cmaes": "Optuna CMA-ES",
-    "optuna_random": "Optuna random",
     "smac3": "SMAC3",
-    "smac": "SMAC3",
     "hebo": "HEBO",
     "vizier": "Vizier GP bandit",
     "hyperoptax": "hyperoptax",
@@ -24,26 +22,32 @@ _PEERS = {
 
 def regret_table(quality: dict[str, Any], *, most: int | None = None) -> str:
     """Return mean regrets as Markdown, of all that did every task, the best first: `most` of them and random search."""
-    counts = quality["evaluations"]
+    counts, at, target = quality["evaluations"], quality["compared_at"], quality["target"]
     rows = list(quality["overall"].items())
     shown = [row for i, row in enumerate(rows) if most is None or i < most or row[0] == "random_search"]
-    titles = ["", *(f"after {count}" for count in counts), "mean rank", f"evaluations to {quality['target']}"]
+    titles = ["", *(f"after {count}" for count in counts), f"mean rank at {at}", f"evaluations to {target}", "seeds"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for who, row in shown:
-        name = f"`{who}`" if row["kind"] == "ours" else _PEERS.get(who, who)
-        regrets = [f"{mean:.3f}" for mean, _, _ in row["regret"][:-1]] + [_interval(row["regret"][-1], ".3f")]
-        soon = f"more than {counts[-1]}" if row["to_target"] is None else f"{row['to_target']:.0f}"
-        cells = [name, *regrets, _interval(row["rank"], ".1f"), f"{soon} ({row['reached']:.0%})"]
-        lines.append(f"| {' | '.join(cells)} |")
+        regrets = [
+            "" if found is None else _interval(found, ".3f") if count == at else f"{found[0]:.3f}"
+            for count, found in zip(counts, row["regret"], strict=True)
+        ]
+        soon = "" if row["reached"] is None else f"{_soon(row, counts[-1])} ({row['reached']:.0%})"
+        lines.append(
+            f"| {' | '.join([_name(who), *regrets, _interval(row['rank'], '.1f'), soon, str(row['seeds'])])} |"
+        )
     families = ", ".join(f"{len(names)} of {_FAMILIES[family]}" for family, names in quality["tasks"].items())
-    about = quality["measured_on"]
     note = (
-        f"Mean normalised regret (0 = the best configuration, 1 = the median one) over {families}, "
-        f"{quality['seeds']} seeds each, one evaluation at a time; in brackets 95% intervals by a bootstrap over tasks "
-        f"and seeds. The last column is the median over studies, and the share that got there. "
-        f"jax {about['versions']['jax']}."
+        f"Mean normalised regret (0 = the best configuration, 1 = the median one) over {families}, one evaluation at a "
+        f"time; in brackets 95% intervals by a bootstrap over tasks and seeds. Ranks are of means by task, among "
+        f"{len(rows)} searchers. Evaluations to {target} are the median over studies, and the share that got there "
+        f"within {counts[-1]}. jax {quality['measured_on']['versions']['jax']}."
     )
     return "\n".join([*lines, "", note])
+
+
+def _soon(row: dict[str, Any], last: int) -> str:
+    return f"more than {last}" if row["to_target"] is None else f"{row['to_target']:.0f}"
 
 
 def against_table(quality: dict[str, Any], ours: str) -> str:
@@ -51,27 +55,43 @@ def against_table(quality: dict[str, Any], ours: str) -> str:
     against = quality["against"][ours]
     counts = quality["evaluations"]
     lines = [
-        f"| `{ours}` over | {' | '.join(f'after {count}' for count in counts)} |",
-        "|---" * (len(counts) + 1) + "|",
+        f"| `{ours}` over | {' | '.join(f'after {count}' for count in counts)} | tasks |",
+        "|---" * (len(counts) + 2) + "|",
     ]
     for peer, ratios in against.items():
-        cells = [_interval(ratios[str(count)], ".2f") for count in counts]
-        lines.append(f"| {_PEERS.get(peer, f'`{peer}`')} | {' | '.join(cells)} |")
+        cells = [_interval(ratios[str(count)], ".2f") if str(count) in ratios else "" for count in counts]
+        lines.append(f"| {_name(peer)} | {' | '.join(cells)} | {ratios['tasks']} |")
     return "\n".join(lines)
 
 
 def families_table(quality: dict[str, Any]) -> str:
     """Return the mean regret by family and by batch size as Markdown, in the order of the overall means."""
     families, batches = quality["families"], quality["batches"]
-    last = quality["evaluations"][-1]
-    titles = [*(f"{_FAMILIES[family]}" for family in families), *(f"batches of {lanes}" for lanes in batches)]
-    lines = [f"| regret after {last}, batches 256 | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
-    for who, row in quality["overall"].items():
-        found = [column.get(who) for column in (*families.values(), *batches.values())]
-        cells = ["" if each is None else f"{each[0]:.3f}" for each in found]
-        name = f"`{who}`" if row["kind"] == "ours" else _PEERS.get(who, who)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    columns = [*families.values(), *batches.values()]
+    titles = [*(f"{_FAMILIES[family]}" for family in families), *(f"256 in batches of {lanes}" for lanes in batches)]
+    lines = [f"| after {quality['compared_at']} | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for who in dict.fromkeys([*quality["overall"], *(who for column in columns for who in column)]):
+        cells = [f"{column[who]['regret'][0]:.3f}" if who in column else "" for column in columns]
+        lines.append(f"| {_name(who)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def epochs_table(quality: dict[str, Any]) -> str:
+    """Return the mean regret at equal epochs as Markdown, in the order of the first column."""
+    epochs = quality["epochs"]
+    titles = [
+        f"{100 if lanes == '1' else 256} whole trainings' epochs, {lanes} lane{'s' * (lanes != '1')}"
+        for lanes in epochs
+    ]
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    for who in dict.fromkeys(who for column in epochs.values() for who in column):
+        cells = [_interval(column[who]["regret"], ".4f") if who in column else "" for column in epochs.values()]
+        lines.append(f"| {_name(who)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _name(who: str) -> str:
+    return _PEERS.get(who, f"`{who}`")
 
 
 def asking_table(algorithms: dict[str, Any]) -> str:

@@ -27,11 +27,12 @@ from jaxhpo.types import Algorithm, Array
 
 _PACKAGE = "jaxhpo.algorithms"
 _ONE_BY_ONE = frozenset({"gp"})  # studies in turn, not side by side: rounds are large products, or have branches
+_SLOW_SEEDS = 5  # of a batch setting, for those
+_COMPILER = {"xla_backend_optimization_level": 1}  # half the seconds to compile; programs run no longer
 _MOST_ROUNDS = 4096  # of a method that spends little a round
 
-
 # What a method has to be told of a family's tasks.
-_FAMILY_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
+FAMILY_OPTIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("pbt", "curves"): {"explore": ["learning_rate", "dropout"]},  # what may change while a network trains
 }
 
@@ -45,6 +46,13 @@ class Method(NamedTuple):
     who: str
     algorithm: str  # as registered
     options: dict[str, Any]
+
+    def within(self, setting: Setting) -> Setting | None:
+        """Return as much of a setting as the method is run with; variants are run one evaluation at a time only."""
+        if self.options and setting.lanes > 1:
+            return None
+        slow = self.algorithm in _ONE_BY_ONE and setting.lanes > 1
+        return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
 
 
 # Options that are methods of their own; left out where the registry does not have them.
@@ -91,7 +99,7 @@ def run(
     for method in methods() if chosen is None else chosen:
         have = store.kept(method.who, root=root, verdict=verdict) if root else set()
         programs: Programs = {}
-        for task, setting in itertools.product(loaded, settings):
+        for task, setting in itertools.product(loaded, filter(None, (method.within(each) for each in settings))):
             blank = _blank(method, task, setting)
             if not again and {blank.key, (*blank.key[:-1], ())} & have:
                 continue
@@ -118,7 +126,7 @@ def _blank(method: Method, task: Task, setting: Setting) -> Run:
         seeds=list(range(setting.seeds)),
         version=version(method.algorithm),
         budget=task.budget,
-        options=_FAMILY_OPTIONS.get((method.algorithm, task.family), {}) | method.options,
+        options=FAMILY_OPTIONS.get((method.algorithm, task.family), {}) | method.options,
     )
 
 
@@ -188,7 +196,7 @@ def _trace(
     # Tables of a family are of one space and shape; what is no table has its numbers in the program.
     alike = (task.space.fingerprint, task.family if task.tables else task.name, setting, rounds)
     if alike not in programs:
-        programs[alike] = jax.jit(studies).lower(*task.tables).compile()
+        programs[alike] = jax.jit(studies).lower(*task.tables).compile(_COMPILER)
     compiled = time.perf_counter()
     record = jax.block_until_ready(programs[alike](*task.tables))
     done = time.perf_counter()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality import statistics, tasks
-from benchmarks.quality.settings import SEQUENTIAL
+from benchmarks.quality.settings import COMPARED_AT, SEQUENTIAL
 from benchmarks.quality.statistics import Board
 from benchmarks.quality.store import Run
 from benchmarks.record import RESULTS
@@ -37,7 +37,7 @@ def write(runs: Sequence[Run], folder: Path, *, prefix: str = "") -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    one = [run for run in runs if run.lanes == SEQUENTIAL.lanes and run.evals == SEQUENTIAL.evals]
+    one = [run for run in runs if run.lanes == SEQUENTIAL.lanes]
     drawn = {"regret": by_family(one), "epochs": by_epochs(one), "ranks": ranks(one)}
     cost = RESULTS / "algorithms.json"
     if not prefix and cost.exists():
@@ -69,20 +69,13 @@ def by_family(runs: Sequence[Run]) -> Any:
 
 def by_epochs(runs: Sequence[Run]) -> Any:
     """Return a figure of regret against epochs spent in all, a panel a grid of curves; None where there are none."""
+    shares = np.unique(np.geomspace(0.01, 1, 60).round(3)).tolist()
     boards = {}
     for name in tasks.FAMILIES["curves"]:
-        mine = [run for run in runs if run.task == name]
-        if not mine:
-            continue
-        budget = mine[0].budget
-        at = np.unique(np.geomspace(budget, SEQUENTIAL.evals * budget, 40).astype(int))
-        who = tuple(run.who for run in mine)
-        seeds = max(len(run.curves) for run in mine)
-        regret = np.full((len(who), 1, seeds, len(at)), np.nan)
-        for i, run in enumerate(mine):
-            counts = at if run.unit == "epochs" else at // budget
-            regret[i, 0, : len(run.curves)] = np.nan_to_num(run.regret(counts.tolist()), nan=1.0)
-        boards[name] = Board(who, (name,), tuple(at.tolist()), regret)
+        made = statistics.by_epochs(runs, shares, [name], SEQUENTIAL.evals)
+        if made.who:
+            budget = next(run.budget for run in runs if run.task == name)
+            boards[name] = made._replace(at=tuple(at * SEQUENTIAL.evals * budget / 1000 for at in made.at))
     if not boards:
         return None
     partial = {run.who for run in runs if run.unit == "epochs"}
@@ -185,10 +178,11 @@ def ranks(runs: Sequence[Run]) -> Any:
     """Return the critical-difference diagram of the searchers that did every task; None of fewer than two."""
     import matplotlib.pyplot as plt
 
-    made = statistics.board(runs, (SEQUENTIAL.evals,)) if runs else None
+    needs = [name for name in tasks.names(*tasks.FAMILIES) if name in {run.task for run in runs}]
+    made = statistics.board(runs, (COMPARED_AT,), needs=needs) if runs else None
     if made is None or len(made.who) < 2:
         return None
-    kinds, found = _kinds(runs), statistics.critical_difference(made, SEQUENTIAL.evals)
+    kinds, found = _kinds(runs), statistics.critical_difference(made, COMPARED_AT)
     names, places = list(found.ranks), list(found.ranks.values())
     bars = groups(places, found.critical)
     half = (len(names) + 1) // 2
@@ -223,7 +217,7 @@ def ranks(runs: Sequence[Run]) -> Any:
         )
     for i, (start, end) in enumerate(bars):
         axis.hlines(-0.2 - 0.16 * i, start - 0.004 * width, end + 0.004 * width, color="black", linewidth=3)
-    title = f"mean rank over {len(made.tasks)} tasks after {SEQUENTIAL.evals} evaluations, 1 = best"
+    title = f"mean rank over {len(made.tasks)} tasks after {COMPARED_AT} evaluations, 1 = best"
     axis.set_title(f"{title}; joined: not told apart at 5%", fontsize=10)
     return figure
 

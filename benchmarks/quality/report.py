@@ -1,23 +1,28 @@
-"""What the kept runs come to: `results/quality.json`, from which tables are made, and the pictures beside the runs."""
+"""What the kept runs come to: `results/quality.json`, from which tables are made, and the pictures beside the runs.
+
+Two comparisons: the *workbench*'s tasks, and the verdict's, which are all fifteen recorded tables.
+"""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.quality import plots, statistics, store, tasks
-from benchmarks.quality.settings import AT, BATCHES, SEQUENTIAL, TARGET
+from benchmarks.quality.settings import AT, BATCHES, COMPARED_AT, SEQUENTIAL, TARGET
 from benchmarks.quality.statistics import Board, Interval
 from benchmarks.quality.store import Run
 from benchmarks.record import save
 
 _BASELINE = "random_search"
 _COMPARED = 5  # of ours, the best, that are compared with every peer
-_ALWAYS = ("q_learning",)  # and these
+_ALWAYS = ("gp", "tpe")  # and these
 
 
 def write(*, verdict: bool = False) -> None:
     """Make tables and pictures of the kept runs; say so where there is nothing to compare."""
-    runs = store.load(verdict=verdict, skipped=True)
+    runs = store.load(skipped=True)
+    if verdict:
+        runs = [run for run in runs if run.family in tasks.TABLES] + store.load(verdict=True, skipped=True)
     done = [run for run in runs if not run.skipped]
     if not done:
         print("no runs are kept; run python -m benchmarks.quality")
@@ -30,32 +35,35 @@ def write(*, verdict: bool = False) -> None:
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:
     """Return the figures of the tables as plain data; intervals are [value, low, high].
 
-    `overall` has the searchers that did every task with `SEQUENTIAL`, and `families` those that did every task of the
-    family; `batches` those that did every task with that many lanes.
+    `overall` has the searchers that did every task, one evaluation at a time, at least as far as `COMPARED_AT`, and
+    `families` those that did every task of the family; `batches` those that did every task with that many lanes.
+    `epochs` compares by epochs spent, on recorded curves.
     """
     done = [run for run in runs if not run.skipped]
-    one = [run for run in done if run.lanes == SEQUENTIAL.lanes and run.evals == SEQUENTIAL.evals]
+    one = [run for run in done if run.lanes == SEQUENTIAL.lanes]
     kinds = {run.who: run.kind for run in done}
     members = {family: _ran(done, family) for family in tasks.FAMILIES}
     members = {family: names for family, names in members.items() if names}
-    everything = statistics.board(one, AT, needs=[name for names in members.values() for name in names])
+    everything = [name for names in members.values() for name in names]
     return {
         "evaluations": list(AT),
+        "compared_at": COMPARED_AT,
         "seeds": SEQUENTIAL.seeds,
         "target": TARGET,
         "tasks": members,
-        "overall": _overall(everything, one, kinds),
+        "overall": _overall(one, everything, kinds),
         "families": {
-            family: _means(statistics.board(one, (AT[-1],), needs=names)) for family, names in members.items()
+            family: _means(statistics.board(one, (COMPARED_AT,), needs=names)) for family, names in members.items()
         },
         "batches": {
             str(b.lanes): _means(
-                statistics.board([r for r in done if (r.lanes, r.evals) == b[:2]], (b.evals,), needs=everything.tasks)
+                statistics.board([r for r in done if r.lanes == b.lanes], (b.evals,), needs=everything)
             )
             for b in BATCHES
         },
+        "epochs": _epochs(done, members.get("curves", [])),
         "against": _against(one, everything, kinds),
-        "friedman": _friedman(everything),
+        "friedman": _friedman(statistics.board(one, (COMPARED_AT,), needs=everything)),
         "skipped": _skipped(runs),
     }
 
@@ -66,49 +74,82 @@ def _ran(runs: Sequence[Run], family: str) -> list[str]:
     return [name for name in tasks.names(family) if name in ran]
 
 
-def _overall(made: Board, runs: Sequence[Run], kinds: dict[str, str]) -> dict[str, Any]:
-    """Return a row a searcher, the best first."""
-    if not made.who:
+def _overall(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -> dict[str, Any]:
+    """Return a row a searcher, the best first; None for what it was not run for."""
+    sooner = statistics.board(runs, tuple(at for at in AT if at <= COMPARED_AT), needs=needs)
+    whole = statistics.board(runs, AT, needs=needs)
+    if not sooner.who:
         return {}
-    last = made.at[-1]
-    means, ranks = statistics.mean_regrets(made), statistics.mean_ranks(made, last)
-    reached = statistics.reached([run for run in runs if run.who in made.who], TARGET)
-    away = statistics.differences(made, _BASELINE, last) if _BASELINE in made.who else {}
+    means = statistics.mean_regrets(sooner) | statistics.mean_regrets(whole)
+    ranks = statistics.mean_ranks(sooner, COMPARED_AT)
+    last = statistics.mean_ranks(whole, AT[-1]) if whole.who else {}
+    away = statistics.differences(sooner, _BASELINE, COMPARED_AT) if _BASELINE in sooner.who else {}
+    reached = statistics.reached([run for run in runs if run.who in whole.who and run.task in needs], TARGET)
     rows = {
         who: {
             "kind": kinds[who],
-            "regret": [_plain(each) for each in means[who]],
+            "seeds": statistics.fewest_seeds(sooner, who),
+            "regret": [_plain(each) for each in means[who]] + [None] * (len(AT) - len(means[who])),
             "minus_random": _plain(away[who]) if who in away else None,
             "rank": _plain(ranks[who]),
-            "to_target": reached[who].median if math.isfinite(reached[who].median) else None,
-            "reached": _round(reached[who].share),
+            "last_rank": _plain(last[who]) if who in last else None,
+            "to_target": reached[who].median if who in reached and math.isfinite(reached[who].median) else None,
+            "reached": _round(reached[who].share) if who in reached else None,
         }
-        for who in made.who
+        for who in sooner.who
     }
-    return dict(sorted(rows.items(), key=lambda row: row[1]["regret"][-1][0]))
+    return dict(sorted(rows.items(), key=lambda row: means[row[0]][len(sooner.at) - 1].value))
 
 
-def _means(made: Board) -> dict[str, list[float]]:
-    """Return the mean regret at a board's only count, the best first; intervals are of these very tasks."""
+def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[float]]]:
+    """Return the mean regret at a board's only count, and less random search's; the best first.
+
+    Intervals are of these very tasks unless `tasks`.
+    """
     if not made.who:
         return {}
-    means = {who: each[0] for who, each in statistics.mean_regrets(made, tasks=False).items()}
-    return {who: _plain(means[who]) for who in sorted(means, key=lambda who: means[who].value)}
+    (at,) = made.at
+    means = {who: each[0] for who, each in statistics.mean_regrets(made, tasks=tasks).items()}
+    away = statistics.differences(made, _BASELINE, at, tasks=tasks) if _BASELINE in made.who else {}
+    return {
+        who: {"regret": _plain(means[who])} | ({"minus_random": _plain(away[who])} if who in away else {})
+        for who in sorted(means, key=lambda who: means[who].value)
+    }
 
 
-def _against(runs: Sequence[Run], made: Board, kinds: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Return ratios of regrets of our best methods over every peer's, pair by pair: a peer may have fewer seeds."""
-    last = made.regret[..., -1]
-    ranked = [w for _, w in sorted(zip(statistics.mean(last), made.who, strict=True))] if made.who else []
+def _epochs(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return by lanes the regret when as many epochs are spent as `evals` whole trainings take."""
+    if not names:
+        return {}
+    return {
+        str(setting.lanes): _means(
+            statistics.by_epochs([run for run in runs if run.lanes == setting.lanes], (1.0,), names, setting.evals)
+        )
+        for setting in (SEQUENTIAL, *BATCHES)
+    }
+
+
+def _against(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return ratios of regrets of our best methods over every peer's, on the tasks that the peer did.
+
+    {ours: {peer: {"tasks": how many, "10": [value, low, high], ...}}}
+    """
+    made = statistics.board(runs, (COMPARED_AT,), needs=needs)
+    ranked = [who for _, who in sorted(zip(statistics.mean(made.regret[..., 0]), made.who, strict=True))]
     best = [who for who in ranked if kinds[who] == "ours" and who != _BASELINE]
     compared = list(dict.fromkeys([*best[:_COMPARED], *(who for who in _ALWAYS if who in best)]))
-    peers = [who for who in ranked if kinds[who] == "peer" or who == _BASELINE]
+    peers = sorted({run.who for run in runs if run.kind == "peer" or run.who == _BASELINE})
     found: dict[str, dict[str, Any]] = {}
     for ours in compared:
         for peer in peers:
-            pair = statistics.board([run for run in runs if run.who in (ours, peer)], AT, needs=made.tasks)
-            ratios = {str(at): _plain(statistics.ratios(pair, ours, at)[peer]) for at in AT}
-            found.setdefault(ours, {})[peer] = ratios
+            did = {run.task: run.evals for run in runs if run.who == peer and run.task in needs}
+            shared = [name for name in needs if name in did]
+            if not shared:
+                continue
+            counts = tuple(at for at in AT if at <= min(did.values()))
+            pair = statistics.board([run for run in runs if run.who in (ours, peer)], counts, needs=shared)
+            ratios = {str(at): _plain(statistics.ratios(pair, ours, at)[peer]) for at in counts}
+            found.setdefault(ours, {})[peer] = {"tasks": len(shared), **ratios}
     return found
 
 

@@ -2,12 +2,14 @@
 
 A *board* is the regret of several searchers on the same tasks at the same counts: [searchers, tasks, seeds, counts].
 Every task weighs the same, and within a task every seed. Intervals are percentiles of a bootstrap that draws tasks with
-replacement and then, for each drawn task, as many seeds as it has; all searchers of a draw share its tasks and its
-seeds, so differences and ratios are paired by both (seed s of a noisy task has the same noise for everyone). Such an
-interval speaks for tasks like these; one with `tasks=False` keeps the tasks as they are and speaks for them alone.
+replacement and then, for each drawn task, as many seeds as a searcher has. All searchers of a draw share its tasks, and
+those with as many seeds share these too, so differences and ratios are paired (seed s of a noisy task has the same
+noise for everyone). Such an interval speaks for tasks like these; one with `tasks=False` keeps them as they are and
+speaks for them alone.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -34,7 +36,7 @@ class Board(NamedTuple):
     who: tuple[str, ...]
     tasks: tuple[str, ...]
     at: tuple[int, ...]  # evaluations
-    regret: np.ndarray  # [searchers, tasks, seeds, at] float64; nan where a task has fewer seeds
+    regret: np.ndarray  # [searchers, tasks, seeds, at] float64; nan where there are fewer seeds
 
     def of(self, who: str) -> np.ndarray:
         """Return one searcher's regrets: [tasks, seeds, at]."""
@@ -44,46 +46,81 @@ class Board(NamedTuple):
 def board(runs: Sequence[Run], at: Sequence[int], *, needs: Sequence[str] = ()) -> Board:
     """Return the board of the searchers that did every task of `needs`, or every task that any did.
 
-    A failed start counts as the median configuration: regret is 1 before a searcher's first success. Where a seed is
-    missing from one searcher it is left out of that task for all.
+    Only runs that count evaluations, and as many as `at` asks for, are on it. A failed start counts as the median
+    configuration: regret is 1 before a searcher's first success.
     """
     tasks = tuple(needs) or tuple(sorted({run.task for run in runs}))
-    by = {(run.who, run.task): run for run in runs if run.unit == "evaluations"}
+    by = {(run.who, run.task): run for run in runs if run.unit == "evaluations" and run.evals >= max(at)}
     who = tuple(sorted({w for w, _ in by if all((w, task) in by for task in tasks)}))
-    shared = {task: sorted(set.intersection(*(set(by[w, task].seeds) for w in who))) if who else [] for task in tasks}
-    most = max(map(len, shared.values()), default=0)
+    most = max((len(by[w, task].seeds) for w in who for task in tasks), default=0)
     regret = np.full((len(who), len(tasks), most, len(at)), np.nan)
     for i, w in enumerate(who):
         for j, task in enumerate(tasks):
-            run = by[w, task]
-            rows = [run.seeds.index(seed) for seed in shared[task]]
-            regret[i, j, : len(rows)] = np.nan_to_num(run.regret(at)[rows], nan=1.0)
+            found = by[w, task].regret(at)
+            regret[i, j, : len(found)] = np.nan_to_num(found, nan=1.0)
     return Board(who, tasks, tuple(at), regret)
 
 
-def draw_means(values: np.ndarray, *, tasks: bool = True, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """Return bootstrap draws of the mean over tasks of the mean over seeds: [W, tasks, seeds] -> [draws, W].
+def by_epochs(runs: Sequence[Run], shares: Sequence[float], needs: Sequence[str], evals: int) -> Board:
+    """Return the board of the searchers that did every task of `needs`, by epochs spent, of whole trials too.
 
     Args:
-        values: of W searchers; nan where a task has fewer seeds.
+        runs: counted in evaluations or in epochs.
+        shares: where to look: parts of the epochs that `evals` whole trainings take. A board's `at` has them in
+            thousandths.
+        needs: tasks.
+        evals: whole trainings.
+    """
+    counted = []
+    for run in runs:
+        if run.task not in needs or run.evals < evals:
+            continue
+        whole = evals * (run.budget if run.unit == "epochs" else 1)
+        curves = [[x if i % 2 else 1000 * x / whole for i, x in enumerate(curve)] for curve in run.curves]
+        counted.append(replace(run, unit="evaluations", evals=1000, curves=curves))
+    return board(counted, [round(1000 * share) for share in shares], needs=needs)
+
+
+def fewest_seeds(made: Board, who: str) -> int:
+    """Return how many seeds a searcher has on each task, or at least has."""
+    return int((~np.isnan(made.of(who)[..., 0])).sum(axis=1).min())
+
+
+def resampled(values: np.ndarray, *, tasks: bool = True, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+    """Return bootstrap draws of every task's mean over seeds: [W, tasks, seeds] -> [draws, W, tasks].
+
+    Args:
+        values: of W searchers; nan where there are fewer seeds.
         tasks: draw tasks too, and not only their seeds.
         draws: how many.
         seed: of the draws.
     """
-    weights = _weights(tuple((~np.isnan(values[0])).sum(axis=1).tolist()), values.shape[2], tasks, draws, seed)
-    return weights @ np.nan_to_num(values).reshape(len(values), -1).T
+    means = np.empty((draws, *values.shape[:2]))
+    for w, each in enumerate(values):
+        counts = tuple((~np.isnan(each)).sum(axis=1).tolist())
+        chosen, weights = _weights(counts, values.shape[2], tasks, draws, seed)
+        means[:, w] = np.einsum("dts,dts->dt", weights, np.nan_to_num(each)[chosen])
+    return means
 
 
-@lru_cache(4)
-def _weights(counts: tuple[int, ...], most: int, tasks: bool, draws: int, seed: int) -> np.ndarray:
-    """Return what each draw weighs every task's seeds by, of which a task has the first few: [draws, tasks * most]."""
-    rng = np.random.default_rng(seed)
-    n, seeds = len(counts), np.array(counts)
-    times = rng.multinomial(n, np.full(n, 1 / n), draws) if tasks else np.ones((draws, n), np.int64)
-    # A task that is drawn twice draws its seeds twice.
-    there = (np.arange(most) < seeds[:, None]) / seeds[:, None]
-    weights = rng.multinomial(times * seeds, there) / seeds[:, None] / n
-    return weights.reshape(draws, -1)
+def draw_means(values: np.ndarray, *, tasks: bool = True) -> np.ndarray:
+    """Return bootstrap draws of the mean over tasks of the mean over seeds: [W, tasks, seeds] -> [draws, W]."""
+    return resampled(values, tasks=tasks).mean(axis=-1)
+
+
+@lru_cache(8)
+def _weights(counts: tuple[int, ...], most: int, tasks: bool, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which tasks each draw has, [draws, tasks], and what it weighs their first seeds by, [draws, tasks, most].
+
+    A task that is drawn twice draws its seeds twice.
+    """
+    n = len(counts)
+    chosen = np.tile(np.arange(n), (draws, 1))
+    if tasks:
+        chosen = np.random.default_rng(seed).integers(n, size=(draws, n))
+    seeds = np.array(counts)[chosen]
+    there = (np.arange(most) < seeds[..., None]) / seeds[..., None]
+    return chosen, np.random.default_rng(seed + 1).multinomial(seeds, there) / seeds[..., None]
 
 
 def mean(values: np.ndarray) -> np.ndarray:
@@ -108,12 +145,12 @@ def mean_regrets(made: Board, *, tasks: bool = True) -> dict[str, list[Interval]
     return found
 
 
-def differences(made: Board, baseline: str, at: int) -> dict[str, Interval]:
+def differences(made: Board, baseline: str, at: int, *, tasks: bool = True) -> dict[str, Interval]:
     """Return every searcher's mean regret minus the baseline's: below 0 is better than it."""
     values = made.regret[..., made.at.index(at)]
-    values = values - values[made.who.index(baseline)]
-    draws = draw_means(values)
-    return {who: interval(v, each) for who, v, each in zip(made.who, mean(values), draws.T, strict=True)}
+    means, draws = mean(values), draw_means(values, tasks=tasks)
+    base = made.who.index(baseline)
+    return {who: interval(means[i] - means[base], draws[:, i] - draws[:, base]) for i, who in enumerate(made.who)}
 
 
 def ratios(made: Board, ours: str, at: int) -> dict[str, Interval]:
@@ -135,11 +172,11 @@ def ratios(made: Board, ours: str, at: int) -> dict[str, Interval]:
 
 
 def mean_ranks(made: Board, at: int) -> dict[str, Interval]:
-    """Return every searcher's mean rank, 1 = best: ranked seed by seed within a task, ties share their mean."""
+    """Return every searcher's mean over tasks of the rank of its mean regret there, 1 = best; ties share theirs."""
     values = made.regret[..., made.at.index(at)]
-    ranks = np.where(np.isnan(values), np.nan, stats.rankdata(np.nan_to_num(values), axis=0))
-    draws = draw_means(ranks)
-    return {who: interval(v, each) for who, v, each in zip(made.who, mean(ranks), draws.T, strict=True)}
+    ranks = stats.rankdata(np.nanmean(values, axis=-1), axis=0).mean(axis=-1)
+    draws = stats.rankdata(resampled(values), axis=1).mean(axis=-1)
+    return {who: interval(ranks[i], draws[:, i]) for i, who in enumerate(made.who)}
 
 
 class Difference(NamedTuple):

@@ -1,5 +1,7 @@
 """Statistics against numbers computed by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,11 +59,29 @@ def test_differences_and_ratios_are_paired():
     assert same == pytest.approx((-0.1, -0.1, -0.1))  # every seed differs by as much
 
 
-def test_only_shared_seeds_and_whole_searchers_are_compared():
+def test_searchers_that_did_every_task_are_compared_whatever_their_seeds():
     runs = [*TWO, run("c", "branin", [0.9], seeds=[1]), run("c", "ackley5", [0.8, 0.7]), run("d", "branin", [0.1, 0.1])]
     made = statistics.board(runs, (100,))
     assert made.who == ("a", "b", "c")
-    np.testing.assert_allclose(made.of("a")[..., 0], [[0.0, 0.2], [0.3, np.nan]])
+    np.testing.assert_allclose(made.of("a")[..., 0], [[0.0, 0.2], [0.1, 0.3]])
+    np.testing.assert_allclose(made.of("c")[..., 0], [[0.8, 0.7], [0.9, np.nan]])
+    assert statistics.differences(made, "a", 100)["c"].value == pytest.approx(0.825 - 0.15)
+
+
+def test_a_run_that_ended_before_is_not_on_the_board():
+    short = replace(run("c", "branin", [0.9]), evals=50)
+    assert statistics.board([*TWO, short], (10, 100), needs=["branin"]).who == ("a", "b")
+    assert statistics.board([*TWO, short], (10, 50), needs=["branin"]).who == ("a", "b", "c")
+
+
+def test_epochs_of_whole_and_of_stopped_trials_are_counted_alike():
+    whole = Run("a", "ours", "digits_mlp", "curves", "0", 1, 10, [0], "v", budget=27, curves=[[1, 0.5, 5, 0.2]])
+    parts = replace(whole, who="b", unit="epochs", curves=[[27, 0.5, 136, 0.2]])
+    made = statistics.by_epochs([whole, parts], (0.1, 0.5, 1.0), ["digits_mlp"], 10)
+    assert made.at == (100, 500, 1000)
+    assert made.of("a").ravel().tolist() == [0.5, 0.2, 0.2]
+    assert made.of("b").ravel().tolist() == [0.5, 0.5, 0.2]  # one epoch late
+    assert statistics.by_epochs([whole], (1.0,), ["digits_mlp"], 20).who == ()
 
 
 def test_before_the_first_success_regret_is_the_medians():
@@ -72,8 +92,10 @@ def test_before_the_first_success_regret_is_the_medians():
 def test_mean_ranks_by_hand():
     runs = [*TWO, run("c", "branin", [0.4, 0.1]), run("c", "ackley5", [0.3, 0.5])]
     ranks = statistics.mean_ranks(statistics.board(runs, (100,)), 100)
-    # branin: a 1, 3; b 2.5, 2; c 2.5, 1. ackley5: a 1, 1; b 2, 2; c 3, 3.
-    assert {who: rank.value for who, rank in ranks.items()} == pytest.approx({"a": 1.5, "b": 2.125, "c": 2.375})
+    # Means on branin: a .2, b .3, c .25; on ackley5: a .1, b .3, c .4.
+    assert {who: rank.value for who, rank in ranks.items()} == pytest.approx({"a": 1.0, "b": 2.5, "c": 2.5})
+    assert ranks["a"].low == 1.0
+    assert ranks["b"].high > 2.5
 
 
 def test_the_critical_difference_of_demsars_tables():
@@ -101,10 +123,10 @@ def test_groups_are_the_longest_that_are_not_told_apart():
 
 
 def test_the_summary_and_its_tables_and_pictures(tmp_path):
-    from benchmarks.quality.markdown import against_table, families_table, regret_table
+    from benchmarks.quality.markdown import against_table, epochs_table, families_table, regret_table
 
     searchers = {"random_search": ("ours", 0.5), "genetic": ("ours", 0.1), "optuna_tpe": ("peer", 0.2)}
-    names = ("branin", "ackley5", "levy10")
+    names = ("branin", "ackley5", "digits_mlp")
     runs = [
         run(who, name, [level + 0.01 * i, level], kind=kind, lanes=lanes)
         for who, (kind, level) in searchers.items()
@@ -118,6 +140,8 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
     assert made["against"]["genetic"]["optuna_tpe"]["100"][0] == pytest.approx(0.105 / 0.205, rel=1e-3)
     assert "| `genetic` | 0.105 |" in regret_table(made)
     assert "Optuna TPE" in families_table(made)
+    assert made["against"]["genetic"]["optuna_tpe"]["tasks"] == 3
+    assert "| Optuna TPE | 0.2100 (" in epochs_table(made)
     assert "| Optuna TPE | 0.51 (" in against_table(made, "genetic")
     pytest.importorskip("matplotlib")
     plots.write(runs, tmp_path)

@@ -10,7 +10,7 @@
 from benchmarks.quality.tasks import analytic, curves, tables
 from benchmarks.quality.tasks.task import Task
 
-__all__ = ["FAMILIES", "VERDICT", "WORKBENCH", "Task", "family_of", "load", "names"]
+__all__ = ["FAMILIES", "TABLES", "VERDICT", "WORKBENCH", "Task", "family_of", "load", "names"]
 
 VERDICT = "hpobench"
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -18,6 +18,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "analytic": analytic.NAMES,
     "curves": curves.NAMES,
 }
+TABLES = tuple(tables.NAMES)
 WORKBENCH = tuple(family for family in FAMILIES if family != VERDICT)
 
 
