@@ -228,7 +228,8 @@ def test_every_example_is_tested():
 
 
 def test_the_benchmark_of_algorithms():
-    command = [sys.executable, "-m", "benchmarks.algorithms", "--quick", "--no-save"]
+    methods = ["--methods", "tabular_q,tpe,asha"]  # enough to see that it runs
+    command = [sys.executable, "-m", "benchmarks.algorithms", "--quick", "--no-save", *methods]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

@@ -47,9 +47,12 @@ class Method(NamedTuple):
     algorithm: str  # as registered
     options: dict[str, Any]
 
-    def within(self, setting: Setting) -> Setting | None:
-        """Return as much of a setting as the method is run with; variants are run one evaluation at a time only."""
-        if self.options and setting.lanes > 1:
+    def within(self, setting: Setting, task: Task) -> Setting | None:
+        """Return as much of a setting as the method is run with on a task.
+
+        Variants are run on recorded tables only, one evaluation at a time.
+        """
+        if self.options and (setting.lanes > 1 or task.family not in tasks.TABLES):
             return None
         slow = self.algorithm in _ONE_BY_ONE and setting.lanes > 1
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
@@ -99,7 +102,10 @@ def run(
     for method in methods() if chosen is None else chosen:
         have = store.kept(method.who, root=root, verdict=verdict) if root else set()
         programs: Programs = {}
-        for task, setting in itertools.product(loaded, filter(None, (method.within(each) for each in settings))):
+        for task, whole in itertools.product(loaded, settings):
+            setting = method.within(whole, task)
+            if setting is None:
+                continue
             blank = _blank(method, task, setting)
             if not again and {blank.key, (*blank.key[:-1], ())} & have:
                 continue
