@@ -29,7 +29,7 @@ def test_what_a_source_was_trained_is_not_counted_again():
 
 @pytest.mark.slow
 def test_a_study_ends_when_it_is_there():
-    found = fidelity.compare("mlp", 1, 8, 3)
+    found = fidelity.compare("few_digits", 1, 8, 3)
     base = found["random_search"]["rows"][0]
     assert base["spent"] == 24
     assert found["random_search"]["epochs_share"] == base["epochs"] / 24
