@@ -7,7 +7,15 @@ import json
 import statistics
 from typing import Any
 
-from benchmarks.quality.markdown import against_table, asking_table, epochs_table, families_table, regret_table
+from benchmarks.quality.markdown import (
+    against_table,
+    asking_table,
+    epochs_table,
+    families_table,
+    fidelity_table,
+    headline,
+    regret_table,
+)
 from benchmarks.record import RESULTS
 from jaxhpo import algorithms as methods
 
@@ -206,15 +214,25 @@ def main() -> None:
     print(speed_table(load("speed_mlp", "speed_cnn", "speed_gru")))
     print()
     print(ways_table(**load("ways")))
-    for name in ("quality", "quality_verdict"):
-        if (RESULTS / f"{name}.json").exists():
-            (quality,) = load(name).values()
-            print("", regret_table(quality), "", families_table(quality), "", epochs_table(quality), sep="\n")
-            for ours in quality["against"]:
-                print("", against_table(quality, ours), sep="\n")
-    (algorithms,) = load("algorithms").values()
-    if "growth" in algorithms:
-        print("", asking_table(algorithms), sep="\n")
+    for table in comparison().values():
+        print("", table, sep="\n")
+
+
+def comparison() -> dict[str, str]:
+    """Return the tables of the comparison of search methods, from the committed results."""
+    results = load("quality", "quality_verdict", "algorithms", "fidelity")
+    quality, verdict = results["quality"], results["quality_verdict"]
+    return {
+        "recorded tables": regret_table(verdict),
+        "headline": headline(verdict, (("gp", "optuna_gp"), ("tpe", "optuna_tpe"))),
+        "recorded tables, gp": against_table(verdict, "gp"),
+        "recorded tables, tpe": against_table(verdict, "tpe"),
+        "workbench": regret_table(quality),
+        "families": families_table(quality),
+        "epochs": epochs_table(quality),
+        "fidelity": fidelity_table(results["fidelity"]),
+        "asking": asking_table(results["algorithms"]),
+    }
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
-from benchmarks.tables import accuracy, algorithms_table, load, speed_table, status_table, ways_table
+from benchmarks.tables import accuracy, algorithms_table, comparison, load, speed_table, status_table, ways_table
 from jaxhpo.training.hyperparameters import HYPERPARAMETERS
 
 ROOT = Path(__file__).parent.parent
@@ -66,3 +66,9 @@ def test_the_figures_are_what_was_measured():
     assert accuracy() in README
     assert speed_table(load("speed_mlp", "speed_cnn", "speed_gru")) in README
     assert ways_table(**load("ways")) in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_comparison_is_what_was_measured():
+    both = README + (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [name for name, text in comparison().items() if text not in both] == []
+    assert comparison()["recorded tables"] in README

@@ -1,5 +1,6 @@
 """The tables of the comparison as Markdown, from `results/quality.json` and `results/algorithms.json`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 _FAMILIES = {
@@ -64,6 +65,16 @@ def against_table(quality: dict[str, Any], ours: str) -> str:
     return "\n".join(lines)
 
 
+def headline(quality: dict[str, Any], pairs: Sequence[tuple[str, str]]) -> str:
+    """Return in a sentence what part of a peer's regret one of our methods has, for each pair of them."""
+    at = quality["compared_at"]
+    parts = [
+        f"`{ours}` has {_interval(quality['against'][ours][peer][str(at)], '.2f')} of the regret of {_name(peer)}"
+        for ours, peer in pairs
+    ]
+    return f"After {at} evaluations {', '.join(parts)}."
+
+
 def families_table(quality: dict[str, Any]) -> str:
     """Return the mean regret by family and by batch size as Markdown, in the order of the overall means."""
     families, batches = quality["families"], quality["batches"]
@@ -88,6 +99,26 @@ def epochs_table(quality: dict[str, Any]) -> str:
         cells = [_interval(column[who]["regret"], ".4f") if who in column else "" for column in epochs.values()]
         lines.append(f"| {_name(who)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def fidelity_table(fidelity: dict[str, Any]) -> str:
+    """Return what early stopping spends to reach what random search ends with as Markdown."""
+    lines = ["| data | method | epochs | seconds | seeds that got there |", "|---|---|---|---|---|"]
+    for name, methods in fidelity["data"].items():
+        for who, row in methods.items():
+            shares = ["more than all" if row[k] is None else f"{row[k]:.0%}" for k in ("epochs_share", "seconds_share")]
+            title = name.replace("_", " ")
+            lines.append(f"| {title} | {_name(who)} | {' | '.join(shares)} | {row['reached']} of {fidelity['seeds']} |")
+    about = fidelity["measured_on"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Medians over seeds, of what random search's {fidelity['trials']} trials of {fidelity['epochs']} epochs "
+            f"take; its own rows say when it had its best. {fidelity['lanes']} lanes, {about['cores']} cores "
+            f"({about['processor']}), jax {about['versions']['jax']}.",
+        ]
+    )
 
 
 def _name(who: str) -> str:

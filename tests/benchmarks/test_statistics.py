@@ -123,7 +123,7 @@ def test_groups_are_the_longest_that_are_not_told_apart():
 
 
 def test_the_summary_and_its_tables_and_pictures(tmp_path):
-    from benchmarks.quality.markdown import against_table, epochs_table, families_table, regret_table
+    from benchmarks.quality.markdown import against_table, epochs_table, families_table, headline, regret_table
 
     searchers = {"random_search": ("ours", 0.5), "genetic": ("ours", 0.1), "optuna_tpe": ("peer", 0.2)}
     names = ("branin", "ackley5", "digits_mlp")
@@ -143,6 +143,7 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
     assert made["against"]["genetic"]["optuna_tpe"]["tasks"] == 3
     assert "| Optuna TPE | 0.2100 (" in epochs_table(made)
     assert "| Optuna TPE | 0.51 (" in against_table(made, "genetic")
+    assert "`genetic` has 0.51 (" in headline(made, [("genetic", "optuna_tpe")])
     pytest.importorskip("matplotlib")
     plots.write(runs, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir())[-2:] == ["ranks.png", "regret.png"]
