@@ -146,6 +146,6 @@ def asking_table(algorithms: dict[str, Any]) -> str:
     )
 
 
-def _interval(found: list[float], form: str) -> str:
-    value, low, high = (format(each, form) for each in found)
+def _interval(found: list[float | None], form: str) -> str:
+    value, low, high = ("inf" if each is None else format(each, form) for each in found)
     return f"{value} ({low} to {high})"

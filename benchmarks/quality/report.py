@@ -101,7 +101,7 @@ def _overall(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -
     return dict(sorted(rows.items(), key=lambda row: means[row[0]][len(sooner.at) - 1].value))
 
 
-def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[float]]]:
+def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[float | None]]]:
     """Return the mean regret at a board's only count, and less random search's; the best first.
 
     Intervals are of these very tasks unless `tasks`.
@@ -172,8 +172,9 @@ def _skipped(runs: Sequence[Run]) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def _plain(interval: Interval) -> list[float]:
-    return [_round(value) for value in interval]
+def _plain(interval: Interval) -> list[float | None]:
+    """Return an interval as JSON has it: None for what is infinite, such as a ratio to 0."""
+    return [_round(value) if math.isfinite(value) else None for value in interval]
 
 
 def _round(value: float) -> float:

@@ -131,7 +131,9 @@ def mean(values: np.ndarray) -> np.ndarray:
 def interval(value: float, draws: np.ndarray) -> Interval:
     """Return the percentile interval of bootstrap draws around an estimate."""
     tail = 100 * (1 - _LEVEL) / 2
-    return Interval(float(value), float(np.percentile(draws, tail)), float(np.percentile(draws, 100 - tail)))
+    # Draws themselves, as between one that is infinite (a ratio to 0) and another there is nothing.
+    low, high = np.percentile(draws, [tail, 100 - tail], method="inverted_cdf")
+    return Interval(float(value), float(low), float(high))
 
 
 def mean_regrets(made: Board, *, tasks: bool = True) -> dict[str, list[Interval]]:
