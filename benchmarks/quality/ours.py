@@ -52,7 +52,7 @@ class Method(NamedTuple):
 
         Variants are run on recorded tables only, one evaluation at a time.
         """
-        if self.options and (setting.lanes > 1 or task.family not in tasks.TABLES):
+        if self in _VARIANTS and (setting.lanes > 1 or task.family not in tasks.TABLES):
             return None
         slow = self.algorithm in _ONE_BY_ONE and setting.lanes > 1
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting

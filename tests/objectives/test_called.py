@@ -268,9 +268,13 @@ def test_an_interrupt_leaves_no_worker(tmp_path):
 
     thread = threading.Thread(target=interrupt, daemon=True)
     study = Study(SPACE, random_search(SPACE, lanes=4), function(score, workers=2).objective(SPACE), seed=0)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        study.run(8)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            study.run(8)
+    finally:
+        signal.signal(signal.SIGINT, before)
     thread.join()
     pids = marks.read_text().split()
     assert len(pids) == 2
