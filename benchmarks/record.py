@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,23 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def save(name: str, result: dict[str, Any], *, write: bool = True, module: str | None = None) -> None:
-    """Print a result with what it was measured on, and write it to `results/NAME.json`; `module` made it, or NAME."""
+def save(
+    name: str,
+    result: dict[str, Any],
+    *,
+    write: bool = True,
+    module: str | None = None,
+    show: Callable[[dict[str, Any]], str] | None = None,
+) -> None:
+    """Print a result with what it was measured on, and write it to `results/NAME.json`.
+
+    Args:
+        name: of the file.
+        result: plain data.
+        write: whether to.
+        module: of `benchmarks`, that made it, where it is not `name`.
+        show: makes what is printed of the whole; its JSON unless given.
+    """
     arguments = [argument for argument in sys.argv[1:] if argument != "--no-save"]
     if "--data-dir" in arguments:  # where, on this machine, is nobody's business
         arguments[arguments.index("--data-dir") + 1] = "DIR"
@@ -45,8 +61,9 @@ def save(name: str, result: dict[str, Any], *, write: bool = True, module: str |
         "cores": os.cpu_count(),
         "versions": versions(),
     }
-    text = json.dumps(result | {"measured_on": about}, indent=2)
-    print(text)
+    whole = result | {"measured_on": about}
+    text = json.dumps(whole, indent=2)
+    print(text if show is None else show(whole))
     if write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -58,11 +58,8 @@ class Method(NamedTuple):
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
 
 
-# Options that are methods of their own; left out where the registry does not have them.
-_VARIANTS = (
-    Method("gp_ei", "gp", {"acquisition": "ei"}),
-    Method("gp_ucb", "gp", {"acquisition": "ucb"}),
-)
+# Options that are methods of their own. EI is not one: among a round's candidates it picks what log-EI picks.
+_VARIANTS = (Method("gp_ucb", "gp", {"acquisition": "ucb"}),)
 
 
 def methods() -> list[Method]:
@@ -232,13 +229,13 @@ def _study(
     task: Task, record: Record, seed: int, most: int, spent: np.ndarray | None = None, limit: int | None = None
 ) -> list[float]:
     """Return how one study's incumbent changed within `most` trials and, where given, `limit` epochs."""
-    points, scores, _, _ = _flat(record, seed)
+    points, scores, budget, _ = _flat(record, seed)
     within = np.arange(len(scores)) < most
     if spent is not None and limit is not None:
         within &= spent <= limit
         spent = spent[within]
     levels = np.asarray(task.space.to_levels(points[within]))
-    return store.changes(task, scores[within], task.score(levels), spent)
+    return store.changes(task, scores[within], task.score(levels, budget[within]), spent)
 
 
 @cache

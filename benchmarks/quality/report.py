@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.quality import plots, statistics, store, tasks
+from benchmarks.quality import markdown, plots, statistics, store, tasks
 from benchmarks.quality.settings import AT, BATCHES, COMPARED_AT, SEQUENTIAL, TARGET
 from benchmarks.quality.statistics import Board, Interval
 from benchmarks.quality.store import Run
@@ -28,8 +28,12 @@ def write(*, verdict: bool = False) -> None:
         print("no runs are kept; run python -m benchmarks.quality")
         return
     name = "quality_verdict" if verdict else "quality"
-    save(name, summarise(runs), module="quality")
+    save(name, summarise(runs), module="quality", show=_tables)
     plots.write(done, store.ROOT, prefix="verdict_" if verdict else "")
+
+
+def _tables(quality: dict[str, Any]) -> str:
+    return "\n\n".join([markdown.regret_table(quality), markdown.families_table(quality)])
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _DIGITS = 4  # significant digits of a regret
 class Run:
     """One searcher on one task."""
 
-    who: str  # "gp", "gp_ei", "optuna_tpe": names the file, and a row of a table
+    who: str  # "gp", "gp_ucb", "optuna_tpe": names the file, and a row of a table
     kind: str  # "ours" or "peer"
     task: str
     family: str
@@ -75,7 +75,7 @@ def changes(task: Task, observed: np.ndarray, truth: np.ndarray, spent: np.ndarr
     Args:
         task: whose regret it is.
         observed: [N] what the searcher saw, in order of trials; nan failed.
-        truth: [N] the same configurations' scores without noise and with the whole budget (`Task.score`).
+        truth: [N] the same trials' scores without noise, each at its own budget (`Task.score`).
         spent: [N] epochs spent when the trial ended, all before included; 1, 2, ... evaluations unless given.
     """
     spent = np.arange(1, len(observed) + 1) if spent is None else spent

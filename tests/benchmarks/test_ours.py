@@ -90,8 +90,8 @@ def test_every_look_at_the_verdict_is_logged(tmp_path):
 
 
 def test_slow_methods_and_variants_are_run_with_less():
-    plain, gp, ei = (ours.Method("a", "random_search", {}), ours.Method("gp", "gp", {}), ours._VARIANTS[0])
+    plain, gp, other = (ours.Method("a", "random_search", {}), ours.Method("gp", "gp", {}), ours._VARIANTS[0])
     branin, one, batch = tasks.load("branin"), Setting(1, 100, 20), Setting(8, 256, 20)
     assert [plain.within(each, branin) for each in (one, batch)] == [one, batch]
     assert [gp.within(each, branin) for each in (one, batch)] == [one, Setting(8, 256, 5)]
-    assert [ei.within(each, branin) for each in (one, batch)] == [None, None]
+    assert [other.within(each, branin) for each in (one, batch)] == [None, None]

@@ -20,8 +20,9 @@ class Task:
     """A tuning problem whose best configuration is known. Scores are higher where they are better.
 
     Every dimension of `space` is an Int or a Choice, so that level indices name a configuration. The *truth* of a
-    configuration is its score without noise and with the whole budget; a method sees the *observed* score. The
-    incumbent is the trial whose observed score is the best so far, the first of equals, and its regret is of its truth.
+    trial is its configuration's score without noise at the trial's budget; a method sees the *observed* score. The
+    incumbent is the trial whose observed score is the best so far, the first of equals, and its regret is of its truth:
+    of what a study has in hand, as `Study.best` is chosen and trained again, not of what more epochs would make of it.
     """
 
     name: str
