@@ -51,7 +51,8 @@ def status_table(status: dict[str, Any], algorithms: dict[str, Any]) -> str:
             "",
             f"Medians and ranges; a winner is picked by validation accuracy. Seconds are whole processes, start and "
             f"compilation included, on {about['cores']} cores ({about['processor']}), jax {about['versions']['jax']}. "
-            f"Asking and telling `tabular_q` for 64 lanes takes {ask_tell:.1f} ms once compiled.",
+            f"Asking and telling `tabular_q` for 64 lanes takes {ask_tell:.1f} ms once compiled "
+            f"({algorithms['measured_on']['processor']}).",
         ]
     )
 

@@ -3,7 +3,7 @@
     python -m benchmarks.quality [--methods a,b] [--tasks x,y] [--again] [--quick] [--no-save]
     python -m benchmarks.quality --peers [--peer-envs DIR]  # other libraries; the options above as well
     python -m benchmarks.quality --report          # tables and pictures of what is kept; runs nothing
-    python -m benchmarks.quality --verdict REASON  # HPOBench, not the workbench; the run and its reason are logged
+    python -m benchmarks.quality --verdict REASON  # HPOBench, not the workbench; each look and its reason are logged
 
 Every registered method runs on HPOLib, NAS-Bench-201, analytic functions and recorded learning curves: 100 evaluations
 one at a time and 256 in batches of 8 and of 32, with 20 seeds (`gp` in batches with 5). `--tasks` takes names of tasks
@@ -99,7 +99,7 @@ def main() -> None:
         methods = [] if options.peers else chosen_methods(options.methods, options.quick)
     except ValueError as error:
         arguments.error(str(error))
-    if options.verdict and not options.report:
+    if options.verdict:  # a report of what is kept is a look as well
         log_verdict(options.verdict, names, [method.who for method in methods] or ["peers"])
     if not options.report:
         for run in searches(options, names, methods):

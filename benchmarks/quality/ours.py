@@ -58,7 +58,7 @@ class Method(NamedTuple):
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
 
 
-# Options that are methods of their own. EI is not one: among a round's candidates it picks what log-EI picks.
+# Options that are methods of their own. EI is not one: log-EI is its logarithm, and ranks the same candidates alike.
 _VARIANTS = (Method("gp_ucb", "gp", {"acquisition": "ucb"}),)
 
 

@@ -1,6 +1,7 @@
 """Our methods are found, measured and counted as they should be."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from benchmarks.quality import ours, store, tasks
 from benchmarks.quality.settings import Setting
 from jaxhpo import algorithms
 from jaxhpo.algorithms import registry
+from jaxhpo.types import Outcome, Proposal
 
 _FEW = Setting(4, 10, 2)
 _RANDOM = ours.Method("random_search", "random_search", {})
@@ -52,6 +54,21 @@ def test_epochs_of_continued_trials_are_counted_once():
     assert ours.epochs_spent(budget, source).tolist() == [3, 6, 12, 30, 31]
 
 
+def test_a_trial_is_judged_at_its_own_budget():
+    task = tasks.load("digits_mlp")
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, task.space.level_counts, (200, len(task.space))).astype(np.int32)
+    early, whole = (task.score(levels, np.full(200, epochs)) for epochs in (9, 27))
+    row = int(np.argmax(early - whole))  # it has gone down since
+    assert early[row] > whole[row]
+    point = np.asarray(task.space.from_levels(levels[[row]]))[None, None]
+    proposal = Proposal(
+        point, np.full((1, 1, 1), 9), np.full((1, 1, 1), -1), np.ones((1, 1, 1), bool), np.zeros((1, 1, 1))
+    )
+    record = SimpleNamespace(proposal=proposal, outcome=Outcome(early[[row]].reshape(1, 1, 1), {}))
+    assert ours._study(task, record, 0, 1) == [1, pytest.approx(float(task.regret(early[row])), rel=1e-3)]
+
+
 def test_a_method_that_trains_in_part_may_spend_as_many_epochs(monkeypatch):
     def partial(space, *, lanes, budget=1):
         return algorithms.random_search(space, lanes=lanes, budget=max(1, budget // 3))
@@ -87,6 +104,18 @@ def test_every_look_at_the_verdict_is_logged(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "verdicts.jsonl").read_text().splitlines()]
     assert [row["reason"] for row in rows] == ["the first", "the second"]
     assert set(rows[0]) == {"date", "commit", "reason", "tasks", "methods"}
+
+
+def test_a_report_of_the_verdict_is_a_look_too(monkeypatch):
+    looks, reports = [], []
+    monkeypatch.setattr(command, "log_verdict", lambda reason, names, methods: looks.append((reason, names)))
+    monkeypatch.setattr(command.report, "write", lambda *, verdict: reports.append(verdict))
+    monkeypatch.setattr("sys.argv", ["quality", "--report", "--verdict", "why"])
+    command.main()
+    monkeypatch.setattr("sys.argv", ["quality", "--report"])
+    command.main()
+    assert looks == [("why", tasks.names("hpobench"))]
+    assert reports == [True, False]
 
 
 def test_slow_methods_and_variants_are_run_with_less():

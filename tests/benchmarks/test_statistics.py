@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.quality import plots, report, statistics
+from benchmarks.quality import markdown, plots, report, statistics
 from benchmarks.quality.store import Run
 
 
@@ -46,6 +46,13 @@ def test_the_interval_is_that_of_the_mean():
     error = each.std() / 20
     assert found.low == pytest.approx(each.mean() - 1.96 * error, abs=0.02)
     assert found.high == pytest.approx(each.mean() + 1.96 * error, abs=0.02)
+
+
+def test_an_interval_with_infinite_draws_ends_at_one_of_them():
+    found = statistics.interval(2.0, np.array([1.0] * 90 + [np.inf] * 10))
+    assert found == (2.0, 1.0, np.inf)
+    assert report._plain(found) == [2.0, 1.0, None]
+    assert markdown._interval(report._plain(found), ".1f") == "2.0 (1.0 to inf)"
 
 
 def test_differences_and_ratios_are_paired():
