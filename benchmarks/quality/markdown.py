@@ -9,6 +9,7 @@ _FAMILIES = {
     "nasbench201": "NAS-Bench-201",
     "analytic": "analytic functions",
     "curves": "recorded training",
+    "surrogates": "surrogates of trainings",
 }
 _PEERS = {
     "optuna_tpe": "Optuna TPE",

@@ -22,6 +22,7 @@ _TITLES = {
     "nasbench201": "NAS-Bench-201",
     "analytic": "analytic functions",
     "curves": "recorded training on digits",
+    "surrogates": "surrogates of trainings",
 }
 _BASELINE = "random_search"
 _OURS, _PEERS = 6, 4  # the best, which get a colour each

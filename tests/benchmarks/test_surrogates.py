@@ -1,0 +1,90 @@
+"""Surrogates: smooth, their best unbeaten, and made anew from what the Trainer does."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks.quality import fit_surrogates, record_trainings, tasks
+from benchmarks.quality.problems import PROBLEMS
+from benchmarks.quality.tasks import surrogates
+from jaxhpo.training.hyperparameters import DEFAULTS
+
+
+def draw(task, count, seed):
+    sizes = task.space.level_counts
+    return np.random.default_rng(seed).integers(0, sizes, (count, len(sizes))).astype(np.int32)
+
+
+@pytest.mark.parametrize("name", surrogates.NAMES)
+def test_no_fresh_sample_beats_the_best(name):
+    task = tasks.load(name)
+    levels = draw(task, 20_000, 11)
+    assert np.asarray(jax.jit(task.compute)(jnp.asarray(levels), None, *task.tables)).max() < task.best
+    fit = surrogates.read(name)[1]
+    near = fit_surrogates.pairs(fit.best.astype(int), np.array(task.space.level_counts))
+    assert task.score(near).max() <= task.best + 1e-12  # nor any other levels of two dimensions
+
+
+@pytest.mark.parametrize("name", surrogates.NAMES)
+def test_a_surrogate_follows_its_trainings(name):
+    trainings, fit = surrogates.read(name)
+    assert fit.held_out > 0.6
+    assert set(tasks.load(name).space) == set(trainings.space) - {"optimizer"}
+    assert set(trainings.space) <= set(DEFAULTS)
+    assert len(trainings.score) == len(trainings.places) == PROBLEMS[name].configurations
+    assert trainings.space == PROBLEMS[name].space
+
+
+def test_loading_twice_is_loading_once():
+    first, second = tasks.load("digits_few"), tasks.load("digits_few")
+    levels = draw(first, 100, 0)
+    assert first.fingerprint == second.fingerprint
+    np.testing.assert_array_equal(first.score(levels), second.score(levels))
+
+
+def test_only_its_own_optimizer_reads_the_momentum():
+    for name, relevant in (("digits_many", True), ("digits_short", False)):
+        task = tasks.load(name)
+        levels = draw(task, 50, 0)
+        other = levels.copy()
+        other[:, surrogates.MOMENTUM] = 11
+        assert np.array_equal(task.score(levels), task.score(other)) != relevant
+
+
+def test_places_are_points_and_back():
+    places = np.random.default_rng(0).integers(0, 256, (200, 7)).astype(np.uint8)
+    points = surrogates.to_points(places)
+    assert points.min() >= 0
+    assert points.max() <= 1
+    np.testing.assert_array_equal(surrogates.to_places(points), places)
+    score = np.array([0.1, 0.5, 0.95])
+    np.testing.assert_allclose(surrogates.decode(surrogates.encode(score, 0.96, 0.1), 0.96, 0.1), score)
+
+
+def test_a_known_function_is_found():
+    problem = PROBLEMS["digits_few"]
+    places = record_trainings.places(problem, 240, 0)
+    rate, units = places[:, 0] / 255, places[:, 5] / 255
+    score = 0.9 - 0.8 * (rate - 0.6) ** 2 - 0.3 * (units - 0.8) ** 2
+    trainings = surrogates.Trainings(problem.space, places, score, 0.1)
+    fit = fit_surrogates.fit(trainings, quick=True)
+    assert fit.held_out > 0.95
+    task = surrogates.surrogate("digits_few", trainings, fit)
+    levels = draw(task, 300, 1)
+    seen = np.asarray(jax.jit(task.compute)(jnp.asarray(levels), None, *task.tables))
+    np.testing.assert_allclose(seen, task.score(levels), atol=2e-5 * (task.best - task.median))
+    best = dict(zip(task.space, fit.best.tolist(), strict=True))
+    assert abs(best["learning_rate"] - 0.6 * 24) < 2
+    assert abs(best["units"] - 0.8 * 12) < 2
+
+
+@pytest.mark.slow
+def test_a_problem_is_recorded(monkeypatch, capsys):
+    before = surrogates.path_of("cancer").read_bytes()
+    monkeypatch.setattr(sys, "argv", ["record_trainings", "cancer", "--quick"])
+    record_trainings.main()
+    assert "cancer: repeat 1/1, 16/16" in capsys.readouterr().out
+    assert surrogates.path_of("cancer").read_bytes() == before
