@@ -1,7 +1,8 @@
 """The problems whose trainings the tasks of the family "surrogates" are fitted to: examples, model, optimizer, epochs.
 
-Each is small enough that hundreds of networks train in a minute on one core, and they differ in what matters: how many
-examples there are, how noisy they are, how long is trained, by which optimizer.
+Methods are judged on these; what they may learn from beforehand is in `benchmarks.quality.lessons`. Each is small
+enough that hundreds of networks train in a minute on one core, and they differ in what matters: how many examples there
+are, how noisy they are, how long is trained, by which optimizer.
 """
 
 import os
@@ -16,7 +17,7 @@ from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.splits import subset
 from jaxhpo.space import Choice, Float, Int, Space
 
-_SEED = 0  # of the examples and of their split
+SEED = 0  # of the examples and of their split
 _WRONG = 0.3  # share of the training labels that digits_noisy draws anew
 
 Examples = tuple[np.ndarray, np.ndarray]
@@ -38,19 +39,26 @@ class Problem:
     configurations: int = 768
     repeats: int = 1
     wrong: float = 0.0  # share of the training labels that say nothing
+    rates: tuple[float, float] = (1e-4, 1.0)
+    batches: tuple[int, ...] = (16, 32, 64, 128)
+    momenta: tuple[float, float] = (0.0, 0.99)
+    decays: tuple[float, float] = (1e-6, 1e-1)
+    layers: tuple[int, int] = (1, 4)
+    dropouts: tuple[float, float] = (0.0, 0.6)
+    vocabulary: int | None = None  # of texts
 
     @property
     def space(self) -> Space:
         """What varies; one optimizer, so that every configuration has the same seven dimensions."""
         return Space(
             {
-                "learning_rate": Float(1e-4, 1.0, log=True),
-                "batch_size": Choice((16, 32, 64, 128)),
-                "momentum": Float(0.0, 0.99),
-                "weight_decay": Float(1e-6, 1e-1, log=True),
-                "layers": Int(1, 4),
+                "learning_rate": Float(*self.rates, log=True),
+                "batch_size": Choice(self.batches),
+                "momentum": Float(*self.momenta),
+                "weight_decay": Float(*self.decays, log=True),
+                "layers": Int(*self.layers),
                 "units": Int(*self.units, log=True),
-                "dropout": Float(0.0, 0.6),
+                "dropout": Float(*self.dropouts),
                 "optimizer": Choice((self.optimizer,)),
             }
         )
@@ -58,27 +66,29 @@ class Problem:
     def examples(self, data_dir: str | os.PathLike | None = None) -> Dataset:
         """Return the examples; the test split is the validation's, and never scored."""
         x, y = self.make(data_dir)
-        rows = subset(y, self.train + self.valid, _SEED) if self.train + self.valid < len(y) else np.arange(len(y))
+        rows = subset(y, self.train + self.valid, SEED) if self.train + self.valid < len(y) else np.arange(len(y))
         if y.dtype.kind == "f":
             train, valid = rows[: self.train], rows[self.train :]
         else:  # every class in proportion
-            inside = subset(y[rows], self.train, _SEED)
+            inside = subset(y[rows], self.train, SEED)
             train, valid = rows[inside], np.delete(rows, inside)
         taught = y[train]
         if self.wrong:
-            rng = np.random.default_rng(_SEED)
+            rng = np.random.default_rng(SEED)
             drawn = rng.integers(0, y.max() + 1, len(taught), dtype=np.int32)
             taught = np.where(rng.random(len(taught)) < self.wrong, drawn, taught)
         classes = None if y.dtype.kind == "f" else int(y.max()) + 1
         split = (x[train], taught, x[valid], y[valid])
-        return Dataset("recorded", *split, x[valid], y[valid], classes)
+        return Dataset("recorded", *split, x[valid], y[valid], classes, self.vocabulary)
 
 
-def _vectors(x: np.ndarray, y: np.ndarray, *, classes: bool = True) -> Examples:
+def vectors(x: np.ndarray, y: np.ndarray, *, classes: bool = True) -> Examples:
+    """Return features as float32, labels as int32 or targets as float32."""
     return x.astype(np.float32), y.astype(np.int32 if classes else np.float32)
 
 
-def _digits(data_dir: str | os.PathLike | None) -> Examples:
+def digits(data_dir: str | os.PathLike | None) -> Examples:
+    """Return scikit-learn's handwritten digits."""
     x, y = map(np.asarray, datasets.load_digits(return_X_y=True))
     return x.reshape(-1, 8, 8, 1).astype(np.uint8), y.astype(np.int32)
 
@@ -90,32 +100,33 @@ def _mnist(data_dir: str | os.PathLike | None) -> Examples:
     return np.rint(x)[..., None].astype(np.uint8), mnist.y_train
 
 
-def _cancer(data_dir: str | os.PathLike | None) -> Examples:
-    return _vectors(*datasets.load_breast_cancer(return_X_y=True))
+def cancer(data_dir: str | os.PathLike | None) -> Examples:
+    """Return scikit-learn's tumours."""
+    return vectors(*datasets.load_breast_cancer(return_X_y=True))
 
 
 def _diabetes(data_dir: str | os.PathLike | None) -> Examples:
-    return _vectors(*datasets.load_diabetes(return_X_y=True), classes=False)
+    return vectors(*datasets.load_diabetes(return_X_y=True), classes=False)
 
 
 def _friedman(data_dir: str | os.PathLike | None) -> Examples:
-    return _vectors(*datasets.make_friedman1(2000, 10, noise=1.0, random_state=_SEED), classes=False)
+    return vectors(*datasets.make_friedman1(2000, 10, noise=1.0, random_state=SEED), classes=False)
 
 
 def _spirals(data_dir: str | os.PathLike | None) -> Examples:
     """Return three interleaved arms of a spiral with noise: no network without many units or layers parts them."""
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     y = rng.integers(0, 3, 2000, dtype=np.int32)
     radius = np.sqrt(rng.uniform(0.02, 1, 2000))
     angle = 7 * radius + y * 2 * np.pi / 3
     x = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return _vectors(x + rng.normal(0, 0.04, x.shape), y)
+    return vectors(x + rng.normal(0, 0.04, x.shape), y)
 
 
 def _classes(**options: float) -> Callable[[str | os.PathLike | None], Examples]:
     def make(data_dir: str | os.PathLike | None) -> Examples:
-        x, y = datasets.make_classification(3000, random_state=_SEED, **options)
-        return _vectors(x, y)
+        x, y = datasets.make_classification(3000, random_state=SEED, **options)
+        return vectors(x, y)
 
     return make
 
@@ -125,13 +136,13 @@ _NOISY = _classes(n_features=40, n_informative=8, n_redundant=4, n_classes=2, fl
 _WIDE = _classes(n_features=200, n_informative=12, n_redundant=20, n_classes=3, class_sep=1.5)
 
 PROBLEMS = {
-    "digits_few": Problem(_digits, "digits", 150, 1600, 40),
-    "digits_many": Problem(_digits, "digits", 900, 890, 8),
-    "digits_short": Problem(_digits, "digits", 600, 1190, 3, optimizer="adam", repeats=2),
-    "digits_noisy": Problem(_digits, "digits, 30% of the labels drawn anew", 300, 1490, 30, wrong=_WRONG),
-    "digits_conv": Problem(_digits, "digits", 300, 1000, 5, "cnn", "adam", (2, 32), 512),
-    "digits_conv_sgd": Problem(_digits, "digits", 200, 1000, 8, "cnn", units=(2, 32), configurations=512),
-    "cancer": Problem(_cancer, "breast cancer Wisconsin", 140, 429, 15, repeats=2),
+    "digits_few": Problem(digits, "digits", 150, 1600, 40),
+    "digits_many": Problem(digits, "digits", 900, 890, 8),
+    "digits_short": Problem(digits, "digits", 600, 1190, 3, optimizer="adam", repeats=2),
+    "digits_noisy": Problem(digits, "digits, 30% of the labels drawn anew", 300, 1490, 30, wrong=_WRONG),
+    "digits_conv": Problem(digits, "digits", 300, 1000, 5, "cnn", "adam", (2, 32), 512),
+    "digits_conv_sgd": Problem(digits, "digits", 200, 1000, 8, "cnn", units=(2, 32), configurations=512),
+    "cancer": Problem(cancer, "breast cancer Wisconsin", 140, 429, 15, repeats=2),
     "diabetes": Problem(_diabetes, "diabetes", 220, 222, 20, repeats=2),
     "friedman": Problem(_friedman, "Friedman's first function", 400, 1600, 15),
     "spirals": Problem(_spirals, "three spirals", 400, 1600, 40, optimizer="adam"),

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks.task import Task
 from jaxhpo.space import Choice, Int, Space
@@ -111,8 +112,8 @@ def grid(space: Space) -> Space:
 
 
 def path_of(name: str) -> Path:
-    """Return where a problem's trainings lie."""
-    return DATA / f"trainings_{name}.npz"
+    """Return where the trainings of a problem, or of a lesson, lie."""
+    return DATA / f"{'lessons' if name in LESSONS else 'trainings'}_{name}.npz"
 
 
 def save(name: str, trainings: Trainings, fit: Fit | None = None) -> None:
@@ -125,7 +126,7 @@ def save(name: str, trainings: Trainings, fit: Fit | None = None) -> None:
 
 
 def read(name: str) -> tuple[Trainings, Fit | None]:
-    """Return what is recorded of a problem, and the fit where there is one."""
+    """Return what is recorded of a problem, and the fit where there is one; of a lesson there is none."""
     with np.load(path_of(name), allow_pickle=False) as file:
         space = Space.from_json(json.loads(str(file["space"])))
         score = file["score"] * _FINENESS
