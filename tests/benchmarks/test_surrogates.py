@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import fit_surrogates, record_trainings, tasks
+from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import surrogates
 from jaxhpo.training.hyperparameters import DEFAULTS
@@ -36,6 +37,43 @@ def test_a_surrogate_follows_its_trainings(name):
     assert set(trainings.space) <= set(DEFAULTS)
     assert len(trainings.score) == len(trainings.places) == PROBLEMS[name].configurations
     assert trainings.space == PROBLEMS[name].space
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_is_read(name):
+    trainings, fit = surrogates.read(name)
+    assert fit is None
+    assert trainings.space == LESSONS[name].space
+    assert list(trainings.space) == list(PROBLEMS["digits_few"].space)  # the same hyperparameters, by name and order
+    assert trainings.places.shape == (LESSONS[name].configurations, len(trainings.space) - 1)
+    assert trainings.score.shape == (LESSONS[name].configurations,)
+    assert trainings.score.min() >= 0
+    assert trainings.score.max() <= 1
+    assert trainings.score.max() > max(trainings.nothing, np.median(trainings.score)) + 0.03  # there is much to learn
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_nothing_is_judged_on_a_lesson(name):
+    assert name not in PROBLEMS
+    assert name not in tasks.names(*tasks.FAMILIES)
+    with pytest.raises(ValueError, match="not fitted"):
+        surrogates.load(name)
+
+
+def test_each_lesson_has_configurations_of_its_own():
+    seeds = {record_trainings.seed_of(name) for name in (*PROBLEMS, *LESSONS)}
+    assert len(seeds) == len(PROBLEMS) + len(LESSONS)
+    assert [record_trainings.seed_of(name) for name in PROBLEMS] == list(range(len(PROBLEMS)))
+
+
+@pytest.mark.parametrize("name", [name for name in LESSONS if not name.startswith(("mnist", "cifar", "reviews"))])
+def test_a_lessons_examples_are_made_alike_twice(name):
+    problem = LESSONS[name]
+    first, second = problem.examples(), problem.examples()
+    assert len(first.y_train) == problem.train
+    assert len(first.y_valid) == problem.valid
+    np.testing.assert_array_equal(first.x_train, second.x_train)
+    np.testing.assert_array_equal(first.y_valid, second.y_valid)
 
 
 def test_loading_twice_is_loading_once():
@@ -88,3 +126,22 @@ def test_a_problem_is_recorded(monkeypatch, capsys):
     record_trainings.main()
     assert "cancer: repeat 1/1, 16/16" in capsys.readouterr().out
     assert surrogates.path_of("cancer").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_lesson_is_recorded_and_not_fitted(monkeypatch, capsys):
+    before = surrogates.path_of("moons").read_bytes()
+    monkeypatch.setattr(sys, "argv", ["record_trainings", "moons", "--quick"])
+    record_trainings.main()
+    said = capsys.readouterr().out
+    assert "moons: repeat 1/1, 16/16" in said
+    assert "held-out" not in said
+    assert surrogates.path_of("moons").read_bytes() == before
+
+
+def test_recorded_lessons_are_left_as_they_are(monkeypatch, capsys):
+    before = surrogates.path_of("moons").read_bytes()
+    monkeypatch.setattr(sys, "argv", ["record_trainings", "moons", "--fit"])
+    record_trainings.main()
+    assert "held-out" not in capsys.readouterr().out
+    assert surrogates.path_of("moons").read_bytes() == before
