@@ -33,9 +33,8 @@ def fit(trainings: Trainings, *, quick: bool = False) -> Fit:
     Lengths, amplitude and noise are those of the highest marginal likelihood of four fifths of the trainings, which
     also predict the other fifth; with them, weights are of all.
     """
-    top, nothing = float(trainings.score.max()), trainings.nothing
-    ceiling = top + _MARGIN * (top - nothing)
-    y = surrogates.encode(trainings.score, ceiling, nothing)
+    top = ceiling(trainings)
+    y = surrogates.encode(trainings.score, top, trainings.nothing)
     x = trainings.places / 255
     relevant = np.ones(x.shape[1], bool)
     if "momentum" not in trainings.space["optimizer"].level_values:
@@ -58,7 +57,13 @@ def fit(trainings: Trainings, *, quick: bool = False) -> Fit:
     space = surrogates.grid(trainings.space)
     made = surrogates.surface(trainings, space, rates, weights, mean)
     best, median = extremes(made, np.array(space.level_counts), _SAMPLE // 100 if quick else _SAMPLE)
-    return Fit(rates, weights, float(mean), ceiling, best, median, float(held_out))
+    return Fit(rates, weights, float(mean), top, best, median, float(held_out))
+
+
+def ceiling(trainings: Trainings) -> float:
+    """Return a validation score just above the best that was recorded."""
+    top = float(trainings.score.max())
+    return top + _MARGIN * (top - trainings.nothing)
 
 
 def extremes(made: Surface, sizes: np.ndarray, sample: int) -> tuple[np.ndarray, float]:

@@ -12,7 +12,7 @@ from jaxhpo import Objective, Outcome, Proposal, run_traced
 from jaxhpo.algorithms import gp, make, triangle
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.gp import acquisition, fit, kernel, posterior
-from jaxhpo.algorithms.gp.gp import _rows
+from jaxhpo.algorithms.gp.data import modelled
 from jaxhpo.algorithms.gp.search import Search, codes
 from jaxhpo.algorithms.gp.warp import warp
 from jaxhpo.space import Choice, Float, Int, Space
@@ -218,7 +218,7 @@ def test_warped_scores_are_finite(score):
 def test_of_many_trials_the_best_and_the_latest_are_seen():
     score = np.arange(100.0)
     score[3] = 1000
-    point, target, there = _rows(told(score, np.repeat(score[:, None], 2, 1).astype(np.float32) / 1000), 16)
+    point, target, there, _ = modelled(told(score, np.repeat(score[:, None], 2, 1).astype(np.float32) / 1000), 16)
     assert there.all()
     assert set(np.asarray(point)[:, 0] * 1000) >= {1000.0, 99.0, 98.0, 93.0}
     assert target.shape == (16,)

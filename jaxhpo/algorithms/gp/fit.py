@@ -26,6 +26,8 @@ class Data(NamedTuple):
     square: Array  # [D, N * N] float32: squared distances
     target: Array  # [N] float32, 0 in empty rows
     there: Array  # [N] bool
+    covariance: Array | None = None  # [N, N] float32: of the targets, beside the kernel's
+    centre: Array | None = None  # [D] float32: the relevances' logarithms that are expected, where not 0
 
 
 def prior_mode(dimensions: int) -> Array:
@@ -34,9 +36,10 @@ def prior_mode(dimensions: int) -> Array:
     return jnp.concatenate([relevance, jnp.array([0.0, -6.0], jnp.float32)])
 
 
-def log_prior(theta: Array) -> tuple[Array, Array]:
+def log_prior(theta: Array, centre: Array | None = None) -> tuple[Array, Array]:
     """Return the prior's log density of theta, up to a constant, and its gradient: [D + 2] -> [], [D + 2]."""
-    off = (-0.5 * theta[:-2] - _LENGTH) / _LENGTH_SPREAD
+    relevance = theta[:-2] if centre is None else theta[:-2] - centre
+    off = (-0.5 * relevance - _LENGTH) / _LENGTH_SPREAD
     signal, noise = jnp.exp(theta[-2]), jnp.exp(theta[-1])
     (a, b), (c, d) = _SIGNAL, _NOISE
     value = -0.5 * jnp.sum(off * off) + a * theta[-2] - b * signal + c * theta[-1] - d * noise
@@ -53,7 +56,10 @@ def log_likelihood(theta: Array, data: Data) -> tuple[Array, Array]:
     pair = data.there[:, None] & data.there[None]
     distance = _product(hyper.relevance, data.square).reshape(size, size)
     signal = jnp.where(pair, hyper.signal * matern(distance), 0.0)
-    lower = jax.lax.linalg.cholesky(signal + jnp.diag(jnp.where(data.there, hyper.noise, 1.0)), symmetrize_input=False)
+    known = jnp.diag(jnp.where(data.there, hyper.noise, 1.0))
+    if data.covariance is not None:
+        known = known + jnp.where(pair, data.covariance, 0.0)
+    lower = jax.lax.linalg.cholesky(signal + known, symmetrize_input=False)
     root = triangle.inverse(lower)
     precision = _product(root.T, root)
     weight = _product(precision, data.target)
@@ -90,7 +96,7 @@ def fit(theta: Array, data: Data, evaluations: int = EVALUATIONS) -> tuple[Array
 
     def loss(theta: Array) -> tuple[Array, Array]:
         likelihood, gradient = log_likelihood(theta, data)
-        prior, slope = log_prior(theta)
+        prior, slope = log_prior(theta, data.centre)
         value, gradient = -likelihood - prior, -gradient - slope
         fine = jnp.isfinite(value) & jnp.all(jnp.isfinite(gradient))
         return jnp.where(fine, value, jnp.inf), jnp.where(fine, gradient, 0.0)

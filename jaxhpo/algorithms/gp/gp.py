@@ -4,24 +4,22 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.custom_batching import sequential_vmap
 
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer
 from jaxhpo.algorithms.gp.acquisition import ACQUISITIONS
+from jaxhpo.algorithms.gp.data import FITTED, USED, even_sequence, modelled
 from jaxhpo.algorithms.gp.fit import Data, fit, prior_mode
 from jaxhpo.algorithms.gp.kernel import squares, unpack
 from jaxhpo.algorithms.gp.posterior import Posterior, append, condition, predict
 from jaxhpo.algorithms.gp.search import STARTS, Search, codes
-from jaxhpo.algorithms.gp.warp import warp
 from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.proposals import fresh, legal, ordered
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 _TWICE = 128  # rows up to which a fit also starts from the prior's mode
-_FITTED, _USED = 256, 512  # rows that hyperparameters are fitted to, and that predictions use; the others are left out
 
 
 class GPState(NamedTuple):
@@ -86,7 +84,7 @@ def gp(
     @jax.jit
     @sequential_vmap
     def fitted(theta: Array, history: History) -> Array:
-        point, target, there = _rows(history, _FITTED)
+        point, target, there, _ = modelled(history, FITTED)
         size = target.shape[0]
         square = jnp.stack(squares(has_order, point, point)).reshape(dimensions, size * size)
         data = Data(square, target, there)
@@ -98,7 +96,7 @@ def gp(
     @jax.jit
     @sequential_vmap
     def chosen(key: Key, state: GPState) -> Array:
-        point, target, there = _rows(state.history, _USED)
+        point, target, there, _ = modelled(state.history, USED)
         size = target.shape[0]
         hyper = unpack(state.theta)
         posterior = condition(has_order, hyper, point, target, there, lanes)
@@ -106,7 +104,7 @@ def gp(
         top = jnp.max(jnp.where(there, mean, -jnp.inf))
         told = jnp.where(histories.filled(state.history), codes(state.history.point), jnp.uint32(0))
         # Climbs begin where it was best so far, and at a point of the even sequence, which is everywhere in the end.
-        even = legal(jax.random.fold_in(key, lanes), space, _sequence(state.shift, state.history.count, lanes))
+        even = legal(jax.random.fold_in(key, lanes), space, even_sequence(state.shift, state.history.count, lanes))
         order = jnp.argsort(jnp.where(there, -target, jnp.inf))[: STARTS - 1]
         elite, held = point[order], there[order][:, None]
 
@@ -145,34 +143,3 @@ def gp(
         return state._replace(history=histories.grow(state.history, trials))
 
     return Algorithm(init, ask, tell, grow)
-
-
-def _rows(history: History, limit: int) -> tuple[Array, Array, Array]:
-    """Return what the process sees: points [N, D], warped scores [N], filled [N] bool; N is at most `limit`.
-
-    Of more trials the best, half of them, and the latest others.
-    """
-    score, there = warp(history), histories.filled(history)
-    size = score.shape[0]
-    if size <= limit:
-        return history.point, score, there
-    order = jnp.argsort(jnp.where(there, -score, jnp.inf))
-    row = jnp.arange(size, dtype=jnp.int32)
-    place = jnp.zeros(size, jnp.int32).at[order].set(row)
-    priority = jnp.where(there, jnp.where(place < limit // 2, size, row), -1)
-    rows = jnp.argsort(-priority)[:limit]
-    return history.point[rows], score[rows], there[rows]
-
-
-def _sequence(shift: Array, first: Array, number: int) -> Array:
-    """Return points of an even sequence, from its member `first` on: [D], [] int32 -> [number, D] float32.
-
-    Roberts' R sequence (2018), an additive recurrence, shifted at random.
-    """
-    dimensions = shift.shape[0]
-    root = 2.0
-    for _ in range(64):  # of x^(D + 1) = x + 1
-        root = (1.0 + root) ** (1.0 / (dimensions + 1))
-    step = np.array([root ** -(d + 1) % 1.0 for d in range(dimensions)], np.float32)
-    index = (first + jnp.arange(number, dtype=jnp.int32)).astype(jnp.float32)
-    return jnp.round((shift[None] + index[:, None] * step[None]) % 1.0 * 4096.0) / 4096.0  # as rounding cannot tip

@@ -49,9 +49,16 @@ def matern_slope(distance: Array) -> Array:
 
 
 def covariance(ordered: np.ndarray, hyper: Hyperparameters, point: Array, other: Array) -> Array:
-    """Return the function's covariance between points: [N, D], [M, D] -> [N, M] float32."""
+    """Return the function's covariance between points: [N, D], [M, D] -> [N, M] float32.
+
+    Columns beyond the D that `ordered` speaks of are features, whose products are added.
+    """
     distance = jnp.float32(0)
     # Differences, not the matrix product that is faster: it rounds where points are near.
     for d, square in enumerate(squares(ordered, point, other)):
         distance = distance + hyper.relevance[d] * square
-    return hyper.signal * matern(distance)
+    value = hyper.signal * matern(distance)
+    if point.shape[1] > len(ordered):
+        features = point[:, len(ordered) :], other[:, len(ordered) :]
+        value = value + jnp.matmul(features[0], features[1].T, precision="highest")
+    return value

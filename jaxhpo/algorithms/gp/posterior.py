@@ -64,12 +64,20 @@ def condition(
 
 def predict(ordered: np.ndarray, posterior: Posterior, point: Array) -> tuple[Array, Array]:
     """Return the function's mean and standard deviation at points: [M, D] -> [M], [M] float32."""
+    mean, _, variance = known(ordered, posterior, point)
+    return mean, jnp.sqrt(jnp.maximum(variance, 1e-6 * posterior.hyper.signal))
+
+
+def known(ordered: np.ndarray, posterior: Posterior, point: Array) -> tuple[Array, Array, Array]:
+    """Return the function's mean at points, what of it is known, and the variance left: [M, D] -> [M], [M, N], [M].
+
+    What is known of two points is the product of their rows: their covariance less that is the posterior's.
+    """
     across = jnp.where(posterior.there[None], covariance(ordered, posterior.hyper, point, posterior.point), 0.0)
     mean = _product(across, posterior.weight)
-    known = _product(across, posterior.root.T)
-    signal = posterior.hyper.signal
-    variance = signal - jnp.sum(known * known, axis=1)
-    return mean, jnp.sqrt(jnp.maximum(variance, 1e-6 * signal))
+    white = _product(across, posterior.root.T)
+    before = posterior.hyper.signal + jnp.sum(point[:, len(ordered) :] ** 2, axis=1)
+    return mean, white, before - jnp.sum(white * white, axis=1)
 
 
 def append(ordered: np.ndarray, posterior: Posterior, point: Array, row: Array) -> Posterior:

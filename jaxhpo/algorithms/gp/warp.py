@@ -7,6 +7,8 @@ from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.history import History
 from jaxhpo.types import Array
 
+_WORST = 10.0  # below the median, in deviations of the better half, a soft score goes at most
+
 
 def warp(history: History) -> Array:
     """Return scores of mean 0 and variance 1 over the filled rows, in the same order: [C] float32; 0 in empty rows.
@@ -15,21 +17,49 @@ def warp(history: History) -> Array:
     et al. 2024, arXiv 2408.11527): a loss of 1e7 must not squeeze the others, and how bad a bad one is does not matter.
     The better half keeps its distances. Failed trials are as bad as the worst. Constant scores are all 0.
     """
+    rows, _, above, lead, spread = _halves(history)
+    upper = jnp.where(spread > 0, lead / jnp.where(spread > 0, spread, 1.0), 0.0)
+    return _standardised(rows, jnp.where(above, upper, _normal_scores(history)))
+
+
+def soften(history: History) -> Array:
+    """Return scores as `warp` does, of which the worse half keeps its distances where they are small.
+
+    A score that is d deviations of the better half below the median becomes -d / (1 + d / 10): what is a little below
+    it tells how the function falls, and nothing is further away than ten.
+    """
+    rows, score, above, lead, spread = _halves(history)
+    middle = jnp.min(jnp.where(above, score, jnp.inf))
+    below = jnp.where(above | ~rows, 0.0, middle - score) / jnp.where(spread > 0, spread, 1.0)
+    lower = jnp.where(spread > 0, -_WORST * (1.0 - _WORST / (_WORST + below)), _normal_scores(history))
+    upper = jnp.where(spread > 0, lead / jnp.where(spread > 0, spread, 1.0), 0.0)
+    return _standardised(rows, jnp.where(above, upper, lower))
+
+
+def _halves(history: History) -> tuple[Array, Array, Array, Array, Array]:
+    """Return filled rows, scores, which are of the better half, by how much they exceed its least, and their spread."""
     rows, score = histories.filled(history), histories.imputed(history)
-    number = jnp.maximum(jnp.sum(rows, dtype=jnp.int32), 1)
-    rank = histories.ranks(history)
-    above = rows & (rank >= 0.5)
+    above = rows & (histories.ranks(history) >= 0.5)
     middle = jnp.min(jnp.where(above, score, jnp.inf))
     middle = jnp.where(jnp.isfinite(middle), middle, 0.0)
     count = jnp.maximum(jnp.sum(above, dtype=jnp.float32), 1.0)
     lead = jnp.where(above, score - middle, 0.0)
     largest = jnp.maximum(jnp.max(lead), 1e-30)  # squares of a float32 may be beyond it
     spread = largest * jnp.sqrt(jnp.sum((lead / largest) ** 2) / count)
-    there = spread > 1e-6 * jnp.maximum(jnp.abs(middle), 1e-6)  # a spread of rounding errors is none
-    upper = jnp.where(there, lead / jnp.where(there, spread, 1.0), 0.0)
-    lower = jnp.minimum(jax.scipy.special.ndtri(jnp.clip(rank, 1e-4, 1.0 - 1e-4)), 0.0)
-    warped = jnp.where(rows, jnp.where(above, upper, lower), 0.0)
-    total = number.astype(jnp.float32)
+    # A spread of rounding errors is none.
+    spread = jnp.where(spread > 1e-6 * jnp.maximum(jnp.abs(middle), 1e-6), spread, 0.0)
+    return rows, score, above, lead, spread
+
+
+def _normal_scores(history: History) -> Array:
+    """Return what a normal distribution has at ranks, at most 0: [C]."""
+    return jnp.minimum(jax.scipy.special.ndtri(jnp.clip(histories.ranks(history), 1e-4, 1.0 - 1e-4)), 0.0)
+
+
+def _standardised(rows: Array, warped: Array) -> Array:
+    """Return values of mean 0 and variance 1 over the rows, 0 elsewhere: [C]."""
+    total = jnp.maximum(jnp.sum(rows, dtype=jnp.int32), 1).astype(jnp.float32)
+    warped = jnp.where(rows, warped, 0.0)
     centred = jnp.where(rows, warped - jnp.sum(warped) / total, 0.0)
     deviation = jnp.sqrt(jnp.sum(centred**2) / total)
     return jnp.where(deviation > 1e-6, centred / jnp.maximum(deviation, 1e-6), 0.0)

@@ -1,0 +1,46 @@
+"""What a Gaussian process is shown of a history, and where it looks before it knows anything."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.algorithms import history as histories
+from jaxhpo.algorithms.gp.warp import warp
+from jaxhpo.algorithms.history import History
+from jaxhpo.types import Array
+
+FITTED, USED = 256, 512  # rows that hyperparameters are fitted to, and that predictions use; the others are left out
+
+
+def modelled(
+    history: History, limit: int, warping: Callable[[History], Array] = warp
+) -> tuple[Array, Array, Array, Array]:
+    """Return what the process sees: points [N, D], warped scores [N], filled [N] bool, budgets [N] int32.
+
+    N is at most `limit`. Of more trials the best, half of them, and the latest others.
+    """
+    score, there = warping(history), histories.filled(history)
+    size = score.shape[0]
+    if size <= limit:
+        return history.point, score, there, history.budget
+    order = jnp.argsort(jnp.where(there, -score, jnp.inf))
+    row = jnp.arange(size, dtype=jnp.int32)
+    place = jnp.zeros(size, jnp.int32).at[order].set(row)
+    priority = jnp.where(there, jnp.where(place < limit // 2, size, row), -1)
+    rows = jnp.argsort(-priority)[:limit]
+    return history.point[rows], score[rows], there[rows], history.budget[rows]
+
+
+def even_sequence(shift: Array, first: Array, number: int) -> Array:
+    """Return points of an even sequence, from its member `first` on: [D], [] int32 -> [number, D] float32.
+
+    Roberts' R sequence (2018), an additive recurrence, shifted at random.
+    """
+    dimensions = shift.shape[0]
+    root = 2.0
+    for _ in range(64):  # of x^(D + 1) = x + 1
+        root = (1.0 + root) ** (1.0 / (dimensions + 1))
+    step = np.array([root ** -(d + 1) % 1.0 for d in range(dimensions)], np.float32)
+    index = (first + jnp.arange(number, dtype=jnp.int32)).astype(jnp.float32)
+    return jnp.round((shift[None] + index[:, None] * step[None]) % 1.0 * 4096.0) / 4096.0  # as rounding cannot tip
