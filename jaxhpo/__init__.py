@@ -3,7 +3,7 @@
 from importlib.metadata import version as _version
 
 from jaxhpo import algorithms, data
-from jaxhpo.algorithms import Prior
+from jaxhpo.algorithms import LearnedPrior, Prior, fit_prior
 from jaxhpo.data import Dataset, TextOptions
 from jaxhpo.models import dropout
 from jaxhpo.objectives import function, traceable
@@ -23,6 +23,7 @@ __all__ = [
     "FinalFit",
     "Float",
     "Int",
+    "LearnedPrior",
     "Model",
     "Objective",
     "Outcome",
@@ -39,6 +40,7 @@ __all__ = [
     "data",
     "default_space",
     "dropout",
+    "fit_prior",
     "function",
     "load_model",
     "read_journal",

@@ -14,6 +14,7 @@ from jaxhpo.algorithms.grid_search import grid_search
 from jaxhpo.algorithms.hyperband import hyperband
 from jaxhpo.algorithms.metaqnn import metaqnn
 from jaxhpo.algorithms.pbt import pbt
+from jaxhpo.algorithms.q_learning import q_learning
 from jaxhpo.algorithms.random_search import random_search
 from jaxhpo.algorithms.regularized_evolution import regularized_evolution
 from jaxhpo.algorithms.reinforce import reinforce
@@ -36,6 +37,11 @@ class Entry(NamedTuple):
 
 
 _ENTRIES = {
+    "q_learning": Entry(
+        q_learning,
+        "Q-learning over a posterior of rewards; exploration decays by its variance",
+        "first, wherever a trial takes a tenth of a second or more",
+    ),
     "tabular_q": Entry(
         tabular_q,
         "Q-learning in tables; exploration decays by the variance of Q",

@@ -36,6 +36,7 @@ RULED = Space(  # with conditions, one of them on a child, and constraints
 BUDGET = 9
 VARIANTS = {name: (name, {}) for name in algorithms.names()} | {
     "tabular_q-rungs": ("tabular_q", {"rungs": (1, 3, 9), "eps_max": 0.5, "variance_rule": "high_var_faster"}),
+    "q_learning-rungs": ("q_learning", {"min_budget": 1, "prior": None, "eps_max": 0.5}),
     "tabular_q-small": ("tabular_q", {"capacity": 16, "gamma": 0.0}),
 }
 

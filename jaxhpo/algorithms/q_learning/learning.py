@@ -1,0 +1,179 @@
+"""Learning a prior from past studies."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxhpo.algorithms import history as histories
+from jaxhpo.algorithms.checks import check_integer
+from jaxhpo.algorithms.gp.kernel import matern
+from jaxhpo.algorithms.gp.warp import soften
+from jaxhpo.algorithms.prior import Past
+from jaxhpo.algorithms.q_learning import meaning
+from jaxhpo.algorithms.q_learning.prior import Learned, LearnedPrior, Network, outputs
+from jaxhpo.types import Array, Key
+
+_HIDDEN, _FEATURES = 32, 6
+_ROWS = (16, 80)  # trials of a study whose likelihood is taken: as early in a study, and late
+_STUDIES = 8  # in a step
+_FEWEST = 24  # trials of a study that says anything
+_RATE, _DECAY = 5e-3, 3e-3
+_HIDES = 0.5  # of the studies of a step the optimizer is hidden, as most spaces say nothing of theirs
+_AT_ONCE = 100  # steps in one call
+
+
+class Lesson(NamedTuple):
+    """What is learned from one study."""
+
+    features: np.ndarray  # [N, F] float32
+    reward: np.ndarray  # [N] float32: softened scores
+
+
+class _Weights(NamedTuple):
+    """What is trained."""
+
+    learned: Learned
+    noise: Array  # []: logarithm of the variance of the noise
+    level: Array  # []: of a study's constant
+    weight: Array  # []: of the weight of a study's mean
+
+
+def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> LearnedPrior:
+    """Learn what rewards look like from past studies, also of other spaces: `q_learning(..., prior=...)` starts there.
+
+    Names say what is the same (`jaxhpo.algorithms.q_learning.meaning`); trials are to have been trained as long as each
+    other, and the more varied they are the better: random search's are best. A network of the names' features, of two
+    hidden layers of 32, and a kernel are trained to make each study's rewards likely, as few of them and as many, by
+    AdamW: a Gaussian process with a deep mean and kernel, shared by all tasks (Wistuba & Grabocka 2021, arXiv
+    2101.07667). Some minutes on a CPU; with few studies it learns what these have in common, and no more.
+
+    Args:
+        studies: finished ones, or `jaxhpo.read_journal` of theirs; of at least 24 trials with a score each.
+        steps: of training.
+        seed: of the network's first weights and of what a step sees.
+
+    Raises:
+        ValueError: where no study has enough trials, or no name means anything.
+    """
+    check_integer("steps", steps, 1)
+    check_integer("seed", seed, 0)
+    lessons = [lesson for lesson in map(_lesson, studies) if lesson is not None]
+    if not lessons:
+        raise ValueError(
+            f"studies hold none of at least {_FEWEST} finished trials whose hyperparameters have known names; "
+            f"known are {', '.join(meaning.MEANINGS)}"
+        )
+    return learn(lessons, steps, seed)
+
+
+def _lesson(study: Past) -> Lesson | None:
+    sign = -1.0 if study.direction == "minimize" else 1.0
+    good = [trial for trial in study.finished if np.isfinite(trial.score)]
+    meant = meaning.read(study.space)
+    if len(good) < _FEWEST or not meant:
+        return None
+    score = sign * np.array([trial.score for trial in good], np.float32)
+    return lesson(meant, np.stack([trial.point for trial in good]).astype(np.float32), score)
+
+
+def lesson(meant: list[meaning.Meant], point: np.ndarray, score: np.ndarray) -> Lesson:
+    """Return what configurations, [N, D], and their scores, [N], higher is better, teach."""
+    size = len(score)
+    history = histories.empty(point.shape[1], size)
+    there = np.arange(len(history.score)) < size
+    told = np.pad(score, (0, len(there) - size), constant_values=np.nan)
+    reward = soften(history._replace(score=jnp.asarray(told), budget=jnp.asarray(there, jnp.int32)))
+    return Lesson(meaning.features(meant, point, np), np.asarray(reward)[:size])
+
+
+def learn(lessons: list[Lesson], steps: int, seed: int) -> LearnedPrior:
+    """Return the prior under which lessons are likely."""
+    most = max(max(len(lesson.reward) for lesson in lessons), _ROWS[-1])
+    features = np.stack([np.pad(one.features, ((0, most - len(one.reward)), (0, 0))) for one in lessons])
+    reward = np.stack([np.pad(one.reward, (0, most - len(one.reward))) for one in lessons])
+    count = np.array([len(one.reward) for one in lessons], np.int32)
+    key = jax.random.key(seed, impl="threefry2x32")
+    weights = _begin(jax.random.fold_in(key, 0))
+    optimizer = optax.adamw(optax.cosine_decay_schedule(_RATE, steps), weight_decay=_DECAY)
+    state = optimizer.init(weights)
+    taken = min(_STUDIES, len(lessons))
+
+    def loss(weights: _Weights, key: Key) -> Array:
+        which_key, rows_key, hide_key = jax.random.split(key, 3)
+        which = jax.random.permutation(which_key, len(lessons))[:taken]
+        order = jax.vmap(lambda k, n: _drawn(k, n, most))(jax.random.split(rows_key, taken), count[which])
+        hidden = jax.random.uniform(hide_key, (taken,), jnp.float32) < _HIDES
+        total = jnp.float32(0)
+        for rows in _ROWS:
+            seen = order[:, :rows]
+            there = np.arange(rows, dtype=np.int32) < count[which][:, None]
+            z, y = jnp.asarray(features)[which[:, None], seen], jnp.asarray(reward)[which[:, None], seen]
+            z = jnp.where(hidden[:, None, None] & _OPTIMIZER, 0.0, z)
+            total = total + jnp.mean(jax.vmap(_surprise, (None, 0, 0, 0))(weights, z, y, there))
+        return total
+
+    count = jnp.asarray(count)
+
+    @jax.jit
+    def run(weights: _Weights, state: Any, keys: Key) -> tuple[_Weights, Any]:
+        def step(carry: Any, key: Key) -> tuple[Any, None]:
+            weights, state = carry
+            updates, state = optimizer.update(jax.grad(loss)(weights, key), state, weights)
+            return (optax.apply_updates(weights, updates), state), None
+
+        return jax.lax.scan(step, (weights, state), keys)[0]
+
+    keys = jax.random.split(jax.random.fold_in(key, 1), steps)
+    for first in range(0, steps, _AT_ONCE):
+        weights, state = run(weights, state, keys[first : first + _AT_ONCE])
+    return LearnedPrior(weights.learned)
+
+
+_OPTIMIZER = np.array([name == "optimizer" for name in meaning.MEANINGS])
+
+
+def _begin(key: Key) -> _Weights:
+    keys = jax.random.split(key, 4)
+    kinds = len(meaning.MEANINGS)
+
+    def normal(key: Key, *shape: int) -> Array:
+        return jax.random.normal(key, shape, jnp.float32)
+
+    network = Network(
+        1.2 / kinds**0.5 * normal(keys[0], kinds, _HIDDEN),
+        0.5 * normal(keys[1], _HIDDEN),
+        normal(keys[2], _HIDDEN, _HIDDEN) / _HIDDEN**0.5,
+        jnp.zeros(_HIDDEN, jnp.float32),
+        0.3 / _HIDDEN**0.5 * normal(keys[3], _HIDDEN, 1 + _FEATURES),
+        jnp.zeros(1 + _FEATURES, jnp.float32),
+    )
+    relevance = jnp.full(kinds, -1.0, jnp.float32)
+    return _Weights(Learned(network, relevance, jnp.float32(-1)), jnp.float32(-2), jnp.float32(-1), jnp.float32(-2))
+
+
+def _drawn(key: Key, count: Array, most: int) -> Array:
+    """Return rows in random order, those that are there first: [most] int32."""
+    order = jax.random.uniform(key, (most,), jnp.float32)
+    return jnp.argsort(jnp.where(jnp.arange(most, dtype=jnp.int32) < count, order, 2.0)).astype(jnp.int32)
+
+
+def _surprise(weights: _Weights, features: Array, reward: Array, there: Array) -> Array:
+    """Return the negative log likelihood of a study's rewards, for each: [N, F], [N], [N] bool -> []."""
+    learned = weights.learned
+    out = outputs(learned.network, features)
+    mean, phi = out[:, 0], out[:, 1:]
+    apart = jnp.square(features[:, None] - features[None])
+    # A square root has no slope at 0.
+    distance = jnp.sum(apart * jnp.exp(learned.relevance), axis=2) + 1e-10
+    kernel = jnp.matmul(phi, phi.T, precision="highest") + jnp.exp(learned.signal) * matern(distance)
+    kernel = kernel + jnp.exp(weights.level) + jnp.exp(weights.weight) * mean[:, None] * mean[None]
+    kernel = jnp.where(there[:, None] & there[None], kernel, 0.0)
+    kernel = kernel + jnp.diag(jnp.where(there, jnp.exp(weights.noise) + 1e-4, 1.0))
+    lower = jnp.linalg.cholesky(kernel)
+    white = jax.scipy.linalg.solve_triangular(lower, jnp.where(there, reward - mean, 0.0), lower=True)
+    total = 0.5 * jnp.dot(white, white, precision="highest") + jnp.sum(jnp.log(jnp.diagonal(lower)))
+    return total / jnp.sum(there, dtype=jnp.int32).astype(jnp.float32)

@@ -1,0 +1,123 @@
+"""Q of the actions considered, and the epsilon-greedy choice of a batch of them."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.algorithms.gp.acquisition import log_ei
+from jaxhpo.algorithms.gp.kernel import covariance
+from jaxhpo.algorithms.gp.search import codes
+from jaxhpo.algorithms.q_learning.actions import Considered
+from jaxhpo.algorithms.q_learning.belief import Beliefs, Model, Told
+from jaxhpo.space import Space
+from jaxhpo.types import Array
+
+_LAST = -1e30  # of log Q: what is not allowed is taken where there is nothing else
+_REPEATED = -3e30  # and a repeat within the batch after that
+_LOOKED = 16  # actions after which it is looked ahead: those of the highest rewards
+_NODES = np.array([-1.7320508, 0.0, 1.7320508], np.float32)  # of Gauss and Hermite, for a normal distribution
+_LOG_WEIGHTS = np.log(np.array([1 / 6, 2 / 3, 1 / 6], np.float32))
+
+
+class Decision:
+    """A decision to make: what is believed of the rewards, and what has been told.
+
+    Args:
+        space: what is searched.
+        model: of the rewards.
+        told: what the model was told.
+        code: `codes` of all told configurations, [C] uint32.
+    """
+
+    def __init__(self, space: Space, model: Model, told: Told, code: Array):
+        self.model, self.posterior = model, told.posterior
+        self._space, self._code = space, code
+        top = jnp.max(told.mean)
+        # The incumbent's reward is what is expected of it: one lucky score of noisy training does not count.
+        self.top = jnp.where(jnp.isfinite(top), top, 0.0)
+
+    def improvement(self, point: Array) -> Array:
+        """Return the logarithm of a configuration's expected improvement, -inf if not allowed: [M, D] -> [M]."""
+        told = jnp.any(self._code[:, None] == codes(point)[None], axis=0)
+        return jnp.where(told | ~self._space.feasible(point), -jnp.inf, self.worth(point))
+
+    def worth(self, point: Array) -> Array:
+        """Return the logarithm of a configuration's expected improvement: [M, D] -> [M]."""
+        beliefs = self.model.believe(self.posterior, point)
+        return log_ei(beliefs.mean, self.deviation(beliefs.variance), self.top)
+
+    def deviation(self, variance: Array) -> Array:
+        """Return the square root of variances that rounding may have made negative."""
+        return jnp.sqrt(jnp.maximum(variance, 1e-6 * self.posterior.hyper.signal))
+
+
+def choose(decision: Decision, considered: Considered, explores: Array, gamma: float) -> Array:
+    """Return which actions a batch of lanes takes, those of the highest Q or others: [B] int32.
+
+    Args:
+        decision: the decision.
+        considered: M actions; the last B are for lanes that explore.
+        explores: which lanes do: [B] bool.
+        gamma: discount.
+    """
+    lanes, number = explores.shape[0], len(considered.code)
+    model, noise = decision.model, decision.posterior.hyper.noise
+    # What an action is worth is what the configuration reaches in the end; what it shows is what it reaches next.
+    ends = model.believe(decision.posterior, considered.point)
+    shows = model.believe(decision.posterior, considered.point, considered.progress) if model.progresses else ends
+    size = ends.white.shape[1]
+
+    def roomy(beliefs: Beliefs) -> Beliefs:
+        """Return beliefs with rows for the chosen: these change no mean, and the variance as if they had been told."""
+        rows = jnp.concatenate([beliefs.white.T, jnp.zeros((lanes, number), jnp.float32)])
+        return beliefs._replace(white=rows)
+
+    def left(shows: Beliefs, rows: Array, of: Beliefs) -> Array:
+        """Return the posterior's covariance of what some actions show with all: [K, M]."""
+        across = covariance(model.order, decision.posterior.hyper, shows.inputs[rows], of.inputs)
+        return across - jnp.matmul(shows.white[:, rows].T, of.white, precision="highest")
+
+    def step(i: Array, carry: tuple[Beliefs, Beliefs, Array, Array, Array]) -> tuple:
+        ends, shows, penalty, top, rows = carry
+        shows = shows if model.progresses else ends
+        reward = log_ei(ends.mean, decision.deviation(ends.variance), top) + penalty
+        best, first = jax.lax.top_k(reward, min(_LOOKED, number) if gamma else 1)
+        if gamma:
+            # What each would teach of all: how far a deviation of its score would move their means, and their variance.
+            spread = jnp.sqrt(jnp.maximum(shows.variance[first], 0.0) + noise)
+            moves = left(shows, first, ends) / spread[:, None]
+            after = decision.deviation(ends.variance[None] - moves**2)
+            then = ends.mean[None, None] + _NODES[:, None, None] * moves[None]  # [Z, K, M]
+            own = shows.mean[first][None] + _NODES[:, None] * (jnp.maximum(shows.variance[first], 0.0) / spread)[None]
+            ahead = log_ei(then, after[None], jnp.maximum(top, own)[:, :, None]) + penalty[None, None]
+            again = (first[:, None] == np.arange(number, dtype=np.int32)[None]) & considered.ends[first][:, None]
+            ahead = jnp.where(again, -jnp.inf, ahead)
+            value = jax.nn.logsumexp(jnp.max(ahead, axis=2) + _LOG_WEIGHTS[:, None], axis=0)
+            q = jnp.where(best > 0.5 * _LAST, jnp.logaddexp(best, value + math.log(gamma)), best)
+            chosen = first[jnp.argmax(q)].astype(jnp.int32)
+        else:
+            chosen = first[0].astype(jnp.int32)
+        odd = jnp.int32(number - lanes) + i
+        chosen = jnp.where(explores[i] & (penalty[odd] > 0.5 * _LAST), odd, chosen)
+
+        def seen(of: Beliefs) -> Beliefs:
+            row = left(shows, chosen[None], of)[0] / jnp.sqrt(jnp.maximum(shows.variance[chosen], 0.0) + noise)
+            return of._replace(white=of.white.at[size + i].set(row), variance=of.variance - row**2)
+
+        penalty = jnp.where(considered.code == considered.code[chosen], _REPEATED, penalty)
+        top = jnp.maximum(top, shows.mean[chosen])
+        both = seen(ends), (seen(shows) if model.progresses else ())
+        return *both, penalty, top, rows.at[i].set(chosen)
+
+    penalty = jnp.where(considered.allowed, -considered.cost, _LAST)
+    both = roomy(ends), (roomy(shows) if model.progresses else ())
+    return jax.lax.fori_loop(0, lanes, step, (*both, penalty, decision.top, jnp.zeros(lanes, jnp.int32)))[4]
+
+
+def variance(model: Model, told: Told, point: Array) -> Array:
+    """Return the posterior's variance of the rewards of configurations, in the mean, as a part of the prior's: []."""
+    beliefs = model.believe(told.posterior, point)
+    before = told.posterior.hyper.signal + jnp.sum(beliefs.inputs[:, len(model.order) :] ** 2, axis=1)
+    return jnp.mean(jnp.clip(beliefs.variance / before, 0.0, 1.0))
