@@ -54,8 +54,14 @@ def path(left_out: str) -> Path:
 
 
 def prior_for(task: str) -> str:
-    """Return the path of the prior that a task may be tried with: of no family with its examples."""
-    return str(path(family(task) or SHIPPED))
+    """Return the prior that a task may be tried with, of no family with its examples: for `read`."""
+    left_out = family(task)
+    return SHIPPED if left_out is None else f"without {left_out}"
+
+
+def read(name: str) -> LearnedPrior:
+    """Return a prior by what `prior_for` calls it."""
+    return LearnedPrior.load(path(name.removeprefix("without ")))
 
 
 def lessons() -> dict[str, list[Lesson]]:

@@ -221,11 +221,17 @@ def main() -> None:
 
 def comparison() -> dict[str, str]:
     """Return the tables of the comparison of search methods, from the committed results."""
-    results = load("quality", "quality_verdict", "algorithms", "fidelity")
-    quality, verdict = results["quality"], results["quality_verdict"]
+    results = load("quality", "quality_verdict", "quality_smooth", "algorithms", "fidelity")
+    quality, verdict, smooth = (results[name] for name in ("quality", "quality_verdict", "quality_smooth"))
     return {
         "recorded tables": regret_table(verdict),
-        "headline": headline(verdict, (("gp", "optuna_gp"), ("tpe", "optuna_tpe"))),
+        "headline": headline(verdict, [("q_learning", peer) for peer in ("hebo", "optuna_gp", "optuna_tpe", "smac3")]),
+        "smooth": regret_table(smooth),
+        "smooth headline": headline(smooth, [(ours, "optuna_gp") for ours in ("q_learning", "q_learning_no_prior")]),
+        "smooth, q_learning": against_table(smooth, "q_learning"),
+        "smooth, q_learning_no_prior": against_table(smooth, "q_learning_no_prior"),
+        "smooth, batches": families_table(smooth),
+        "recorded tables, q_learning": against_table(verdict, "q_learning"),
         "recorded tables, gp": against_table(verdict, "gp"),
         "recorded tables, tpe": against_table(verdict, "tpe"),
         "workbench": regret_table(quality),

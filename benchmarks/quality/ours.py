@@ -4,6 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import itertools
+import json
 import time
 import traceback
 from collections.abc import Iterable, Iterator
@@ -17,17 +18,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import learn_prior
 from benchmarks.quality import store, tasks
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import Task
-from jaxhpo import algorithms, run_traced
+from jaxhpo import LearnedPrior, algorithms, run_traced
+from jaxhpo.algorithms.q_learning.prior import Knowledge
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import Algorithm, Array
 
 _PACKAGE = "jaxhpo.algorithms"
-_ONE_BY_ONE = frozenset({"gp"})  # studies in turn, not side by side: rounds are large products, or have branches
-_SLOW_SEEDS = 5  # of a batch setting, for those
+_ONE_BY_ONE = frozenset({"gp", "q_learning"})  # studies in turn, not side by side: rounds are large products
+_SLOW, _SLOW_SEEDS = frozenset({"gp"}), 5  # of a batch setting
 _COMPILER = {"xla_backend_optimization_level": 1}  # half the seconds to compile; programs run no longer
 _MOST_ROUNDS = 4096  # of a method that spends little a round
 
@@ -50,16 +53,22 @@ class Method(NamedTuple):
     def within(self, setting: Setting, task: Task) -> Setting | None:
         """Return as much of a setting as the method is run with on a task.
 
-        Variants are run on recorded tables only, one evaluation at a time.
+        Variants of gp are run on recorded tables only, one evaluation at a time; those of q_learning where they differ
+        from it.
         """
-        if self in _VARIANTS and (setting.lanes > 1 or task.family not in tasks.TABLES):
+        if self.who == "gp_ucb" and (setting.lanes > 1 or task.family not in tasks.TABLES):
             return None
-        slow = self.algorithm in _ONE_BY_ONE and setting.lanes > 1
+        if self.who == "q_learning_no_prior" and not Knowledge(task.space, LearnedPrior.shipped()):
+            return None
+        slow = self.algorithm in _SLOW and setting.lanes > 1
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
 
 
 # Options that are methods of their own. EI is not one: log-EI is its logarithm, and ranks the same candidates alike.
-_VARIANTS = (Method("gp_ucb", "gp", {"acquisition": "ucb"}),)
+_VARIANTS = (
+    Method("gp_ucb", "gp", {"acquisition": "ucb"}),
+    Method("q_learning_no_prior", "q_learning", {"prior": None}),
+)
 
 
 def methods() -> list[Method]:
@@ -127,10 +136,30 @@ def _blank(method: Method, task: Task, setting: Setting) -> Run:
         lanes=setting.lanes,
         evals=setting.evals,
         seeds=list(range(setting.seeds)),
-        version=version(method.algorithm),
+        version=version(method.algorithm) + _prior_version(method, task),
         budget=task.budget,
-        options=FAMILY_OPTIONS.get((method.algorithm, task.family), {}) | method.options,
+        options=options_for(method, task),
     )
+
+
+def options_for(method: Method, task: Task) -> dict[str, Any]:
+    """Return what a method is told of a task: of q_learning, a prior that learned nothing from the task's family."""
+    told = FAMILY_OPTIONS.get((method.algorithm, task.family), {})
+    if method.algorithm == "q_learning":
+        told = {"prior": learn_prior.prior_for(task.name)}
+    return told | method.options
+
+
+def _made(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with the prior that one of them names read."""
+    named = options.get("prior")
+    return options | ({} if named is None else {"prior": learn_prior.read(named)})
+
+
+def _prior_version(method: Method, task: Task) -> str:
+    """Return a hash of the prior that a method begins with, as it was learned; nothing where it has none."""
+    prior = options_for(method, task).get("prior")
+    return "" if prior is None else f"-{hashlib.sha256(learn_prior.read(prior).to_bytes()).hexdigest()[:8]}"
 
 
 def measure(blank: Run, method: Method, task: Task, setting: Setting, programs: Programs) -> Run:
@@ -145,14 +174,16 @@ def measure(blank: Run, method: Method, task: Task, setting: Setting, programs: 
     """
     try:
         algorithm = algorithms.make(
-            method.algorithm, task.space, lanes=setting.lanes, budget=task.budget, **blank.options
+            method.algorithm, task.space, lanes=setting.lanes, budget=task.budget, **_made(blank.options)
         )
     except ValueError as error:
         return replace(blank, skipped=str(error))
     rounds = -(-setting.evals // setting.lanes)
 
     def trace() -> tuple[Record, dict[str, float]]:
-        return _trace(algorithm, task, setting, rounds, one_by_one=method.algorithm in _ONE_BY_ONE, programs=programs)
+        one_by_one = method.algorithm in _ONE_BY_ONE
+        told = json.dumps(blank.options, sort_keys=True)
+        return _trace(algorithm, task, setting, rounds, one_by_one=one_by_one, told=told, programs=programs)
 
     record, seconds = trace()
     active = record.proposal.active
@@ -181,6 +212,7 @@ def _trace(
     rounds: int,
     *,
     one_by_one: bool,
+    told: str,
     programs: Programs,
 ) -> tuple[Record, dict[str, float]]:
     """Return every study's rounds as NumPy arrays ([seeds, rounds, lanes, ...]), and the seconds it took."""
@@ -197,7 +229,7 @@ def _trace(
 
     began = time.perf_counter()
     # Tables of a family are of one space and shape; what is no table has its numbers in the program.
-    alike = (task.space.fingerprint, task.family if task.tables else task.name, setting, rounds)
+    alike = (task.space.fingerprint, task.family if task.tables else task.name, told, setting, rounds)
     if alike not in programs:
         programs[alike] = jax.jit(studies).lower(*task.tables).compile(_COMPILER)
     compiled = time.perf_counter()

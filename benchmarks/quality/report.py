@@ -1,6 +1,7 @@
 """What the kept runs come to: `results/quality.json`, from which tables are made, and the pictures beside the runs.
 
-Two comparisons: the *workbench*'s tasks, and the verdict's, which are all fifteen recorded tables.
+Three comparisons: the *workbench*'s tasks; the *smooth* ones, in `results/quality_smooth.json`; and the verdict's,
+which are all fifteen recorded tables.
 """
 
 import math
@@ -15,7 +16,7 @@ from benchmarks.record import save
 
 _BASELINE = "random_search"
 _COMPARED = 5  # of ours, the best, that are compared with every peer
-_ALWAYS = ("gp", "tpe")  # and these
+_ALWAYS = ("q_learning", "q_learning_no_prior", "gp", "tpe")  # and these
 
 
 def write(*, verdict: bool = False) -> None:
@@ -23,13 +24,21 @@ def write(*, verdict: bool = False) -> None:
     runs = store.load(skipped=True)
     if verdict:
         runs = [run for run in runs if run.family in tasks.TABLES] + store.load(verdict=True, skipped=True)
-    done = [run for run in runs if not run.skipped]
-    if not done:
+    if not any(not run.skipped for run in runs):
         print("no runs are kept; run python -m benchmarks.quality")
         return
-    name = "quality_verdict" if verdict else "quality"
-    save(name, summarise(runs), module="quality", show=_tables)
-    plots.write(done, store.ROOT, prefix="verdict_" if verdict else "")
+    smooth = [run for run in runs if run.family == tasks.SMOOTH]
+    parts = {"quality_verdict": runs} if verdict else {"quality": _without(runs, smooth), "quality_smooth": smooth}
+    for name, part in parts.items():
+        if done := [run for run in part if not run.skipped]:
+            save(name, summarise(part), module="quality", show=_tables)
+            plots.write(
+                done, store.ROOT, prefix=name.removeprefix("quality").removeprefix("_") + "_" * (name != "quality")
+            )
+
+
+def _without(runs: Sequence[Run], others: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run not in others]
 
 
 def _tables(quality: dict[str, Any]) -> str:

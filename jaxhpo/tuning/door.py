@@ -59,7 +59,7 @@ def tune(
             it may name `classes`, `outputs`, `shape`, `vocabulary`; an nnx model names `rngs`. Where its call takes
             `train`, `training` or `deterministic`, that says whether it trains.
         algorithm: a name (see `jaxhpo algorithms`), or a factory called as `factory(space, lanes=..., budget=...)`,
-            such as `functools.partial(jaxhpo.algorithms.tabular_q, gamma=0.9)`.
+            such as `functools.partial(jaxhpo.algorithms.q_learning, prior=None)`.
         space: what varies; None is all of the model's hyperparameters over the model's default ranges.
         trials: configurations to train; unless given 64, or four batches where that is more.
         lanes: configurations of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator.

@@ -12,7 +12,7 @@ from jaxhpo.training import default_lanes
 from jaxhpo.training.goals import Loss, Metric
 from jaxhpo.types import Algorithm
 
-DEFAULT_ALGORITHM = "tabular_q"
+DEFAULT_ALGORITHM = "q_learning"
 DEFAULT_TRIALS = 64
 
 AlgorithmFactory = Callable[..., Algorithm]

@@ -5,14 +5,16 @@
         task = tasks.load(name)
 
 `hpobench` is the verdict: methods are built and chosen on the others, and it is loaded only where `verdict=True`.
+`surrogates` are compared on their own: smooth functions, where the others are tables or harder than training is.
 """
 
 from benchmarks.quality.tasks import analytic, curves, surrogates, tables
 from benchmarks.quality.tasks.task import Task
 
-__all__ = ["FAMILIES", "TABLES", "VERDICT", "WORKBENCH", "Task", "family_of", "load", "names"]
+__all__ = ["FAMILIES", "SMOOTH", "TABLES", "VERDICT", "WORKBENCH", "Task", "family_of", "load", "names"]
 
 VERDICT = "hpobench"
+SMOOTH = "surrogates"
 FAMILIES: dict[str, tuple[str, ...]] = {
     **tables.NAMES,  # hpobench, hpolib, nasbench201
     "analytic": analytic.NAMES,
@@ -20,7 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "surrogates": surrogates.NAMES,
 }
 TABLES = tuple(tables.NAMES)
-WORKBENCH = tuple(family for family in FAMILIES if family != VERDICT)
+WORKBENCH = tuple(family for family in FAMILIES if family not in (VERDICT, SMOOTH))
 
 
 def names(*families: str) -> list[str]:

@@ -13,9 +13,9 @@ from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
 STATES = 4  # from which actions are considered at once
-_TURNS = 3  # of considering the actions of the states that looked best in the turn before
+_TURNS = 2  # of considering the actions of the states that looked best in the turn before
 _ANYWHERE = 128  # actions that lead to a configuration drawn uniformly
-_KEPT = 128  # of all considered: those that look best
+_KEPT = 64  # of all considered: those that look best
 _SETTINGS = 4  # levels that each hyperparameter is set to where the variance of Q is measured
 
 

@@ -55,7 +55,7 @@ def q_learning(
     keep: int = 32,
     startup: int | None = None,
     candidates: int = 64,
-    evaluations: int = 8,
+    evaluations: int = 6,
 ) -> Algorithm:
     """Search as a Markov decision process, solved by Q-learning with a posterior of the rewards of all configurations.
 
@@ -73,8 +73,8 @@ def q_learning(
     step further is due to Osborne et al. 2009 and Wu & Frazier 2019 (arXiv 1909.04238).
 
     The actions considered change one hyperparameter or several of the best configurations and of what looks best on the
-    way, or jump anywhere; the 16 of the largest rewards are looked ahead from. The lanes of a batch act one after the
-    other, the process supposing its own mean where the earlier ones go (kriging believer, Ginsbourger et al. 2010).
+    way, or jump anywhere; from the eight of the largest rewards it is looked ahead. The lanes of a batch act one after
+    the other, the process supposing its own mean where the earlier ones go (kriging believer, Ginsbourger et al. 2010).
     Every lane is epsilon-greedy: with probability epsilon it jumps anywhere. Epsilon decays with the trials told by the
     posterior's variance of Q, as a part of the prior's, over the actions that set one of the incumbent's
     hyperparameters to one of four levels (`jaxhpo.algorithms.schedule`).
@@ -109,7 +109,7 @@ def q_learning(
         keep: trials of a rung that may go on, the best; so an objective keeps as many training states a rung.
         startup: trials that are spread evenly before the agent chooses; None is 4, and where a prior knows the space
             none. Without one all of the first batch are.
-        candidates: actions that change several hyperparameters at random, in each of three turns, beside those that
+        candidates: actions that change several hyperparameters at random, in each of two turns, beside those that
             change one.
         evaluations: of the likelihood in a tell, at most; a fit goes on where the last one stopped.
 

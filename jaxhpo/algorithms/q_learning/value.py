@@ -16,7 +16,7 @@ from jaxhpo.types import Array
 
 _LAST = -1e30  # of log Q: what is not allowed is taken where there is nothing else
 _REPEATED = -3e30  # and a repeat within the batch after that
-_LOOKED = 16  # actions after which it is looked ahead: those of the highest rewards
+_LOOKED = 8  # actions after which it is looked ahead: those of the highest rewards
 _NODES = np.array([-1.7320508, 0.0, 1.7320508], np.float32)  # of Gauss and Hermite, for a normal distribution
 _LOG_WEIGHTS = np.log(np.array([1 / 6, 2 / 3, 1 / 6], np.float32))
 
