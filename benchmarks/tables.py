@@ -1,4 +1,4 @@
-"""The tables of the READMEs, made from the committed JSON and from the registry of algorithms.
+"""The tables of the READMEs, made from the committed JSON, the registry of algorithms and the names a prior knows.
 
 python -m benchmarks.tables
 """
@@ -18,6 +18,7 @@ from benchmarks.quality.markdown import (
 )
 from benchmarks.record import RESULTS
 from jaxhpo import algorithms as methods
+from jaxhpo.algorithms.q_learning.meaning import MEANINGS
 
 
 def _span(values: list[float], form: str) -> str:
@@ -30,6 +31,13 @@ def algorithms_table() -> str:
     """Return the registry of algorithms as Markdown."""
     lines = ["| name | what it does | take it |", "|---|---|---|"]
     lines += [f"| `{name}` | {methods.summary(name)} | {methods.use(name)} |" for name in methods.names()]
+    return "\n".join(lines)
+
+
+def meanings_table() -> str:
+    """Return the names that the prior of `q_learning` knows as Markdown."""
+    lines = ["| hyperparameter | also called |", "|---|---|"]
+    lines += [f"| `{name}` | {', '.join(f'`{n}`' for n in kind.names) or '-'} |" for name, kind in MEANINGS.items()]
     return "\n".join(lines)
 
 
@@ -207,6 +215,8 @@ def load(*names: str) -> dict[str, dict[str, Any]]:
 def main() -> None:
     """Print the tables."""
     print(algorithms_table())
+    print()
+    print(meanings_table())
     print()
     print(status_table(**load("status", "algorithms")))
     print()

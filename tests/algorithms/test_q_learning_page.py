@@ -1,0 +1,91 @@
+"""What the page of `q_learning` says is so."""
+
+import ast
+import functools
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import jaxhpo as jh
+from benchmarks.exploration import without_variance
+from benchmarks.record import RESULTS
+from benchmarks.tables import meanings_table
+from jaxhpo.algorithms.gp.data import FITTED, USED
+from jaxhpo.algorithms.q_learning import actions, learning, meaning, q_learning, value
+
+ROOT = Path(__file__).parent.parent.parent
+PAGE = (ROOT / "jaxhpo" / "algorithms" / "q_learning" / "README.md").read_text(encoding="utf-8")
+WORDS = " ".join(PAGE.split())
+
+
+def test_the_table_of_names_is_what_is_read():
+    rows = re.findall(r"^\| `(\w+)` \| ([^|$]+) \|$", PAGE, re.MULTILINE)
+    told = {name: tuple(re.findall(r"`(\w+)`", others)) for name, others in rows}
+    assert told == {name: kind.names for name, kind in meaning.MEANINGS.items()}
+    assert meanings_table() in PAGE
+
+
+def test_names_that_are_not_read_are_said():
+    names = [(other, name) for name, kind in meaning.MEANINGS.items() for other in (name, *kind.names)]
+    unread = [other for other, name in names if meaning.meaning_of(other) != name]
+    (said,) = re.findall(r"Not read yet: (.*?),", WORDS) or [""]
+    assert re.findall(r"`(\w+)`", said) == unread
+
+
+def test_the_defaults_are_the_factory_s():
+    told = {name: ast.literal_eval(text) for name, text in re.findall(r"`(\w+)=([^`]+)`", WORDS) if name != "prior"}
+    told["prior"] = ast.literal_eval(re.findall(r'`prior=("\w+")`', WORDS)[0])
+    assert told == jh.algorithms.options("q_learning")
+
+
+def test_the_constants_are_the_code_s():
+    from jaxhpo.algorithms.q_learning.q_learning import _GAMMA, _STARTUP
+
+    assert f"discount $\\gamma$ | {_GAMMA}; 0 with rungs" in WORDS
+    assert f"or {_STARTUP} trials if that is more" in WORDS
+    assert f"of the {actions._KEPT} that have the highest expected reward, {value._LOOKED} are looked ahead" in WORDS
+    assert actions._SETTINGS == 4
+    assert "one of four levels" in WORDS
+    assert f"fitted to {FITTED} trials and predicts from {USED}" in WORDS
+    assert f"of at least {learning._FEWEST} trials" in WORDS
+    assert learning._FEATURES == 6
+    assert "six features" in WORDS
+
+
+def test_the_figures_are_what_was_measured():
+    kept = json.loads((RESULTS / "exploration.json").read_text(encoding="utf-8"))
+    told = f"{kept['trials']} trials of {kept['epochs']} epochs in {kept['lanes']} lanes"
+    assert told in WORDS
+    studies = kept["studies"]
+    slower, faster = studies["none"]["high_var_slower"], studies["none"]["high_var_faster"]
+    plain = without_variance(kept, kept["lanes"])
+    assert f"{slower['epsilon'][1]:.3f} to {plain:.3f} after the first batch" in WORDS
+    with_prior = studies["shipped"]["high_var_slower"]["q_variance"][1]
+    assert f"$V$ has fallen to {slower['q_variance'][1]:.2f}, with the prior to {with_prior:.2f}" in WORDS
+    assert all(0.8 * kept["k_0"] < k < kept["k_0"] for k in slower["k"][1:])
+    assert f"$k$ is {faster['k'][0]:.2f} in the first batch" in WORDS
+    assert f"whose {kept['lanes']} trials bring epsilon from {kept['eps_max']} to {faster['epsilon'][1]:.5f}" in WORDS
+    assert (ROOT / "jaxhpo" / "algorithms" / "q_learning" / re.findall(r"!\[.*\]\((.*)\)", PAGE)[0]).exists()
+
+
+def test_the_example_hands_a_prior_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    read, agents = [], []
+    monkeypatch.setattr(jh, "read_journal", read.append)
+    monkeypatch.setattr(jh, "fit_prior", lambda studies: jh.LearnedPrior.shipped())
+    monkeypatch.setattr(jh, "tune", lambda data, algorithm: agents.append(algorithm))
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    assert read == ["monday.jsonl", "tuesday.jsonl"]
+    (agent,) = agents
+    assert isinstance(agent, functools.partial)
+    assert agent.func is q_learning
+    assert agent.keywords["prior"].to_bytes() == jh.LearnedPrior.shipped().to_bytes()
+
+
+@pytest.mark.parametrize("block", re.findall(r"\$\$(.*?)\$\$", PAGE, re.DOTALL))
+def test_equations_have_their_brackets_closed(block):
+    assert block.count("{") == block.count("}")
+    assert block.count(r"\left") == block.count(r"\right")
