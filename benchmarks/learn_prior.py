@@ -20,7 +20,7 @@ from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import curves, surrogates, tables
 from benchmarks.record import parser
-from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
+from jaxhpo.algorithms.q_learning import LearnedPrior
 from jaxhpo.algorithms.q_learning.learning import Lesson, learn, lesson
 from jaxhpo.space import Space
 
@@ -87,7 +87,7 @@ def lessons() -> dict[str, list[Lesson]]:
 
 
 def _lesson(space: Space, point: np.ndarray, score: np.ndarray) -> Lesson:
-    return lesson(meaning.read(space), point.astype(np.float32), score.astype(np.float32))
+    return lesson(space, point.astype(np.float32), score.astype(np.float32))
 
 
 def main() -> None:

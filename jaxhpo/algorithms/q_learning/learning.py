@@ -15,6 +15,7 @@ from jaxhpo.algorithms.gp.warp import soften
 from jaxhpo.algorithms.prior import Past
 from jaxhpo.algorithms.q_learning import meaning
 from jaxhpo.algorithms.q_learning.prior import Learned, LearnedPrior, Network, outputs
+from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
 _HIDDEN, _FEATURES = 32, 6
@@ -73,21 +74,20 @@ def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> L
 def _lesson(study: Past) -> Lesson | None:
     sign = -1.0 if study.direction == "minimize" else 1.0
     good = [trial for trial in study.finished if np.isfinite(trial.score)]
-    meant = meaning.read(study.space)
-    if len(good) < _FEWEST or not meant:
+    if len(good) < _FEWEST or not meaning.read(study.space):
         return None
     score = sign * np.array([trial.score for trial in good], np.float32)
-    return lesson(meant, np.stack([trial.point for trial in good]).astype(np.float32), score)
+    return lesson(study.space, np.stack([trial.point for trial in good]).astype(np.float32), score)
 
 
-def lesson(meant: list[meaning.Meant], point: np.ndarray, score: np.ndarray) -> Lesson:
+def lesson(space: Space, point: np.ndarray, score: np.ndarray) -> Lesson:
     """Return what configurations, [N, D], and their scores, [N], higher is better, teach."""
     size = len(score)
     history = histories.empty(point.shape[1], size)
     there = np.arange(len(history.score)) < size
     told = np.pad(score, (0, len(there) - size), constant_values=np.nan)
     reward = soften(history._replace(score=jnp.asarray(told), budget=jnp.asarray(there, jnp.int32)))
-    return Lesson(meaning.features(meant, point, np), np.asarray(reward)[:size])
+    return Lesson(np.asarray(meaning.features(meaning.read(space), space, point, np)), np.asarray(reward)[:size])
 
 
 def learn(lessons: list[Lesson], steps: int, seed: int) -> LearnedPrior:

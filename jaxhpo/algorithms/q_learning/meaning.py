@@ -59,19 +59,18 @@ class Meant(NamedTuple):
 
 def meaning_of(name: str) -> str | None:
     """Return what a hyperparameter of that name is, a key of `MEANINGS`; None where nothing is known of it."""
-    return _NAMES.get(re.sub(r"_?\d+$", "", name.lower()))
+    name = name.lower()
+    return _NAMES.get(name, _NAMES.get(re.sub(r"_?\d+$", "", name)))
 
 
 def read(space: Space) -> list[Meant]:
     """Return the dimensions of a space that mean something."""
-    found = [(meaning_of(name), i) for i, name in enumerate(space)]
-    kinds, values = list(MEANINGS), list(space.values())
-    named = [name for name, _ in found]
+    found = [(meaning_of(name), i, dimension) for i, (name, dimension) in enumerate(space.items())]
+    known = [(name, i, dimension) for name, i, dimension in found if name is not None and _reads(name, dimension)]
+    kinds, named = list(MEANINGS), [name for name, _, _ in known]
     result = []
-    for name, i in found:
-        if name is None or not _reads(name, values[i]):
-            continue
-        at = [MEANINGS[name].feature(values[i].to_value((step + 0.5) / _STEPS)) for step in range(_STEPS)]
+    for name, i, dimension in known:
+        at = [MEANINGS[name].feature(dimension.to_value((step + 0.5) / _STEPS)) for step in range(_STEPS)]
         table = np.clip(np.array(at), -_FARTHEST, _FARTHEST) / named.count(name)
         result.append(Meant(kinds.index(name), i, table.astype(np.float32)))
     return result
@@ -84,16 +83,21 @@ def _reads(name: str, dimension: Any) -> bool:
     return all(isinstance(option, int | float) and not isinstance(option, bool) for option in dimension.options)
 
 
-def features(meant: list[Meant], point: Any, xp: Any) -> Any:
-    """Return what configurations mean: [M, D] -> [M, F] float32; 0, the middle, where a space says nothing.
+def features(meant: list[Meant], space: Space, point: Any, xp: Any) -> Any:
+    """Return what configurations mean: [M, D] -> [M, F] float32.
+
+    0, the middle, where the space says nothing, and where a hyperparameter is not active.
 
     Args:
         meant: of the space.
+        space: whose configurations they are.
         point: configurations.
         xp: `numpy` or `jax.numpy`.
     """
     columns = [xp.zeros(point.shape[0], xp.float32)] * len(MEANINGS)
+    active = space.active(point) if space.conditional else None
     for feature, dimension, table in meant:
         step = xp.clip((point[:, dimension] * _STEPS).astype(xp.int32), 0, _STEPS - 1)
-        columns[feature] = columns[feature] + xp.asarray(table)[step]
+        value = xp.asarray(table)[step]
+        columns[feature] = columns[feature] + (value if active is None else xp.where(active[:, dimension], value, 0.0))
     return xp.stack(columns, axis=1)

@@ -142,6 +142,7 @@ class Knowledge:
     """
 
     def __init__(self, space: Space, prior: LearnedPrior | None):
+        self._space = space
         self._meant = [] if prior is None else meaning.read(space)
         self._learned = prior.learned if prior is not None and self._meant else None
         self.centre = np.zeros(len(space), np.float32)
@@ -162,7 +163,7 @@ class Knowledge:
         """Return rewards that are expected, and columns whose products are a covariance: [M, D] -> [M], [M, F]."""
         if self._learned is None:
             return jnp.zeros(point.shape[0], jnp.float32), jnp.zeros((point.shape[0], 0), jnp.float32)
-        out = outputs(self._learned.network, meaning.features(self._meant, point, jnp))
+        out = outputs(self._learned.network, meaning.features(self._meant, self._space, point, jnp))
         mean = out[:, :1]
         level = jnp.full_like(mean, _LEVEL_SPREAD**0.5)
         return out[:, 0], jnp.concatenate([out[:, 1:], _MEAN_SPREAD**0.5 * mean, level], axis=1)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_batching import sequential_vmap
 
 from jaxhpo.algorithms import history as histories
@@ -46,8 +47,8 @@ def q_learning(
     gamma: float | None = None,
     eps_min: float = 0.0,
     eps_max: float = 0.2,
-    k_0: float = 0.05,
-    lam: float = 1.0,
+    k_0: float = 0.1,
+    lam: float = 10.0,
     variance_rule: VarianceRule = "high_var_slower",
     prior: str | os.PathLike | LearnedPrior | None = "shipped",
     min_budget: int | None = None,
@@ -164,7 +165,9 @@ def q_learning(
         explores = jax.random.uniform(coin_key, (lanes,), jnp.float32) < schedule.epsilon(state.decay)
         proposal = ladder.proposal(considered, choose(decision, considered, explores, gamma), history)
         early = ((history.count == 0) & blind) | (history.count + jnp.arange(lanes, dtype=jnp.int32) < startup)
-        early = early & ~jnp.any(code[:, None] == codes(even)[None], axis=0)
+        same = codes(even)[:, None] == codes(even)[None]
+        again = jnp.any(same & np.tri(lanes, k=-1, dtype=bool), axis=1)  # as an earlier lane's
+        early = early & ~again & ~jnp.any(code[:, None] == codes(even)[None], axis=0)
         return proposal._replace(
             point=jnp.where(early[:, None], even, proposal.point),
             budget=jnp.where(early, rungs[0], proposal.budget),
