@@ -64,25 +64,34 @@ def read(name: str) -> LearnedPrior:
     return LearnedPrior.load(path(name.removeprefix("without ")))
 
 
+def names() -> list[str]:
+    """Return the names of everything that is learned from."""
+    return [*PROBLEMS, *LESSONS, *curves.NAMES, *tables.NAMES["hpolib"]]
+
+
+def without(left_out: str) -> list[str]:
+    """Return the names of what a prior learns from: all but a family."""
+    return [name for name in names() if family(name) != left_out]
+
+
 def lessons() -> dict[str, list[Lesson]]:
-    """Return everything that is learned from, by name.
+    """Return everything that is learned from, by name; HPOLib's tables have to be installed.
 
     A training teaches twice: by its score as it is, and on the scale of the tasks that are fitted to it.
     """
     found = {}
-    for name in (*PROBLEMS, *LESSONS):
-        trained, _ = surrogates.read(name)
-        point = np.asarray(trained.space.canonical(surrogates.to_points(trained.places)))
-        scaled = surrogates.encode(trained.score, fit_surrogates.ceiling(trained), trained.nothing)
-        found[name] = [_lesson(trained.space, point, score) for score in (trained.score, scaled)]
-    tasks = [curves.load(name) for name in curves.NAMES]
-    if tables.installed():
-        tasks += [tables.load("hpolib", name) for name in tables.NAMES["hpolib"]]
-    for task in tasks:
+    for name in names():
+        if name in PROBLEMS or name in LESSONS:
+            trained, _ = surrogates.read(name)
+            point = np.asarray(trained.space.canonical(surrogates.to_points(trained.places)))
+            scaled = surrogates.encode(trained.score, fit_surrogates.ceiling(trained), trained.nothing)
+            found[name] = [_lesson(trained.space, point, score) for score in (trained.score, scaled)]
+            continue
+        task = curves.load(name) if name in curves.NAMES else tables.load("hpolib", name)
         sizes = task.space.level_counts
         levels = np.random.default_rng(_SEED).integers(0, sizes, (_SAMPLE, len(sizes))).astype(np.int32)
         point = np.asarray(task.space.from_levels(levels))
-        found[task.name] = [_lesson(task.space, point, task.score(levels))]
+        found[name] = [_lesson(task.space, point, task.score(levels))]
     return found
 
 
@@ -101,10 +110,10 @@ def main() -> None:
         arguments.error("HPOLib's tables are not installed: pip install 'jaxhpo[benchmarks]'")
     everything = lessons()
     for name in options.priors:
-        taken = {lesson: taught for lesson, taught in everything.items() if family(lesson) != name}
+        taken = [everything[lesson] for lesson in without(name)]
         print(f"{name}: learns from {len(taken)} of {len(everything)}", flush=True)
         start = time.perf_counter()
-        prior = learn([one for taught in taken.values() for one in taught], 100 if options.quick else _STEPS, _SEED)
+        prior = learn([one for taught in taken for one in taught], 100 if options.quick else _STEPS, _SEED)
         print(f"{name}: {time.perf_counter() - start:.0f} s, {len(prior.to_bytes()):,} bytes", flush=True)
         if not (options.quick or options.no_save):
             prior.save(path(name))

@@ -63,7 +63,7 @@ class Model:
 
     def progress(self, budget: Array) -> Array:
         """Return the share of the largest budget, on a logarithmic scale: 0 is the smallest, 1 the largest."""
-        span = np.float32(np.log(max(self._budget / self._least, 2.0)))
+        span = np.float32(np.log(self._budget / self._least) if self.progresses else 1.0)
         return jnp.clip(jnp.log(jnp.maximum(budget, 1).astype(jnp.float32) / self._least) / span, 0.0, 1.0)
 
     def inputs(self, point: Array, progress: Array | None = None) -> tuple[Array, Array]:

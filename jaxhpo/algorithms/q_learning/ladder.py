@@ -48,15 +48,16 @@ class Ladder:
         cost = jnp.log(jnp.maximum(1.0 - history.budget.astype(jnp.float32) / np.float32(self._rungs[-1]), 1e-6))
         worth = jnp.where(opened, decision.worth(history.point) - cost, -jnp.inf)
         best, rows = jax.lax.top_k(worth, min(_CONTINUED, len(worth)))
-        after = jnp.minimum(rung[rows] + 1, self.top)
+        after, there = jnp.minimum(rung[rows] + 1, self.top), best > -jnp.inf
+        # Where fewer trials may go on, there is the first new one once more: nothing closed is proposed if all is told.
         held = Considered(
-            history.point[rows],
-            codes(history.point[rows]),
-            best > -jnp.inf,
-            model.progress(jnp.asarray(self._rungs)[after]),
-            after == self.top,
-            cost[rows],
-            rows.astype(jnp.int32),
+            jnp.where(there[:, None], history.point[rows], fresh.point[:1]),
+            jnp.where(there, codes(history.point[rows]), fresh.code[:1]),
+            there,
+            model.progress(jnp.asarray(self._rungs)[jnp.where(there, after, 0)]),
+            there & (after == self.top),
+            jnp.where(there, cost[rows], 0.0),
+            jnp.where(there, rows, -1).astype(jnp.int32),
         )
         return Considered(*(jnp.concatenate(both) for both in zip(held, fresh, strict=True)))
 

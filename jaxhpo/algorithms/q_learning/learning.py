@@ -110,9 +110,9 @@ def learn(lessons: list[Lesson], steps: int, seed: int) -> LearnedPrior:
         total = jnp.float32(0)
         for rows in _ROWS:
             seen = order[:, :rows]
-            there = np.arange(rows, dtype=np.int32) < count[which][:, None]
+            there = np.arange(rows, dtype=np.int32)[None] < count[which][:, None]
             z, y = jnp.asarray(features)[which[:, None], seen], jnp.asarray(reward)[which[:, None], seen]
-            z = jnp.where(hidden[:, None, None] & _OPTIMIZER, 0.0, z)
+            z = jnp.where(hidden[:, None, None] & _OPTIMIZER[None, None], 0.0, z)
             total = total + jnp.mean(jax.vmap(_surprise, (None, 0, 0, 0))(weights, z, y, there))
         return total
 
@@ -168,7 +168,7 @@ def _surprise(weights: _Weights, features: Array, reward: Array, there: Array) -
     mean, phi = out[:, 0], out[:, 1:]
     apart = jnp.square(features[:, None] - features[None])
     # A square root has no slope at 0.
-    distance = jnp.sum(apart * jnp.exp(learned.relevance), axis=2) + 1e-10
+    distance = jnp.sum(apart * jnp.exp(learned.relevance)[None, None], axis=2) + 1e-10
     kernel = jnp.matmul(phi, phi.T, precision="highest") + jnp.exp(learned.signal) * matern(distance)
     kernel = kernel + jnp.exp(weights.level) + jnp.exp(weights.weight) * mean[:, None] * mean[None]
     kernel = jnp.where(there[:, None] & there[None], kernel, 0.0)

@@ -60,7 +60,7 @@ class Meant(NamedTuple):
 def meaning_of(name: str) -> str | None:
     """Return what a hyperparameter of that name is, a key of `MEANINGS`; None where nothing is known of it."""
     name = name.lower()
-    return _NAMES.get(name, _NAMES.get(re.sub(r"_?\d+$", "", name)))
+    return _NAMES.get(name, _NAMES.get(re.sub(r"_?\d+$", "", name)))  # "l2" is one, not the second "l"
 
 
 def read(space: Space) -> list[Meant]:

@@ -2,7 +2,6 @@
 
 import io
 import os
-import zipfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -95,8 +94,8 @@ class LearnedPrior:
                 raise ValueError(f"its format is {int(held['format'])}, and this version reads {_FORMAT}")
             network = Network(*(held[f"network_{name}"] for name in Network._fields))
             return cls(Learned(network, held["relevance"], held["signal"]))
-        except (KeyError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-            problem = f"path={path!r} holds no learned prior: {error}"
+        except Exception as error:  # a damaged archive makes zipfile, zlib and NumPy raise whatever they like
+            problem = f"path={path!r} holds no learned prior: {' '.join(str(error).split())}"
             raise ValueError(f"{problem}; write one with LearnedPrior.save") from None
 
     @classmethod
@@ -114,7 +113,7 @@ def _shipped() -> LearnedPrior:
 def _checked(learned: Learned) -> Learned:
     network = Network(*(np.asarray(leaf, np.float32) for leaf in learned.network))
     relevance, signal = np.asarray(learned.relevance, np.float32), np.asarray(learned.signal, np.float32)
-    kinds, hidden, outputs = len(meaning.MEANINGS), len(network.first_bias.reshape(-1)), network.last.shape[-1]
+    kinds, hidden, outputs = len(meaning.MEANINGS), network.first_bias.size, network.last_bias.size
     shapes = ((kinds, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden, outputs), (outputs,))
     found = (*(leaf.shape for leaf in network), relevance.shape, signal.shape)
     if found != (*shapes, (kinds,), ()) or outputs < 1:

@@ -68,6 +68,8 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
     ends = model.believe(decision.posterior, considered.point)
     shows = model.believe(decision.posterior, considered.point, considered.progress) if model.progresses else ends
     size = ends.white.shape[1]
+    # A new configuration may be trained twice where there is nothing else; a trial goes on once.
+    repeated = jnp.where(considered.row >= 0, -jnp.inf, _REPEATED)
 
     def roomy(beliefs: Beliefs) -> Beliefs:
         """Return beliefs with rows for the chosen: these change no mean, and the variance as if they had been told."""
@@ -106,7 +108,7 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
             row = left(shows, chosen[None], of)[0] / jnp.sqrt(jnp.maximum(shows.variance[chosen], 0.0) + noise)
             return of._replace(white=of.white.at[size + i].set(row), variance=of.variance - row**2)
 
-        penalty = jnp.where(considered.code == considered.code[chosen], _REPEATED, penalty)
+        penalty = jnp.where(considered.code == considered.code[chosen], repeated, penalty)
         top = jnp.maximum(top, shows.mean[chosen])
         both = seen(ends), (seen(shows) if model.progresses else ())
         return *both, penalty, top, rows.at[i].set(chosen)
