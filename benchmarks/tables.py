@@ -8,6 +8,7 @@ import statistics
 from typing import Any
 
 from benchmarks.quality.markdown import (
+    ablation_table,
     against_table,
     asking_table,
     epochs_table,
@@ -225,7 +226,7 @@ def main() -> None:
     print(speed_table(load("speed_mlp", "speed_cnn", "speed_gru")))
     print()
     print(ways_table(**load("ways")))
-    for table in comparison().values():
+    for table in (comparison() | ablation()).values():
         print("", table, sep="\n")
 
 
@@ -250,6 +251,14 @@ def comparison() -> dict[str, str]:
         "fidelity": fidelity_table(results["fidelity"]),
         "asking": asking_table(results["algorithms"]),
     }
+
+
+def ablation() -> dict[str, str]:
+    """Return the tables of what each part of the agent brings, by part; none where it was not measured."""
+    if not (RESULTS / "ablation.json").exists():
+        return {}
+    (found,) = load("ablation").values()
+    return {part: ablation_table(found, part) for part in found["parts"]}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
-from benchmarks.tables import accuracy, algorithms_table, comparison, load, speed_table, status_table, ways_table
+from benchmarks.tables import (
+    ablation,
+    accuracy,
+    algorithms_table,
+    comparison,
+    load,
+    speed_table,
+    status_table,
+    ways_table,
+)
 from jaxhpo.training.hyperparameters import HYPERPARAMETERS
 
 ROOT = Path(__file__).parent.parent
@@ -72,3 +81,8 @@ def test_the_comparison_is_what_was_measured():
     both = README + (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert [name for name, text in comparison().items() if text not in both] == []
     assert comparison()["recorded tables"] in README
+
+
+def test_what_the_agents_parts_bring_is_what_was_measured():
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [part for part, text in ablation().items() if text not in page] == []

@@ -1,4 +1,4 @@
-"""The tables of the comparison as Markdown, from `results/quality.json` and `results/algorithms.json`."""
+"""The tables of the comparison as Markdown, from `results/quality.json`, `algorithms.json`, `ablation.json`, ..."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -120,6 +120,31 @@ def fidelity_table(fidelity: dict[str, Any]) -> str:
             f"({about['processor']}), jax {about['versions']['jax']}.",
         ]
     )
+
+
+def ablation_table(ablation: dict[str, Any], part: str) -> str:
+    """Return what variants of the agent reach in a part of the ablation, and how they differ, as Markdown."""
+    found = ablation["parts"][part]
+    counts, compared = found["at"], found["compared_at"]
+    titles = [part, *(f"after {count}" for count in counts), *(f"difference after {count}" for count in compared)]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for i, row in enumerate(found["rows"]):
+        regrets = [_interval(each, ".3f") for each in row["regret"]]
+        away = [_interval(each, "+.3f") if i else "" for each in row["difference"]]
+        lines.append(f"| {' | '.join([row['variant'], *regrets, *away])} |")
+    unit = "whole trainings' epochs" if found["unit"] == "epochs" else "evaluations"
+    drawn = "tasks and seeds" if found["tasks_drawn"] else "seeds, for these tasks alone"
+    names = ", ".join(f"`{name}`" for name in found["tasks"])
+    note = (
+        f"Mean normalised regret after so many {unit}, and its difference to the first row's, below 0 where it is "
+        f"better; in brackets 95% intervals by a bootstrap over {drawn}. {found['seeds']} seeds of {names}. jax "
+        f"{ablation['measured_on']['versions']['jax']}."
+    )
+    if "unnamed" in found:
+        alike = "are the same to the last digit" if found["unnamed"]["same"] else "differ"
+        tasks = ", ".join(f"`{name}`" for name in found["unnamed"]["tasks"])
+        note += f" Where names mean nothing ({tasks}), studies with and without it {alike}."
+    return "\n".join([*lines, "", note])
 
 
 def _name(who: str) -> str:
