@@ -34,7 +34,7 @@ _SAME = {  # beginnings of names whose examples are the same or alike
     "hpolib": ("hpolib",),
 }
 FAMILIES = (*_SAME, "drawn")
-"""Groups of lessons that are left out together; "drawn" are the examples that a program drew."""
+"""Groups of lessons that are left out together; "drawn" are the other examples that a program drew."""
 
 
 def family(name: str) -> str | None:

@@ -69,7 +69,7 @@ def feature(name, *values):
     """Return the features, all of one kind, that values of a hyperparameter have."""
     space = Space({name: Choice(values)})
     point = np.stack([space.from_config({name: value}) for value in values])
-    made = meaning.features(meaning.read(space), point, np)
+    made = meaning.features(meaning.read(space), space, point, np)
     assert made.dtype == np.float32
     place = KINDS.index(meaning.meaning_of(name))
     assert not np.delete(made, place, axis=1).any()
@@ -97,19 +97,19 @@ def test_a_range_is_read_along_its_way():
     space = Space({"lr": Float(1e-4, 1e-1, log=True), "momentum": Float(0.0, 0.99), "other": Int(1, 3)})
     point = np.random.default_rng(0).uniform(size=(50, 3)).astype(np.float32)
     point[0], point[1] = 0.0, 1.0
-    made = meaning.features(meaning.read(space), point, np)
+    made = meaning.features(meaning.read(space), space, point, np)
     np.testing.assert_allclose(made[:, 0], (-4 + 3 * point[:, 0] + 2) / 1.2, atol=2e-3)
     np.testing.assert_allclose(made[:, 2], -2 * np.log10(1 - 0.99 * point[:, 1]) - 1, atol=5e-2)
     assert not np.delete(made, [0, 2], axis=1).any()
-    np.testing.assert_array_equal(meaning.features(meaning.read(space), jnp.asarray(point), jnp), made)
+    np.testing.assert_array_equal(meaning.features(meaning.read(space), space, jnp.asarray(point), jnp), made)
 
 
 def test_of_several_of_one_kind_the_mean_counts():
     space = Space({"units_1": Choice((32, 128)), "lr": Choice((1e-2,)), "units_2": Choice((8, 32))})
     meant = meaning.read(space)
-    made = meaning.features(meant, space.from_config({"units_1": 128, "lr": 1e-2, "units_2": 8})[None], np)
+    made = meaning.features(meant, space, space.from_config({"units_1": 128, "lr": 1e-2, "units_2": 8})[None], np)
     np.testing.assert_allclose(made[0, KINDS.index("units")], (2 / 1.3 - 2 / 1.3) / 2, atol=1e-6)
-    made = meaning.features(meant, space.from_config({"units_1": 32, "lr": 1e-2, "units_2": 8})[None], np)
+    made = meaning.features(meant, space, space.from_config({"units_1": 32, "lr": 1e-2, "units_2": 8})[None], np)
     np.testing.assert_allclose(made[0, KINDS.index("units")], (0 - 2 / 1.3) / 2, atol=1e-6)
 
 
@@ -131,7 +131,7 @@ def test_what_says_nothing_is_not_read(dimensions):
 
 def test_what_is_not_read_takes_no_part_in_the_mean():
     space = Space({"units_1": Choice((32, 128)), "units_2": Choice(("few", "many"))})
-    made = meaning.features(meaning.read(space), space.from_config({"units_1": 128, "units_2": "few"})[None], np)
+    made = meaning.features(meaning.read(space), space, space.from_config({"units_1": 128, "units_2": "few"})[None], np)
     np.testing.assert_allclose(made[0, KINDS.index("units")], 2 / 1.3, atol=1e-6)
 
 
@@ -319,7 +319,7 @@ def points(number, seed=0, space=NAMED):
 
 def plain(prior, point):
     """Return the mean and the features in float64: [N, D] of NAMED -> [N], [N, K]."""
-    z = meaning.features(meaning.read(NAMED), point, np).astype(float)
+    z = meaning.features(meaning.read(NAMED), NAMED, point, np).astype(float)
     first, first_bias, second, second_bias, last, last_bias = (leaf.astype(float) for leaf in prior.learned.network)
     out = np.tanh(np.tanh(z @ first + first_bias) @ second + second_bias) @ last + last_bias
     return out[:, 0], out[:, 1:]

@@ -152,9 +152,7 @@ def test_actions_that_are_considered():
     np.testing.assert_array_equal(allowed, point[:, 1] < 0.9)
     assert len(set(np.asarray(code)[:-2].tolist())) == len(code) - 2  # none twice, beside what exploring lanes get
     assert np.abs(point[:1] - aim).max() < 2e-2  # steps led to the best there is
-    np.testing.assert_array_equal(
-        np.argsort(-np.asarray(worth(jnp.asarray(point[:-2]))), kind="stable"), np.arange(64)
-    )
+    np.testing.assert_array_equal(np.argsort(-np.asarray(worth(jnp.asarray(point[:-2]))), kind="stable"), np.arange(64))
 
 
 def test_actions_whose_variance_counts_set_one_hyperparameter_each():

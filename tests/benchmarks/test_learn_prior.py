@@ -3,6 +3,7 @@
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 from benchmarks import learn_prior
@@ -45,8 +46,11 @@ def test_the_same_examples_are_of_one_family():
 def test_a_task_is_tried_with_a_prior_that_is_there_and_knows_nothing_of_it(name):
     group = learn_prior.family(name)
     path = learn_prior.path(group)
-    assert learn_prior.prior_for(name) == str(path)
+    assert learn_prior.prior_for(name) == f"without {group}"
     assert path.exists()
+    np.testing.assert_array_equal(
+        learn_prior.read(f"without {group}").learned.relevance, LearnedPrior.load(path).learned.relevance
+    )
     learned_from = learn_prior.without(group)
     assert name not in learned_from
     assert not [lesson for lesson in learned_from if FAMILY[lesson] == group]
@@ -56,7 +60,7 @@ def test_a_task_is_tried_with_a_prior_that_is_there_and_knows_nothing_of_it(name
 @pytest.mark.parametrize("name", [*tasks.names(tasks.VERDICT, "nasbench201", "analytic")])
 def test_other_tasks_are_tried_with_the_shipped_one(name):
     assert learn_prior.family(name) is None
-    assert learn_prior.prior_for(name) == str(learn_prior.path(learn_prior.SHIPPED))
+    assert learn_prior.prior_for(name) == learn_prior.SHIPPED
     assert name not in learn_prior.names()
 
 
