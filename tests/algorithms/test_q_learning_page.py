@@ -64,7 +64,8 @@ def test_the_figures_are_what_was_measured():
     assert f"{slower['epsilon'][1]:.3f} to {plain:.3f} after the first batch" in WORDS
     with_prior = studies["shipped"]["high_var_slower"]["q_variance"][1]
     assert f"$V$ has fallen to {slower['q_variance'][1]:.2f}, with the prior to {with_prior:.2f}" in WORDS
-    assert all(0.8 * kept["k_0"] < k < kept["k_0"] for k in slower["k"][1:])
+    rates = slower["k"][1:]
+    assert f"$k$ is between {min(rates):.3f} and {max(rates):.3f} from there on" in WORDS
     assert f"$k$ is {faster['k'][0]:.2f} in the first batch" in WORDS
     assert f"whose {kept['lanes']} trials bring epsilon from {kept['eps_max']} to {faster['epsilon'][1]:.5f}" in WORDS
     assert (ROOT / "jaxhpo" / "algorithms" / "q_learning" / re.findall(r"!\[.*\]\((.*)\)", PAGE)[0]).exists()

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from benchmarks import ablation, record
-from benchmarks.quality import tasks
+from benchmarks.quality import ours, tasks
 from benchmarks.quality.markdown import ablation_table
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import tables
