@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, get_args
 
+import jax
+
 from benchmarks.learn_prior import prior_for
 from benchmarks.quality import ours, statistics, tasks
 from benchmarks.quality.__main__ import line
@@ -151,7 +153,10 @@ class Runs:
         place = *what, task_name, setting
         if place not in self._made:
             method = ours.Method(variant.name, variant.algorithm, options)
-            programs = self._programs.setdefault(what, {})
+            if what not in self._programs:  # one variant's programs at a time: a process has room for some hundred
+                self._programs = {what: {}}
+                jax.clear_caches()
+            programs = self._programs[what]
             made = ours.measure(ours._blank(method, task, setting), method, task, setting, programs)
             if made.skipped:
                 raise ValueError(f"{variant.name} on {task_name}: {made.skipped}")

@@ -53,12 +53,13 @@ class Method(NamedTuple):
     def within(self, setting: Setting, task: Task) -> Setting | None:
         """Return as much of a setting as the method is run with on a task.
 
-        Variants of gp are run on recorded tables only, one evaluation at a time; those of q_learning where they differ
-        from it.
+        Variants of gp are run on recorded tables only, one evaluation at a time; q_learning without its prior on these,
+        and where the prior knows a name.
         """
         if self.who == "gp_ucb" and (setting.lanes > 1 or task.family not in tasks.TABLES):
             return None
-        if self.who == "q_learning_no_prior" and not Knowledge(task.space, LearnedPrior.shipped()):
+        known = task.family in tasks.TABLES or Knowledge(task.space, LearnedPrior.shipped())
+        if self.who == "q_learning_no_prior" and not known:
             return None
         slow = self.algorithm in _SLOW and setting.lanes > 1
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
