@@ -119,7 +119,7 @@ BAD_SPACES = {
         '{"layers": {"type": "int", "low": 1, "high": 3}, "constraints": ["layer > 1"]}',
         "constraint 'layer > 1': unknown 'layer'; the space has layers",
     ),
-    "grid": ('{"dropout": {"type": "float", "low": 0, "high": 0.5}}', "tabular_q needs a grid, but dropout=Float"),
+    "grid": ('{"dropout": {"type": "float", "low": 0, "high": 0.5}}', "grid_search needs a grid, but dropout=Float"),
 }
 
 
@@ -138,7 +138,7 @@ def test_bad_space_files(name, tmp_path):
     content, message = BAD_SPACES[name]
     path = tmp_path / "space.json"
     path.write_text(content)
-    check_refused(run("tune", "digits", "--space", path), message)
+    check_refused(run("tune", "digits", "--algorithm", "grid_search", "--space", path), message)
 
 
 @pytest.mark.parametrize(

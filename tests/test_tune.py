@@ -60,7 +60,7 @@ def test_the_winner_alone_is_tested_once(monkeypatch):
 def test_the_test_score_is_that_of_the_winners_weights(study):
     trainer = jh.Trainer(jh.data.load("digits", train_examples=256), "mlp", epochs=3, lanes=4)
     again = jh.Study(
-        trainer.space, jh.algorithms.make("tabular_q", trainer.space, lanes=4, budget=3), trainer.objective
+        trainer.space, jh.algorithms.make("q_learning", trainer.space, lanes=4, budget=3), trainer.objective
     )
     again.run(10)
     pd.testing.assert_series_equal(again.trials["score"], study.trials["score"])
@@ -237,7 +237,13 @@ def test_ctrl_c_leaves_what_finished():
             {"space": jh.Space({"moment": jh.Float(0.0, 1.0)})},
             "unknown hyperparameter 'moment'; did you mean 'momentum'",
         ),
-        ({"space": jh.Space({"units": jh.Choice((8, 16)), "dropout": jh.Float(0.0, 0.5)})}, "dropout=Float"),
+        (
+            {
+                "algorithm": "tabular_q",
+                "space": jh.Space({"units": jh.Choice((8, 16)), "dropout": jh.Float(0.0, 0.5)}),
+            },
+            "dropout=Float",
+        ),
         ({"enqueue": [{"units": 8}]}, "config lacks learning_rate"),
         ({"output": "/nonexistent/file"}, "output='/nonexistent/file' cannot be written"),
         ({"data": (np.ones((10, 3)), np.ones(10, int))}, "y holds the single class 1"),
