@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxhpo.algorithms import triangle
 from jaxhpo.algorithms.gp.kernel import matern, matern_slope, unpack
@@ -30,10 +31,9 @@ class Data(NamedTuple):
     centre: Array | None = None  # [D] float32: the relevances' logarithms that are expected, where not 0
 
 
-def prior_mode(dimensions: int) -> Array:
+def prior_mode(dimensions: int) -> np.ndarray:
     """Return where a fit starts: logarithms, [D + 2] float32."""
-    relevance = jnp.full(dimensions, -2.0 * _LENGTH, jnp.float32)
-    return jnp.concatenate([relevance, jnp.array([0.0, -6.0], jnp.float32)])
+    return np.array([-2.0 * _LENGTH] * dimensions + [0.0, -6.0], np.float32)
 
 
 def log_prior(theta: Array, centre: Array | None = None) -> tuple[Array, Array]:

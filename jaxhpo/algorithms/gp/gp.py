@@ -77,7 +77,7 @@ def gp(
 
     def init(key: Key) -> GPState:
         shift = jax.random.uniform(key, (dimensions,), jnp.float32)
-        return GPState(histories.empty(dimensions, lanes), first, shift)
+        return GPState(histories.empty(dimensions, lanes), jnp.asarray(first), shift)
 
     # Compiled on their own, so that eager calls are cheap and equal; and one seed after the other, as LAPACK takes one
     # matrix after the other anyway, while a batch of loops runs as long as its longest.

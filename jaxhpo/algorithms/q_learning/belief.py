@@ -57,9 +57,10 @@ class Model:
         self.order = np.append(ordered(space), [True] * self.progresses)
         centre = np.append(knowledge.centre, [0.0] * self.progresses).astype(np.float32)
         self._centre = centre if np.any(centre) else None
-        start = prior_mode(len(self.order))
-        self.start = start.at[:-2].add(centre).at[-2].add(knowledge.signal) if knowledge else start
+        self.start = prior_mode(len(self.order))
         """[P] float32: logarithms of the hyperparameters where a fit begins."""
+        self.start[:-2] += centre
+        self.start[-2] += knowledge.signal
 
     def progress(self, budget: Array) -> Array:
         """Return the share of the largest budget, on a logarithmic scale: 0 is the smallest, 1 the largest."""

@@ -139,7 +139,7 @@ def q_learning(
         shift = jax.random.uniform(key, (dimensions,), jnp.float32)
         history = histories.empty(dimensions, lanes)
         opened = jnp.zeros(history.score.shape, bool)
-        return QLearningState(history, model.start, opened, shift, jnp.float32(0))
+        return QLearningState(history, jnp.asarray(model.start), opened, shift, jnp.float32(0))
 
     # Compiled on their own, so that eager calls are cheap and equal; and one seed after the other, as LAPACK takes one
     # matrix after the other anyway, while a batch of loops runs as long as its longest.
