@@ -22,7 +22,7 @@ def test_both_rules_are_recorded_and_nothing_is_written_unless_wanted(tmp_path, 
         assert rows["trials"] == [0, 8]
         assert rows["epsilon"][0] == pytest.approx(0.2)
         assert rows["q_variance"][0] == 1 > rows["q_variance"][1] > 0
-        rate = [0.05 / (1 + v) if rule == "high_var_slower" else 0.05 + v for v in rows["q_variance"]]
+        rate = [0.1 / (1 + 10 * v) if rule == "high_var_slower" else 0.1 + 10 * v for v in rows["q_variance"]]
         assert rows["k"] == pytest.approx(rate, rel=1e-4)
         assert rows["epsilon"][1] == pytest.approx(0.2 * math.exp(-8 * rate[0]), rel=1e-3)
         assert 0 < rows["incumbent"][0] <= rows["incumbent"][1] <= 1
