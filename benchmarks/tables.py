@@ -15,6 +15,7 @@ from benchmarks.quality.markdown import (
     families_table,
     fidelity_table,
     headline,
+    prior_sentence,
     regret_table,
 )
 from benchmarks.record import RESULTS
@@ -237,6 +238,7 @@ def comparison() -> dict[str, str]:
     return {
         "recorded tables": regret_table(verdict),
         "headline": headline(verdict, [("q_learning", peer) for peer in ("hebo", "optuna_gp", "optuna_tpe", "smac3")]),
+        "prior": prior_sentence(verdict, "hpobench"),
         "smooth": regret_table(smooth),
         "smooth headline": headline(smooth, [(ours, "optuna_gp") for ours in ("q_learning", "q_learning_no_prior")]),
         "smooth, q_learning": against_table(smooth, "q_learning"),

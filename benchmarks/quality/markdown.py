@@ -76,6 +76,16 @@ def headline(quality: dict[str, Any], pairs: Sequence[tuple[str, str]]) -> str:
     return f"After {at} evaluations {', '.join(parts)}."
 
 
+def prior_sentence(quality: dict[str, Any], family: str) -> str:
+    """Return what `q_learning` reaches on a family with its prior and without it, in a sentence."""
+    found = quality["families"][family]
+    have, without = (found[who]["regret"][0] for who in ("q_learning", "q_learning_no_prior"))
+    return (
+        f"On {_FAMILIES[family]} `q_learning` has {have:.3f} with its prior and {without:.3f} without after "
+        f"{quality['compared_at']} evaluations."
+    )
+
+
 def families_table(quality: dict[str, Any]) -> str:
     """Return the mean regret by family and by batch size as Markdown, in the order of the overall means."""
     families, batches = quality["families"], quality["batches"]

@@ -23,8 +23,8 @@ from benchmarks.quality import store, tasks
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import Task
-from jaxhpo import LearnedPrior, algorithms, run_traced
-from jaxhpo.algorithms.q_learning.prior import Knowledge
+from jaxhpo import algorithms, run_traced
+from jaxhpo.algorithms.q_learning import meaning
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import Algorithm, Array
 
@@ -58,8 +58,7 @@ class Method(NamedTuple):
         """
         if self.who == "gp_ucb" and (setting.lanes > 1 or task.family not in tasks.TABLES):
             return None
-        known = task.family in tasks.TABLES or Knowledge(task.space, LearnedPrior.shipped())
-        if self.who == "q_learning_no_prior" and not known:
+        if self.who == "q_learning_no_prior" and task.family not in tasks.TABLES and not meaning.read(task.space):
             return None
         slow = self.algorithm in _SLOW and setting.lanes > 1
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting

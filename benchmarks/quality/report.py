@@ -27,18 +27,16 @@ def write(*, verdict: bool = False) -> None:
     if not any(not run.skipped for run in runs):
         print("no runs are kept; run python -m benchmarks.quality")
         return
-    smooth = [run for run in runs if run.family == tasks.SMOOTH]
-    parts = {"quality_verdict": runs} if verdict else {"quality": _without(runs, smooth), "quality_smooth": smooth}
-    for name, part in parts.items():
+    parts = {"verdict_": runs}
+    if not verdict:
+        parts = {
+            "": [run for run in runs if run.family != tasks.SMOOTH],
+            "smooth_": [run for run in runs if run.family == tasks.SMOOTH],
+        }
+    for prefix, part in parts.items():
         if done := [run for run in part if not run.skipped]:
-            save(name, summarise(part), module="quality", show=_tables)
-            plots.write(
-                done, store.ROOT, prefix=name.removeprefix("quality").removeprefix("_") + "_" * (name != "quality")
-            )
-
-
-def _without(runs: Sequence[Run], others: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if run not in others]
+            save(f"quality_{prefix}".rstrip("_"), summarise(part), module="quality", show=_tables)
+            plots.write(done, store.ROOT, prefix=prefix)
 
 
 def _tables(quality: dict[str, Any]) -> str:

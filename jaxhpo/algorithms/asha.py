@@ -9,7 +9,7 @@ import numpy as np
 from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms.checks import check_common, check_integer
 from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.rungs import draw_new, insert_ranks, read_rungs, record
+from jaxhpo.algorithms.rungs import draw_new, insert_ranks, read_rungs, record, rung_of, was_continued
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
@@ -52,11 +52,6 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
     check_integer("keep", keep, 1)
     top = len(rungs) - 1
 
-    def rung_of(budgets: Array) -> Array:
-        """Return the rungs of budgets: [N] int32 -> [N] int32, -1 where there is none."""
-        same = budgets[:, None] == jnp.asarray(rungs)[None]
-        return jnp.max(jnp.where(same, np.arange(top + 1, dtype=np.int32)[None], -1), axis=1)
-
     def due(rung: Array) -> Array:
         """Return how many of each trial's rung are due for promotion: [C] int32 -> [C] int32."""
         every = jnp.arange(top + 1, dtype=jnp.int32)
@@ -70,7 +65,7 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
         return AshaState(history, jnp.zeros(size, jnp.int32), jnp.zeros(size, bool))
 
     def ask(key: Key, state: AshaState) -> Proposal:
-        history, rung = state.history, rung_of(state.history.budget)
+        history, rung = state.history, rung_of(rungs, state.history.budget)
         size = rung.shape[0]
         ready = state.open & (state.rank < due(rung))
         order = jnp.where(ready, (top - rung) * size + state.rank, jnp.iinfo(jnp.int32).max)
@@ -87,20 +82,17 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
 
     def tell(key: Key, state: AshaState, proposal: Proposal, outcome: Outcome) -> tuple[AshaState, Metrics]:
         del key
-        rung = rung_of(state.history.budget)
+        rung = rung_of(rungs, state.history.budget)
         history, place = record(state.history, proposal, outcome)
         size = rung.shape[0]
-        new_rung = jnp.where(place < size, rung_of(proposal.budget), -1)
+        new_rung = jnp.where(place < size, rung_of(rungs, proposal.budget), -1)
         rank, new_rank = insert_ranks(state.rank, state.history.score, rung, outcome.score, new_rung)
         rank = rank.at[place].set(new_rank, mode="drop")
         opens = jnp.isfinite(outcome.score) & (new_rung >= 0) & (new_rung < top)
-        # A trial that was continued, to whatever budget, is done with.
-        source = jnp.where(proposal.active, proposal.source, FRESH)
-        continued = jnp.any((history.trial[None] == source[:, None]) & (source != FRESH)[:, None], axis=0)
-        still = state.open.at[place].set(opens, mode="drop") & ~continued
-        still = still & (rank < due(rung_of(history.budget)) + keep)
+        still = state.open.at[place].set(opens, mode="drop") & ~was_continued(history, proposal)
+        still = still & (rank < due(rung_of(rungs, history.budget)) + keep)
         metrics = {
-            "continued": jnp.sum(source != FRESH, dtype=jnp.float32),
+            "continued": jnp.sum(proposal.active & (proposal.source != FRESH), dtype=jnp.float32),
             "finished": jnp.sum(histories.succeeded(history) & (history.budget == budget), dtype=jnp.float32),
         }
         return AshaState(history, rank, still), metrics

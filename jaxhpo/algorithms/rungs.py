@@ -3,12 +3,13 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxhpo.algorithms.checks import check_integer
 from jaxhpo.algorithms.history import History, first_new, put
 from jaxhpo.algorithms.proposals import uniform
 from jaxhpo.space import Float, Space
-from jaxhpo.types import Array, Key, Outcome, Proposal
+from jaxhpo.types import FRESH, Array, Key, Outcome, Proposal
 
 _TRIES, _MORE = 4, 64  # draws where a space is finite: for each configuration that is wanted, and for all together
 
@@ -28,6 +29,18 @@ def read_rungs(budget: int, eta: Any, min_budget: Any) -> tuple[int, ...]:
         found.append((2 * budget + scale) // (2 * scale))  # rounded to the nearest, a half up
         scale *= eta
     return tuple(reversed(found))
+
+
+def rung_of(rungs: np.ndarray, budget: Array) -> Array:
+    """Return the rungs of budgets: [R] int32, [N] int32 -> [N] int32, -1 where there is none."""
+    same = budget[:, None] == jnp.asarray(rungs)[None]
+    return jnp.max(jnp.where(same, np.arange(len(rungs), dtype=np.int32)[None], -1), axis=1)
+
+
+def was_continued(history: History, proposal: Proposal) -> Array:
+    """Return which trials of a history a told batch continued, to whatever budget: [C] bool; these are done with."""
+    source = jnp.where(proposal.active, proposal.source, FRESH)
+    return jnp.any((history.trial[None] == source[:, None]) & (source != FRESH)[:, None], axis=0)
 
 
 def record(history: History, proposal: Proposal, outcome: Outcome) -> tuple[History, Array]:

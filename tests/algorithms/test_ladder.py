@@ -15,6 +15,7 @@ from jaxhpo.algorithms.q_learning.belief import Model
 from jaxhpo.algorithms.q_learning.ladder import Ladder
 from jaxhpo.algorithms.q_learning.prior import Knowledge
 from jaxhpo.algorithms.q_learning.value import Decision, choose
+from jaxhpo.algorithms.rungs import rung_of
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Proposal
 
@@ -95,7 +96,7 @@ def test_what_continues_a_failed_or_unknown_trial_is_harmless():
 
 
 def test_rungs_of_budgets():
-    found = Ladder(RUNGS, 1).rung(jnp.array([0, 1, 2, 3, 4, 9, 27], jnp.int32))
+    found = rung_of(np.array(RUNGS, np.int32), jnp.array([0, 1, 2, 3, 4, 9, 27], jnp.int32))
     assert found.tolist() == [-1, 0, -1, 1, -1, 2, -1]
     assert found.dtype == jnp.int32
 

@@ -1,8 +1,7 @@
-"""The learned prior: what names mean, the file, what it says of a space against float64 sums, and the learning."""
+"""The learned prior: the file, and what it says of a space against float64 sums."""
 
 import io
 import math
-from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -15,135 +14,11 @@ from jaxhpo.algorithms.gp import kernel
 from jaxhpo.algorithms.gp.fit import prior_mode
 from jaxhpo.algorithms.gp.warp import soften
 from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.q_learning import LearnedPrior, fit_prior, learning, meaning
+from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
 from jaxhpo.algorithms.q_learning.belief import Model
-from jaxhpo.algorithms.q_learning.prior import Knowledge, Learned, Network, outputs, read_prior
-from jaxhpo.space import Choice, Float, Int, Space
-
-KINDS = list(meaning.MEANINGS)
-
-
-# --- what names mean ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "meant"),
-    [
-        ("learning_rate", "learning_rate"),
-        ("lr", "learning_rate"),
-        ("LR", "learning_rate"),
-        ("Init_LR", "learning_rate"),
-        ("batch", "batch_size"),
-        ("alpha", "weight_decay"),
-        ("l2", "weight_decay"),  # its number belongs to the name
-        ("L2_reg", "weight_decay"),
-        ("l2_1", "weight_decay"),
-        ("depth", "layers"),
-        ("units_1", "units"),
-        ("n_units_12", "units"),
-        ("Channels3", "units"),
-        ("dropout_rate2", "dropout"),
-        ("optim", "optimizer"),
-        ("momentum", "momentum"),
-        ("l1", None),
-        ("x1", None),
-        ("1", None),
-        ("units_a", None),
-        ("my_lr", None),
-        ("activation", None),
-    ],
-)
-def test_names(name, meant):
-    assert meaning.meaning_of(name) == meant
-
-
-def test_what_training_understands_under_several_names_means_the_same():
-    from jaxhpo.training import ALIASES, DEFAULTS
-
-    assert {name for name in DEFAULTS if meaning.meaning_of(name)} == {*KINDS, "l2"}
-    for alias, name in ALIASES.items():
-        assert meaning.meaning_of(alias) == meaning.meaning_of(name), alias
-
-
-def feature(name, *values):
-    """Return the features, all of one kind, that values of a hyperparameter have."""
-    space = Space({name: Choice(values)})
-    point = np.stack([space.from_config({name: value}) for value in values])
-    made = meaning.features(meaning.read(space), space, point, np)
-    assert made.dtype == np.float32
-    place = KINDS.index(meaning.meaning_of(name))
-    assert not np.delete(made, place, axis=1).any()
-    return made[:, place].tolist()
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "features"),
-    [
-        ("learning_rate", (1e-2, 10**-0.8, 10**-3.2, 1e-12, 1e6), (0, 1, -1, -3, 3)),
-        ("batch_size", (64, 128, 16, 1), (1 / 3, 1, -1, -3)),
-        ("momentum", (0.0, 0.9, 0.99, 0.9999), (-1, 1, 3, 3)),
-        ("weight_decay", (1e-2, 1e-5, 0.0), (1, -1, -7 / 3)),
-        ("layers", (1, 4, 64), (-1.25, 1.25, 3)),
-        ("units", (32, 256, 1), (0, 3 / 1.3, -3)),
-        ("dropout", (0.3, 0.5, 0.0), (0, 1, -1.5)),
-        ("optimizer", ("adam", "AdamW", "sgd", "momentum", "other"), (1, 1, -1, -1, 0)),
-    ],
-)
-def test_features_by_hand(name, values, features):
-    np.testing.assert_allclose(feature(name, *values), features, atol=1e-6)
-
-
-def test_a_range_is_read_along_its_way():
-    space = Space({"lr": Float(1e-4, 1e-1, log=True), "momentum": Float(0.0, 0.99), "other": Int(1, 3)})
-    point = np.random.default_rng(0).uniform(size=(50, 3)).astype(np.float32)
-    point[0], point[1] = 0.0, 1.0
-    made = meaning.features(meaning.read(space), space, point, np)
-    np.testing.assert_allclose(made[:, 0], (-4 + 3 * point[:, 0] + 2) / 1.2, atol=2e-3)
-    np.testing.assert_allclose(made[:, 2], -2 * np.log10(1 - 0.99 * point[:, 1]) - 1, atol=5e-2)
-    assert not np.delete(made, [0, 2], axis=1).any()
-    np.testing.assert_array_equal(meaning.features(meaning.read(space), space, jnp.asarray(point), jnp), made)
-
-
-def test_of_several_of_one_kind_the_mean_counts():
-    space = Space({"units_1": Choice((32, 128)), "lr": Choice((1e-2,)), "units_2": Choice((8, 32))})
-    meant = meaning.read(space)
-    made = meaning.features(meant, space, space.from_config({"units_1": 128, "lr": 1e-2, "units_2": 8})[None], np)
-    np.testing.assert_allclose(made[0, KINDS.index("units")], (2 / 1.3 - 2 / 1.3) / 2, atol=1e-6)
-    made = meaning.features(meant, space, space.from_config({"units_1": 32, "lr": 1e-2, "units_2": 8})[None], np)
-    np.testing.assert_allclose(made[0, KINDS.index("units")], (0 - 2 / 1.3) / 2, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "dimensions",
-    [
-        {"units": Choice(("few", "many"))},
-        {"units": Choice((8, "many"))},
-        {"dropout": Choice((False, True))},
-        {"momentum": Choice((None, 0.9))},
-        {"optimizer": Int(0, 3)},
-        {"optimizer": Float(0.0, 1.0)},
-        {"x1": Float(0.0, 1.0), "kind": Choice(("a", "b"))},
-    ],
-)
-def test_what_says_nothing_is_not_read(dimensions):
-    assert meaning.read(Space(dimensions)) == []
-
-
-def test_what_is_not_read_takes_no_part_in_the_mean():
-    space = Space({"units_1": Choice((32, 128)), "units_2": Choice(("few", "many"))})
-    made = meaning.features(meaning.read(space), space, space.from_config({"units_1": 128, "units_2": "few"})[None], np)
-    np.testing.assert_allclose(made[0, KINDS.index("units")], 2 / 1.3, atol=1e-6)
-
-
-# --- the file ----------------------------------------------------------------------------------------------------
-
-
-def drawn(seed=0, hidden=5, features=3):
-    """Return a prior of random numbers."""
-    rng, kinds = np.random.default_rng(seed), len(KINDS)
-    shapes = ((kinds, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden, 1 + features), (1 + features,))
-    leaves = [0.5 * rng.normal(size=shape).astype(np.float32) for shape in (*shapes, (kinds,), ())]
-    return LearnedPrior(Learned(Network(*leaves[:6]), *leaves[6:]))
+from jaxhpo.algorithms.q_learning.prior import Knowledge, outputs, read_prior
+from jaxhpo.space import Choice, Float, Space
+from tests.algorithms.priors import KINDS, NAMED, ORDERED, UNNAMED, drawn, matern, points
 
 
 def same(one, other):
@@ -297,26 +172,6 @@ def test_a_prior_is_read_as_given():
     assert read_prior(None) is None
 
 
-# --- what it says of a space -------------------------------------------------------------------------------------
-
-UNNAMED = Space({"x1": Float(0.0, 1.0), "x2": Int(1, 6), "kind": Choice(("a", "b", "c"))})
-NAMED = Space(
-    {
-        "lr": Float(1e-4, 1e-1, log=True),
-        "x": Float(0.0, 1.0),
-        "units_1": Int(8, 128, log=True),
-        "units_2": Int(8, 128, log=True),
-        "optimizer": Choice(("sgd", "adam", "adamw")),
-    }
-)
-ORDERED = (True, True, True, True, False)
-
-
-def points(number, seed=0, space=NAMED):
-    unit = np.random.default_rng(seed).uniform(size=(number, len(space))).astype(np.float32)
-    return np.asarray(space.canonical(jnp.asarray(unit)))
-
-
 def plain(prior, point):
     """Return the mean and the features in float64: [N, D] of NAMED -> [N], [N, K]."""
     z = meaning.features(meaning.read(NAMED), NAMED, point, np).astype(float)
@@ -370,16 +225,6 @@ def test_relevances_that_are_expected_by_hand():
     np.testing.assert_allclose(fixed.centre, [relevance["learning_rate"] + 2 * math.log(0.1)], atol=1e-5)
     start = Model(NAMED, knowledge, 1, 1).start
     np.testing.assert_allclose(start, np.append(knowledge.centre, [knowledge.signal, -6.0]), atol=1e-6)
-
-
-def matern(theta, ordered, one, other):
-    """Return Matern 5/2 between points in float64, as the books write it."""
-    distance = 0.0
-    for d, has_order in enumerate(ordered):
-        apart = np.subtract.outer(one[:, d].astype(float), other[:, d].astype(float))
-        distance = distance + np.exp(theta[d]) * (apart**2 if has_order else (apart != 0).astype(float))
-    root = np.sqrt(5 * distance)
-    return np.exp(theta[-2]) * (1 + root + root**2 / 3) * np.exp(-root)
 
 
 @pytest.mark.parametrize("budget", [1, 9])
@@ -438,112 +283,3 @@ def test_where_no_name_is_known_nothing_changes():
         tried.append(run_traced(method, score, 5))
     jax.tree.map(np.testing.assert_array_equal, *tried)
     assert len(np.unique(np.asarray(tried[0].proposal.point).reshape(-1, 3), axis=0)) == 10
-
-
-# --- the learning ------------------------------------------------------------------------------------------------
-
-SEARCHED = Space({"learning_rate": Float(1e-5, 1.0, log=True), "units": Int(8, 128, log=True), "x": Float(0.0, 1.0)})
-STEPS = 60
-
-
-def past(seed, direction="maximize", space=SEARCHED, trials=48):
-    """Return a study in which learning rates near 1e-2 were best."""
-    point = points(trials, seed, space)
-    sign = -1.0 if direction == "minimize" else 1.0
-    score = sign * -10 * (point[:, 0] - 0.6) ** 2
-    finished = [SimpleNamespace(point=row, score=float(value)) for row, value in zip(point, score, strict=True)]
-    return SimpleNamespace(space=space, direction=direction, finished=finished)
-
-
-def fitted(seed=0, direction="maximize"):
-    # optax promotes dtypes.
-    with jax.numpy_dtype_promotion("standard"):
-        return fit_prior([past(i, direction) for i in range(3)], steps=STEPS, seed=seed)
-
-
-@pytest.fixture(scope="module")
-def learned():
-    return fitted()
-
-
-OTHER = Space({"neurons": Int(4, 64, log=True), "lr": Float(1e-4, 10.0, log=True)})
-
-
-@pytest.mark.parametrize(("space", "name"), [(SEARCHED, "learning_rate"), (OTHER, "lr")])
-def test_it_learns_what_past_studies_have_in_common(learned, space, name):
-    rates = np.geomspace(1e-4, 1.0, 41)
-    known = dict.fromkeys(space, 0.5)
-    unit = np.array([[space[n].to_unit(rate) if n == name else half for n, half in known.items()] for rate in rates])
-    mean = np.asarray(Knowledge(space, learned)(space.canonical(jnp.asarray(unit, jnp.float32)))[0])
-    assert 3e-3 < rates[mean.argmax()] < 3e-2
-    assert mean.max() > mean[0] + 0.3
-    assert mean.max() > mean[-1] + 0.3
-
-
-def test_learning_is_the_same_twice_and_where_lower_is_better(learned):
-    assert fitted(direction="minimize").to_bytes() == learned.to_bytes()
-
-
-def test_another_seed_learns_another(learned):
-    assert fitted(seed=1).to_bytes() != learned.to_bytes()
-
-
-def test_the_agent_begins_where_it_is_best(learned):
-    method = q_learning(OTHER, lanes=1, prior=learned, candidates=8, gamma=0.0, eps_max=0.0)
-    first = method.ask(jax.random.key(1), method.init(jax.random.key(0)))
-    assert 2e-3 < OTHER.to_config(first.point[0])["lr"] < 5e-2
-
-
-def test_failed_trials_teach_nothing():
-    study = past(0)
-    same = past(0)
-    for trial in study.finished[:10]:
-        trial.score = math.nan
-    same.finished = same.finished[10:]
-    one, other = learning._lesson(study), learning._lesson(same)
-    jax.tree.map(np.testing.assert_array_equal, one, other)
-    assert one.features.shape == (38, len(KINDS))
-    assert one.reward.mean() == pytest.approx(0, abs=1e-5)
-    assert one.reward.std() == pytest.approx(1, abs=1e-5)
-
-
-def test_studies_of_few_trials_and_of_unknown_names_are_left_out():
-    assert learning._lesson(past(0, trials=24)) is not None
-    assert learning._lesson(past(0, trials=23)) is None
-    assert learning._lesson(past(0, space=UNNAMED)) is None
-    failed = past(0, trials=24)
-    failed.finished[3].score = math.nan
-    assert learning._lesson(failed) is None
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (([],), "studies hold none of at least 24 finished trials"),
-        (([past(0, trials=10), past(0, space=UNNAMED)],), "known are learning_rate, batch_size"),
-        (([past(0)], 0), "steps=0 must be an integer of at least 1"),
-        (([past(0)], 1, -1), "seed=-1 must be an integer of at least 0"),
-    ],
-)
-def test_arguments_are_checked(arguments, message):
-    with pytest.raises(ValueError) as error:
-        fit_prior(arguments[0], **dict(zip(("steps", "seed"), arguments[1:], strict=False)))
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_how_unlikely_rewards_are_by_hand():
-    prior, rng = drawn(), np.random.default_rng(2)
-    z, y = rng.normal(size=(20, len(KINDS))).astype(np.float32), rng.normal(size=20).astype(np.float32)
-    there = np.arange(20) < 14
-    weights = learning._Weights(prior.learned, jnp.float32(-2), jnp.float32(-1), jnp.float32(-0.5))
-    found, slopes = jax.jit(jax.value_and_grad(learning._surprise))(weights, z, y, there)
-    z, y = z[:14].astype(float), y[:14].astype(float)
-    out = np.asarray(outputs(prior.learned.network, jnp.asarray(z, jnp.float32)), float)
-    m, phi = out[:, 0], out[:, 1:]
-    theta = np.append(prior.learned.relevance, [prior.learned.signal, -2.0])
-    cov = matern(theta, [True] * len(KINDS), z, z) + phi @ phi.T + np.exp(-1.0) + np.exp(-0.5) * np.outer(m, m)
-    cov += (np.exp(-2.0) + 1e-4) * np.eye(14)
-    wanted = 0.5 * ((y - m) @ np.linalg.solve(cov, y - m) + np.linalg.slogdet(cov)[1]) / 14
-    assert float(found) == pytest.approx(wanted, rel=1e-3)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))

@@ -17,6 +17,7 @@ from jaxhpo.algorithms.q_learning.actions import Actions, Considered
 from jaxhpo.algorithms.q_learning.belief import Model, Told
 from jaxhpo.algorithms.q_learning.prior import Knowledge
 from jaxhpo.space import Choice, Float, Int, Space
+from tests.algorithms.priors import matern
 
 MIXED = Space({"x": Float(0.0, 1.0), "layers": Int(1, 4), "optimizer": Choice(("sgd", "adam", "rmsprop"))})
 ORDERED = np.array([True, True, False])
@@ -29,13 +30,8 @@ def points(number, seed=0):
 
 
 def covariance(point, other):
-    """Return Matern 5/2 between points in float64, as the books write it."""
-    distance = 0.0
-    for d, has_order in enumerate(ORDERED):
-        apart = np.subtract.outer(point[:, d].astype(float), other[:, d].astype(float))
-        distance = distance + np.exp(THETA[d]) * (apart**2 if has_order else (apart != 0).astype(float))
-    root = np.sqrt(5 * distance)
-    return np.exp(THETA[3]) * (1 + root + root**2 / 3) * np.exp(-root)
+    """Return the rewards' covariance in float64."""
+    return matern(THETA, ORDERED, point, other)
 
 
 NOISE = kernel.NOISE + np.exp(THETA[4])
@@ -75,13 +71,17 @@ def picked(told, target, at, gamma, lanes=1, explores=False):
     return np.asarray(made).tolist()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_without_discount_q_is_the_expected_improvement(seed):
-    told, at = points(12, seed), points(20, 100 + seed)
+def case(seed, number):
+    """Return told points and rewards, others, the incumbent's mean, and mean and covariance of the others."""
+    told, at = points(12, seed), points(number, 100 + seed)
     target = np.sin(5 * told[:, 0]) + told[:, 1]
     target -= target.mean()
-    top = conditioned(told, target, told)[0].max()
-    mean, spread = conditioned(told, target, at)
+    return told, target, at, conditioned(told, target, told)[0].max(), *conditioned(told, target, at)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_without_discount_q_is_the_expected_improvement(seed):
+    told, target, at, top, mean, spread = case(seed, 20)
     reward = improvement(mean, np.sqrt(np.diag(spread)), top)
     found = decision(told, target).improvement(jnp.asarray(at))
     np.testing.assert_allclose(np.exp(found), reward, rtol=2e-3, atol=1e-6)
@@ -90,11 +90,7 @@ def test_without_discount_q_is_the_expected_improvement(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_q_is_the_reward_and_the_best_reward_after_each_outcome(seed):
-    told, at = points(12, seed), points(16, 100 + seed)
-    target = np.sin(5 * told[:, 0]) + told[:, 1]
-    target -= target.mean()
-    top = conditioned(told, target, told)[0].max()
-    mean, spread = conditioned(told, target, at)
+    told, target, at, top, mean, spread = case(seed, 16)
     q = []
     for i in range(len(at)):
         moves = spread[i] / np.sqrt(spread[i, i] + NOISE)

@@ -8,6 +8,7 @@ from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.q_learning.actions import Considered
 from jaxhpo.algorithms.q_learning.value import Decision
+from jaxhpo.algorithms.rungs import rung_of, was_continued
 from jaxhpo.types import FRESH, Array, Proposal
 
 _CONTINUED = 32  # trials whose going on is considered: those that look best
@@ -25,11 +26,6 @@ class Ladder:
         self._rungs, self._keep = np.array(rungs, np.int32), keep
         self.top = len(rungs) - 1
 
-    def rung(self, budget: Array) -> Array:
-        """Return the rungs of budgets: [N] int32 -> [N] int32, -1 where there is none."""
-        same = budget[:, None] == jnp.asarray(self._rungs)[None]
-        return jnp.max(jnp.where(same, np.arange(self.top + 1, dtype=np.int32)[None], -1), axis=1)
-
     def join(self, considered: Considered, decision: Decision, history: History, opened: Array) -> Considered:
         """Return the actions with those beside them that let a trial go on to its next rung.
 
@@ -44,7 +40,7 @@ class Ladder:
         model = decision.model
         lowest = jnp.full(len(considered.code), self._rungs[0])
         fresh = considered._replace(progress=model.progress(lowest), ends=jnp.zeros(len(considered.code), bool))
-        rung = self.rung(history.budget)
+        rung = rung_of(self._rungs, history.budget)
         cost = jnp.log(jnp.maximum(1.0 - history.budget.astype(jnp.float32) / np.float32(self._rungs[-1]), 1e-6))
         worth = jnp.where(opened, decision.worth(history.point) - cost, -jnp.inf)
         best, rows = jax.lax.top_k(worth, min(_CONTINUED, len(worth)))
@@ -65,7 +61,7 @@ class Ladder:
         """Return the actions chosen, [B] int32, as a proposal."""
         row = considered.row[chosen]
         goes_on, lanes = row >= 0, len(chosen)
-        after = jnp.where(goes_on, jnp.minimum(self.rung(history.budget)[row] + 1, self.top), 0)
+        after = jnp.where(goes_on, jnp.minimum(rung_of(self._rungs, history.budget)[row] + 1, self.top), 0)
         return Proposal(
             considered.point[chosen],
             jnp.asarray(self._rungs)[after],
@@ -83,13 +79,11 @@ class Ladder:
             history: with the batch.
             proposal: the batch.
         """
-        rung, good = self.rung(history.budget), jnp.isfinite(history.score)
+        rung, good = rung_of(self._rungs, history.budget), jnp.isfinite(history.score)
         size = opened.shape[0]
         row = jnp.arange(size, dtype=jnp.int32)
         joined = jnp.any(row[:, None] == place[None], axis=1)
-        source = jnp.where(proposal.active, proposal.source, FRESH)
-        continued = jnp.any((history.trial[None] == source[:, None]) & (source != FRESH)[:, None], axis=0)
-        stands = (opened | joined) & ~continued & good & (rung >= 0) & (rung < self.top)
+        stands = (opened | joined) & ~was_continued(history, proposal) & good & (rung >= 0) & (rung < self.top)
         # The best of each rung: in order of score, those with few of their rung before them.
         order = jnp.argsort(jnp.where(stands, -history.score, jnp.inf)).astype(jnp.int32)
         theirs = stands[order][:, None] & (rung[order][:, None] == np.arange(self.top, dtype=np.int32)[None])
