@@ -97,7 +97,7 @@ def q_learning(
         space: what to search; hyperparameters need no levels.
         lanes: rows a proposal has.
         budget: the largest budget of a trial, such as epochs.
-        gamma: discount; None is 0.9, and 0 with rungs, where looking ahead was measured to cost more than it brings.
+        gamma: discount; None is 0.9, and 0 with rungs, where what is learned ahead is not weighed against its epochs.
         eps_min: what epsilon decays to.
         eps_max: what it starts from.
         k_0: decay a trial where Q has no variance.
