@@ -4,132 +4,12 @@ No task is made of these. Their spaces hold the same hyperparameters in other ra
 is learned is what a learning rate means, not where in a range the best one lay.
 """
 
-import os
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
-from sklearn import datasets
-
-from benchmarks.quality.problems import SEED, Examples, Problem, cancer, digits, vectors
-from jaxhpo import data
-from jaxhpo.data.text import TextOptions
-
-_WORDS = 1000  # of the reviews, the most frequent
-_TOKENS = _WORDS + 2  # padding and the unknown word as well
-
-DataDir = str | os.PathLike | None
-
-
-def _wine(data_dir: DataDir) -> Examples:
-    return vectors(*datasets.load_wine(return_X_y=True))
-
-
-def _iris(data_dir: DataDir) -> Examples:
-    return vectors(*datasets.load_iris(return_X_y=True))
-
-
-def _parity(data_dir: DataDir) -> Examples:
-    x, y = digits(data_dir)
-    return x, y % 2
-
-
-def _alike(data_dir: DataDir) -> Examples:
-    """Return the digits 3, 5, 8 and 9."""
-    x, y = digits(data_dir)
-    rows = np.isin(y, (3, 5, 8, 9))
-    return x[rows], np.searchsorted((3, 5, 8, 9), y[rows]).astype(np.int32)
-
-
-def _blurred(data_dir: DataDir) -> Examples:
-    """Return the digits, whose pixels are 0 .. 16, with noise of a deviation of 6."""
-    x, y = digits(data_dir)
-    noisy = x + np.random.default_rng(SEED).normal(0, 6, x.shape)
-    return np.rint(np.clip(noisy, 0, 16)).astype(np.uint8), y
-
-
-def _moons(data_dir: DataDir) -> Examples:
-    return vectors(*datasets.make_moons(2500, noise=0.25, random_state=SEED))
-
-
-def _circles(data_dir: DataDir) -> Examples:
-    return vectors(*datasets.make_circles(2500, noise=0.15, factor=0.6, random_state=SEED))
-
-
-def _shells(data_dir: DataDir) -> Examples:
-    return vectors(*datasets.make_gaussian_quantiles(n_samples=3500, n_features=5, n_classes=3, random_state=SEED))
-
-
-def _hastie(data_dir: DataDir) -> Examples:
-    x, y = datasets.make_hastie_10_2(4500, random_state=SEED)
-    return vectors(x, y > 0)
-
-
-def _teacher(inputs: int, outputs: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return inputs, and what a random network of two hidden layers says of them: [count, outputs]."""
-    rng = np.random.default_rng(SEED)
-    x = hidden = rng.normal(size=(count, inputs))
-    for _ in range(2):
-        hidden = np.tanh(hidden @ rng.normal(0, 2 / np.sqrt(hidden.shape[1]), (hidden.shape[1], 16)))
-    return x, hidden @ rng.normal(size=(16, outputs))
-
-
-def _taught_classes(data_dir: DataDir) -> Examples:
-    x, y = _teacher(12, 5, 3000)
-    return vectors(x, y.argmax(axis=1))
-
-
-def _taught_values(data_dir: DataDir) -> Examples:
-    x, y = _teacher(6, 1, 2500)
-    noise = np.random.default_rng(SEED + 1).normal(0, 0.5, len(x))
-    return vectors(x, y[:, 0] + noise, classes=False)
-
-
-def _sparse(data_dir: DataDir) -> Examples:
-    made = datasets.make_regression(1500, 80, n_informative=8, noise=30.0, random_state=SEED)
-    return vectors(*made[:2], classes=False)
-
-
-def _waves(data_dir: DataDir) -> Examples:
-    rng = np.random.default_rng(SEED)
-    x = rng.uniform(-1, 1, (2000, 2))
-    y = np.sin(4 * x[:, 0]) * np.sin(3 * x[:, 1] + 1) + rng.normal(0, 0.1, len(x))
-    return vectors(x, y, classes=False)
-
-
-def _ripple(data_dir: DataDir) -> Examples:
-    rng = np.random.default_rng(SEED)
-    x = rng.uniform(-1, 1, (1000, 1))
-    return vectors(x, np.sin(6 * x[:, 0]) + rng.normal(0, 0.2, len(x)), classes=False)
-
-
-def _mnist(data_dir: DataDir) -> Examples:
-    """Return 7x7 pixels of MNIST's training examples."""
-    mnist = data.load("mnist", data_dir=data_dir)
-    return _squares(mnist.x_train, 4), mnist.y_train
-
-
-def _squares(images: np.ndarray, side: int) -> np.ndarray:
-    """Average squares of pixels: [N, H, W, C] uint8 -> [N, H / side, W / side, C] uint8."""
-    n, h, w, c = images.shape
-    return np.rint(images.reshape(n, h // side, side, w // side, side, c).mean(axis=(2, 4))).astype(np.uint8)
-
-
-def _colour(data_dir: DataDir) -> Examples:
-    """Return 8x8 pixels of CIFAR-10's training examples."""
-    cifar = data.load("cifar10", data_dir=data_dir)
-    return _squares(cifar.x_train[:10_000], 4), cifar.y_train[:10_000]
-
-
-def _grey(data_dir: DataDir) -> Examples:
-    x, y = _colour(data_dir)
-    return np.rint(x.mean(axis=3, keepdims=True)).astype(np.uint8), y
-
-
-def _reviews(data_dir: DataDir) -> Examples:
-    """Return the last 32 words of IMDB's training examples."""
-    imdb = data.load("imdb", data_dir=data_dir, text=TextOptions(words=_WORDS, length=32, keep="last"))
-    return imdb.x_train[:5000], imdb.y_train[:5000]
+from benchmarks.quality import drawn
+from benchmarks.quality import lesson_examples as of
+from benchmarks.quality.problems import Problem, cancer, digits
 
 
 class _Ranges(NamedTuple):
@@ -140,40 +20,124 @@ class _Ranges(NamedTuple):
     units: tuple[int, int]
     layers: int  # at most
     decays: tuple[float, float]
-    dropout: float  # at most
+    dropout: float | None  # at most; None is none at all
     momentum: float = 0.0  # at least
 
     def of(self, problem: Problem) -> Problem:
         """Return a problem with these."""
         plain = {"rates": self.rates, "batches": self.batches, "units": self.units, "decays": self.decays}
-        layers, dropouts, momenta = (1, self.layers), (0.0, self.dropout), (self.momentum, 0.99)
-        return replace(problem, **plain, layers=layers, dropouts=dropouts, momenta=momenta)
+        dropouts = None if self.dropout is None else (0.0, self.dropout)
+        return replace(problem, **plain, layers=(1, self.layers), dropouts=dropouts, momenta=(self.momentum, 0.99))
 
 
 _PROBLEMS = {
-    "wine": Problem(_wine, "wine", 60, 118, 20, repeats=2),
-    "iris": Problem(_iris, "iris", 50, 100, 30, repeats=2),
+    "wine": Problem(of.wine, "wine", 60, 118, 20, repeats=2),
+    "iris": Problem(of.iris, "iris", 50, 100, 30, repeats=2),
     "cancer_few": Problem(cancer, "breast cancer Wisconsin", 40, 400, 30, optimizer="adam"),
-    "digits_parity": Problem(_parity, "digits, odd or even", 400, 600, 8),
-    "digits_alike": Problem(_alike, "the digits 3, 5, 8, 9", 100, 400, 30, optimizer="rmsprop"),
-    "digits_blurred": Problem(_blurred, "digits, noisy pixels", 600, 600, 8),
-    "moons": Problem(_moons, "two moons", 200, 500, 30),
-    "circles": Problem(_circles, "two circles", 300, 500, 30),
-    "shells": Problem(_shells, "3 shells in 5 dimensions", 1000, 600, 12),
-    "hastie": Problem(_hastie, "2 classes by the sum of 10 squares", 2000, 600, 6, optimizer="adamw"),
-    "taught_classes": Problem(_taught_classes, "5 classes of a random network", 600, 600, 10),
-    "taught_values": Problem(_taught_values, "a random network's values with noise", 500, 500, 16),
-    "sparse": Problem(_sparse, "8 of 80 features count", 180, 400, 30),
-    "waves": Problem(_waves, "a product of sines", 300, 400, 40, optimizer="adam"),
-    "ripple": Problem(_ripple, "a noisy sine", 100, 300, 60),
-    "mnist_coarse": Problem(_mnist, "MNIST, 7x7 pixels", 1500, 500, 3),
-    "mnist_few": Problem(_mnist, "MNIST, 7x7 pixels", 80, 500, 30),
-    "cifar_grey": Problem(_grey, "CIFAR-10, 8x8 grey pixels", 1000, 500, 10),
-    "mnist_coarse_conv": Problem(_mnist, "MNIST, 7x7 pixels", 300, 400, 4, "cnn", configurations=384),
-    "cifar_conv": Problem(_colour, "CIFAR-10, 8x8 pixels", 800, 400, 7, "cnn", "adam", configurations=384),
-    "reviews": Problem(_reviews, "IMDB, 32 words", 1500, 500, 5, "rnn", "adam", configurations=384, vocabulary=_TOKENS),
+    "digits_parity": Problem(of.parity, "digits, odd or even", 400, 600, 8),
+    "digits_alike": Problem(of.alike, "the digits 3, 5, 8, 9", 100, 400, 30, optimizer="rmsprop"),
+    "digits_blurred": Problem(of.blurred, "digits, noisy pixels", 600, 600, 8),
+    "moons": Problem(of.moons, "two moons", 200, 500, 30),
+    "circles": Problem(of.circles, "two circles", 300, 500, 30),
+    "shells": Problem(of.shells, "3 shells in 5 dimensions", 1000, 600, 12),
+    "hastie": Problem(of.hastie, "2 classes by the sum of 10 squares", 2000, 600, 6, optimizer="adamw"),
+    "taught_classes": Problem(of.taught_classes, "5 classes of a random network", 600, 600, 10),
+    "taught_values": Problem(of.taught_values, "a random network's values with noise", 500, 500, 16),
+    "sparse": Problem(of.sparse, "8 of 80 features count", 180, 400, 30),
+    "waves": Problem(of.waves, "a product of sines", 300, 400, 40, optimizer="adam"),
+    "ripple": Problem(of.ripple, "a noisy sine", 100, 300, 60),
+    "mnist_coarse": Problem(of.mnist, "MNIST, 7x7 pixels", 1500, 500, 3),
+    "mnist_few": Problem(of.mnist, "MNIST, 7x7 pixels", 80, 500, 30),
+    "cifar_grey": Problem(of.grey, "CIFAR-10, 8x8 grey pixels", 1000, 500, 10),
+    "mnist_coarse_conv": Problem(of.mnist, "MNIST, 7x7 pixels", 300, 400, 4, "cnn", configurations=384),
+    "cifar_conv": Problem(of.colour, "CIFAR-10, 8x8 pixels", 800, 400, 7, "cnn", "adam", configurations=384),
+    "reviews": Problem(
+        of.reviews, "IMDB, 32 words", 1500, 500, 5, "rnn", "adam", configurations=384, vocabulary=of.TOKENS
+    ),
 }
 
+_EVEN = {
+    "noisy": Problem(of.classes(11, 12, 6, flip_y=0.35), "2 classes, 35% drawn anew", 500, 800, 25),
+    "six": Problem(of.classes(12, 18, 10, n_classes=6, class_sep=1.5), "6 classes", 800, 800, 20),
+    "three": Problem(
+        of.classes(13, 8, 5, n_classes=3, flip_y=0.1), "3 classes, 10% drawn anew", 600, 800, 30, optimizer="adamw"
+    ),
+    "wide": Problem(of.classes(14, 60, 10, flip_y=0.05), "2 classes in 60 dimensions", 400, 800, 20),
+}
+"""Without dropout, as small tables are often learned."""
+
+_RARE = {
+    "threes": Problem(of.threes, "digits, a three or not", 400, 240, 15),
+    "few": Problem(
+        of.classes(21, 10, 4, weights=[0.8], flip_y=0.1, class_sep=0.6), "rare classes: 1 of 5", 400, 800, 20
+    ),
+    "clusters": Problem(
+        of.classes(22, 20, 8, weights=[0.85], flip_y=0.05, class_sep=0.7, n_clusters_per_class=3),
+        "rare classes: 1 of 7",
+        600,
+        800,
+        20,
+    ),
+    "noisy": Problem(
+        of.classes(23, 5, 4, weights=[0.75], flip_y=0.3, class_sep=0.8), "rare classes: 1 of 4", 500, 800, 30
+    ),
+    "noisier": Problem(
+        of.classes(24, 6, 3, weights=[0.75], flip_y=0.4, class_sep=0.8), "rare classes: 1 of 4", 600, 800, 20
+    ),
+    "third": Problem(of.classes(25, 15, 5, weights=[0.7], flip_y=0.3), "rare classes: 1 of 3", 700, 800, 20),
+    "three": Problem(
+        of.classes(26, 20, 12, n_classes=3, weights=[0.6, 0.3], flip_y=0.1),
+        "rare classes: 1 of 10 in 3 classes",
+        500,
+        750,
+        20,
+    ),
+    "line": Problem(
+        of.classes(27, 12, 2, weights=[0.85], flip_y=0.2, class_sep=0.5, n_clusters_per_class=1),
+        "rare classes: 1 of 7",
+        800,
+        800,
+        12,
+    ),
+    "four": Problem(
+        of.classes(28, 8, 6, n_classes=4, weights=[0.7, 0.2, 0.06], flip_y=0.02),
+        "rare classes: 1 of 25 in 4 classes",
+        800,
+        400,
+        15,
+    ),
+    "tenth": Problem(of.classes(29, 10, 6, weights=[0.9], flip_y=0.02), "rare classes: 1 of 10", 1000, 600, 30),
+    "wide": Problem(
+        of.classes(30, 60, 8, weights=[0.8], flip_y=0.1), "rare classes: 1 of 5 in 60 dimensions", 400, 800, 15
+    ),
+    "many": Problem(
+        of.classes(31, 15, 8, weights=[0.7], flip_y=0.1, class_sep=0.7), "rare classes: 1 of 3", 2000, 800, 10
+    ),
+}
+"""Without dropout as well; the rarest class is so rare, and as many of every class validate."""
+
+_LONG = {
+    "wine": Problem(of.wine, "wine", 80, 98, 200),
+    "cancer": Problem(cancer, "breast cancer Wisconsin", 200, 369, 150),
+    "digits": Problem(digits, "digits", 250, 500, 150),
+    "uneven": Problem(of.classes(41, 4, 3, weights=[0.76], flip_y=0.2, class_sep=0.8), "2 classes", 400, 250, 200),
+    "noisy": Problem(of.classes(42, 20, 8, weights=[0.7], flip_y=0.2), "2 classes, 20% drawn anew", 500, 300, 200),
+    "clusters": Problem(of.classes(43, 18, 10, n_classes=4, flip_y=0.05), "4 classes", 500, 300, 150),
+    "shells": Problem(of.shells, "3 shells in 5 dimensions", 600, 400, 150),
+    "easy": Problem(of.classes(44, 14, 6, flip_y=0.1, class_sep=1.2), "2 classes", 450, 240, 200),
+}
+"""Without dropout as well, and trained until they overfit."""
+
+for _kind, _some, _fields in (
+    ("even", _EVEN, {"configurations": 512}),
+    ("rare", _RARE, {"configurations": 512, "balanced": True}),
+    ("long", _LONG, {"configurations": 384}),
+):
+    for _name, _problem in _some.items():
+        _adaptive = _problem.optimizer if _problem.optimizer != "momentum" else "adam"
+        _PROBLEMS[f"{_kind}_{_name}"] = replace(_problem, optimizer=_adaptive, **_fields)
+
+_WIDE = (1e-8, 1.0)  # of weight decay
 _RANGES = {
     "wine": _Ranges((1e-4, 3.0), (10, 20, 60), (4, 64), 5, (1e-6, 1.0), 0.6),
     "iris": _Ranges((1e-3, 3.0), (10, 50), (4, 32), 3, (1e-6, 0.1), 0.5),
@@ -196,7 +160,32 @@ _RANGES = {
     "mnist_coarse_conv": _Ranges((1e-4, 1.0), (25, 50, 100), (2, 24), 3, (1e-6, 0.1), 0.6),
     "cifar_conv": _Ranges((1e-4, 0.1), (25, 50, 100), (4, 24), 3, (1e-6, 1.0), 0.8),
     "reviews": _Ranges((1e-4, 0.1), (20, 100), (4, 24), 2, (1e-6, 0.1), 0.6),
+    "even_noisy": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128, 256), (16, 256), 3, _WIDE, None),
+    "even_six": _Ranges((1e-5, 0.3), (16, 64, 256), (8, 128), 4, _WIDE, None),
+    "even_three": _Ranges((1e-5, 1.0), (10, 40, 160), (8, 192), 3, _WIDE, None),
+    "even_wide": _Ranges((1e-6, 0.1), (8, 32, 128), (16, 256), 3, (1e-7, 0.1), None),
+    "rare_threes": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128), (8, 128), 3, _WIDE, None),
+    "rare_few": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128), (16, 256), 3, _WIDE, None),
+    "rare_clusters": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128, 256), (16, 192), 3, _WIDE, None),
+    "rare_noisy": _Ranges((1e-5, 1.0), (10, 20, 50, 100, 250), (8, 128), 3, _WIDE, None),
+    "rare_noisier": _Ranges((1e-5, 0.1), (8, 32, 128), (8, 128), 3, (1e-7, 0.1), None),
+    "rare_third": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128, 256), (16, 192), 3, _WIDE, None),
+    "rare_three": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128), (16, 128), 4, _WIDE, None),
+    "rare_line": _Ranges((1e-6, 0.3), (16, 32, 64, 128), (4, 128), 3, _WIDE, None),
+    "rare_four": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128, 256), (16, 256), 3, _WIDE, None),
+    "rare_tenth": _Ranges((1e-5, 1.0), (16, 32, 64, 128, 256), (16, 128), 3, _WIDE, None),
+    "rare_wide": _Ranges((1e-5, 1.0), (8, 16, 32, 64, 128), (16, 256), 3, _WIDE, None),
+    "rare_many": _Ranges((1e-4, 0.3), (16, 64, 256), (32, 512), 2, (1e-8, 0.1), None),
+    "long_wine": _Ranges((1e-5, 1.0), (8, 16, 40, 80), (16, 256), 3, _WIDE, None),
+    "long_cancer": _Ranges((1e-5, 1.0), (16, 32, 64, 128), (16, 128), 3, _WIDE, None),
+    "long_digits": _Ranges((1e-5, 0.3), (25, 50, 125, 250), (16, 128), 3, _WIDE, None),
+    "long_uneven": _Ranges((1e-5, 1.0), (16, 32, 64, 128, 256), (16, 128), 3, _WIDE, None),
+    "long_noisy": _Ranges((1e-5, 1.0), (16, 32, 64, 128, 256), (16, 128), 3, _WIDE, None),
+    "long_clusters": _Ranges((1e-5, 1.0), (20, 40, 100, 200), (16, 128), 3, _WIDE, None),
+    "long_shells": _Ranges((1e-5, 0.3), (20, 60, 160, 320), (8, 96), 3, (1e-8, 0.1), None),
+    "long_easy": _Ranges((1e-5, 1.0), (16, 32, 64, 128, 256), (16, 128), 3, _WIDE, None),
 }
 
 LESSONS = {name: _RANGES[name].of(problem) for name, problem in _PROBLEMS.items()}
+LESSONS |= {f"drawn_{seed:02}": drawn.draw(seed) for seed in drawn.SEEDS}
 """By name."""

@@ -44,12 +44,14 @@ class Problem:
     momenta: tuple[float, float] = (0.0, 0.99)
     decays: tuple[float, float] = (1e-6, 1e-1)
     layers: tuple[int, int] = (1, 4)
-    dropouts: tuple[float, float] = (0.0, 0.6)
+    dropouts: tuple[float, float] | None = (0.0, 0.6)  # None is none at all
     vocabulary: int | None = None  # of texts
+    balanced: bool = False  # as many of every class validate: accuracy is balanced accuracy
 
     @property
     def space(self) -> Space:
-        """What varies; one optimizer, so that every configuration has the same seven dimensions."""
+        """What varies; one optimizer, so that every configuration has the same seven dimensions, or six."""
+        dropout = {} if self.dropouts is None else {"dropout": Float(*self.dropouts)}
         return Space(
             {
                 "learning_rate": Float(*self.rates, log=True),
@@ -58,7 +60,7 @@ class Problem:
                 "weight_decay": Float(*self.decays, log=True),
                 "layers": Int(*self.layers),
                 "units": Int(*self.units, log=True),
-                "dropout": Float(*self.dropouts),
+                **dropout,
                 "optimizer": Choice((self.optimizer,)),
             }
         )
@@ -66,12 +68,16 @@ class Problem:
     def examples(self, data_dir: str | os.PathLike | None = None) -> Dataset:
         """Return the examples; the test split is the validation's, and never scored."""
         x, y = self.make(data_dir)
-        rows = subset(y, self.train + self.valid, SEED) if self.train + self.valid < len(y) else np.arange(len(y))
+        size = len(y) if self.balanced else min(self.train + self.valid, len(y))
+        rows = subset(y, size, SEED) if size < len(y) else np.arange(len(y))
         if y.dtype.kind == "f":
             train, valid = rows[: self.train], rows[self.train :]
         else:  # every class in proportion
             inside = subset(y[rows], self.train, SEED)
             train, valid = rows[inside], np.delete(rows, inside)
+        if self.balanced:
+            each = min(self.valid // (y.max() + 1), np.bincount(y[valid]).min())
+            valid = np.concatenate([valid[y[valid] == one][:each] for one in range(y.max() + 1)])
         taught = y[train]
         if self.wrong:
             rng = np.random.default_rng(SEED)

@@ -24,7 +24,11 @@ def test_options_reach_the_method():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("tabular-q", {}, "algorithm 'tabular-q' is unknown; did you mean 'tabular_q'? known are q_learning, tabular_q"),
+        (
+            "tabular-q",
+            {},
+            "algorithm 'tabular-q' is unknown; did you mean 'tabular_q'? known are q_learning, tabular_q",
+        ),
         (None, {}, "algorithm None is unknown; known are"),
         ("tabular_q", {"learning_rate": 1}, "tabular_q has no option 'learning_rate'; it takes rungs, alpha"),
         ("tabular_q", {"gama": 0.5}, "tabular_q has no option 'gama'; did you mean 'gamma'? it takes rungs, alpha"),

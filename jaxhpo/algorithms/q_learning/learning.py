@@ -18,9 +18,9 @@ from jaxhpo.algorithms.q_learning.prior import Learned, LearnedPrior, Network, o
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
-_HIDDEN, _FEATURES = 32, 6
+_HIDDEN, _FEATURES = 48, 8
 _ROWS = (16, 80)  # trials of a study whose likelihood is taken: as early in a study, and late
-_STUDIES = 8  # in a step
+_STUDIES = 12  # in a step
 _FEWEST = 24  # trials of a study that says anything
 _RATE, _DECAY = 5e-3, 3e-3
 _HIDES = 0.5  # of the studies of a step the optimizer is hidden, as most spaces say nothing of theirs
@@ -48,7 +48,7 @@ def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> L
 
     Names say what is the same (`jaxhpo.algorithms.q_learning.meaning`); trials are to have been trained as long as each
     other, and the more varied they are the better: random search's are best. A network of the names' features, of two
-    hidden layers of 32, and a kernel are trained to make each study's rewards likely, as few of them and as many, by
+    hidden layers of 48, and a kernel are trained to make each study's rewards likely, as few of them and as many, by
     AdamW: a Gaussian process with a deep mean and kernel, shared by all tasks (Wistuba & Grabocka 2021, arXiv
     2101.07667). Some minutes on a CPU; with few studies it learns what these have in common, and no more.
 
