@@ -28,9 +28,9 @@ SHIPPED = "shipped"
 _STEPS, _SEED = 8000, 0
 _SAMPLE = 768  # configurations of a grid
 _SAME = {  # beginnings of names whose examples are the same or alike
-    "digits": ("digits", "rare_threes", "long_digits"),
+    "digits": ("digits", "rare_threes", "long_digits", "broad_digits"),
     "mnist": ("mnist",),
-    "tabular": ("cancer", "diabetes", "friedman", "wine", "iris", "sparse", "long_wine", "long_cancer"),
+    "tabular": ("cancer", "diabetes", "friedman", "wine", "iris", "sparse", "long_wine", "long_cancer", "broad_cancer"),
     "hpolib": ("hpolib",),
 }
 FAMILIES = (*_SAME, "drawn")

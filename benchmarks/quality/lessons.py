@@ -128,10 +128,22 @@ _LONG = {
 }
 """Without dropout as well, and trained until they overfit."""
 
+_BROAD = {
+    "noisy": Problem(of.classes(51, 20, 8, flip_y=0.2), "2 classes, 20% drawn anew", 500, 400, 40),
+    "clusters": Problem(of.classes(52, 16, 10, n_classes=4, flip_y=0.05), "4 classes", 600, 500, 30),
+    "uneven": Problem(of.classes(53, 12, 6, weights=[0.8], flip_y=0.1), "2 classes", 500, 400, 40),
+    "easy": Problem(of.classes(54, 10, 5, flip_y=0.05, class_sep=1.2), "2 classes", 400, 400, 40),
+    "shells": Problem(of.shells, "3 shells in 5 dimensions", 600, 500, 30),
+    "digits": Problem(digits, "digits", 300, 500, 20),
+    "cancer": Problem(cancer, "breast cancer Wisconsin", 200, 369, 40),
+}
+"""Without dropout as well, and networks of up to a thousand units a layer."""
+
 for _kind, _some, _fields in (
     ("even", _EVEN, {"configurations": 512}),
     ("rare", _RARE, {"configurations": 512, "balanced": True}),
     ("long", _LONG, {"configurations": 384}),
+    ("broad", _BROAD, {"configurations": 256}),
 ):
     for _name, _problem in _some.items():
         _adaptive = _problem.optimizer if _problem.optimizer != "momentum" else "adam"
@@ -184,6 +196,13 @@ _RANGES = {
     "long_clusters": _Ranges((1e-5, 1.0), (20, 40, 100, 200), (16, 128), 3, _WIDE, None),
     "long_shells": _Ranges((1e-5, 0.3), (20, 60, 160, 320), (8, 96), 3, (1e-8, 0.1), None),
     "long_easy": _Ranges((1e-5, 1.0), (16, 32, 64, 128, 256), (16, 128), 3, _WIDE, None),
+    "broad_noisy": _Ranges((1e-5, 1.0), (16, 32, 64, 128, 256), (16, 1024), 3, _WIDE, None),
+    "broad_clusters": _Ranges((1e-5, 1.0), (32, 64, 128, 256), (16, 1024), 3, _WIDE, None),
+    "broad_uneven": _Ranges((1e-5, 0.3), (16, 64, 256), (32, 1024), 2, _WIDE, None),
+    "broad_easy": _Ranges((1e-5, 1.0), (16, 32, 64, 128), (16, 1024), 3, _WIDE, None),
+    "broad_shells": _Ranges((1e-6, 0.1), (32, 64, 128, 256), (32, 1024), 2, (1e-7, 0.1), None),
+    "broad_digits": _Ranges((1e-5, 0.3), (20, 60, 180), (16, 1024), 3, _WIDE, None),
+    "broad_cancer": _Ranges((1e-5, 1.0), (16, 32, 64), (16, 1024), 3, _WIDE, None),
 }
 
 LESSONS = {name: _RANGES[name].of(problem) for name, problem in _PROBLEMS.items()}

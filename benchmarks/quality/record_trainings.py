@@ -5,7 +5,7 @@
 Draws configurations of a continuous space for each of `benchmarks.quality.problems`, trains them with jaxhpo's own
 Trainer, fits a smooth function to their validation scores, and writes both to `benchmarks/data`. `--fit` fits again
 what is recorded. The trainings of `benchmarks.quality.lessons` are recorded alike, and not fitted. DIR holds a prepared
-MNIST, CIFAR-10 and IMDB, which some need. Seventy minutes on one core.
+MNIST, CIFAR-10 and IMDB, which some need. Two hours on one core.
 """
 
 import zlib

@@ -15,13 +15,13 @@ from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
 
 MEMBERS = {
     "digits": "digits_few digits_many digits_short digits_noisy digits_conv digits_conv_sgd digits_parity digits_alike "
-    "digits_blurred digits_mlp digits_cnn rare_threes long_digits",
+    "digits_blurred digits_mlp digits_cnn rare_threes long_digits broad_digits",
     "mnist": "mnist_dense mnist_conv mnist_coarse mnist_few mnist_coarse_conv",
-    "tabular": "cancer cancer_few diabetes friedman sparse wine iris long_wine long_cancer",
+    "tabular": "cancer cancer_few diabetes friedman sparse wine iris long_wine long_cancer broad_cancer",
     "drawn": "spirals clusters noisy_classes wide_classes moons circles shells hastie taught_classes taught_values "
     "waves ripple even_noisy even_six even_three even_wide rare_few rare_clusters rare_noisy rare_noisier rare_third "
     "rare_three rare_line rare_four rare_tenth rare_wide rare_many long_uneven long_noisy long_clusters long_shells "
-    f"long_easy {' '.join(f'drawn_{seed:02}' for seed in drawn.SEEDS)}",
+    f"long_easy broad_noisy broad_clusters broad_uneven broad_easy broad_shells {' '.join(f'drawn_{seed:02}' for seed in drawn.SEEDS)}",
     "hpolib": "hpolib_naval_propulsion hpolib_parkinsons_telemonitoring hpolib_protein_structure "
     "hpolib_slice_localization",
     None: "cifar_grey cifar_conv reviews",

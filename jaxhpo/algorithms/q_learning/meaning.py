@@ -12,7 +12,7 @@ from jaxhpo.space import Choice, Space
 _STEPS = 1024  # of a dimension, at which its values are looked up
 _PLAIN = ("sgd", "momentum", "nesterov", "noisy_sgd")
 _ADAPTIVE = ("adam", "adamw", "nadam", "nadamw", "radam", "adamax", "rmsprop", "adabelief", "lion")
-_FARTHEST = 3.0  # a feature beyond that is as this one: nothing was learned out there
+_FARTHEST = 4.0  # a feature beyond that is as this one: nothing was learned out there
 
 
 class Meaning(NamedTuple):
