@@ -78,11 +78,13 @@ def headline(quality: dict[str, Any], pairs: Sequence[tuple[str, str]]) -> str:
 
 def prior_sentence(quality: dict[str, Any], family: str) -> str:
     """Return what `q_learning` reaches on a family with its prior and without it, in a sentence."""
-    found = quality["families"][family]
-    have, without = (found[who]["regret"][0] for who in ("q_learning", "q_learning_no_prior"))
+    found, counts = quality["families"][family], quality["evaluations"]
+    have, without = (
+        ", ".join(f"{regret:.3f}" for regret in found[who]["regrets"]) for who in ("q_learning", "q_learning_no_prior")
+    )
     return (
-        f"On {_FAMILIES[family]} `q_learning` has {have:.3f} with its prior and {without:.3f} without after "
-        f"{quality['compared_at']} evaluations."
+        f"On {_FAMILIES[family]} `q_learning` has {have} with its prior and {without} without after "
+        f"{', '.join(map(str, counts))} evaluations."
     )
 
 

@@ -63,9 +63,7 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "target": TARGET,
         "tasks": members,
         "overall": _overall(one, everything, kinds),
-        "families": {
-            family: _means(statistics.board(one, (COMPARED_AT,), needs=names)) for family, names in members.items()
-        },
+        "families": {family: _family(one, names) for family, names in members.items()},
         "batches": {
             str(b.lanes): _means(
                 statistics.board([r for r in done if r.lanes == b.lanes], (b.evals,), needs=everything)
@@ -126,6 +124,15 @@ def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[floa
         who: {"regret": _plain(means[who])} | ({"minus_random": _plain(away[who])} if who in away else {})
         for who in sorted(means, key=lambda who: means[who].value)
     }
+
+
+def _family(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what `_means` does of a family, and mean regrets at every count, of those that were run so far."""
+    rows: dict[str, dict[str, Any]] = _means(statistics.board(runs, (COMPARED_AT,), needs=names))
+    whole = statistics.board(runs, AT, needs=names)
+    for who, means in statistics.mean_regrets(whole).items() if whole.who else ():
+        rows[who]["regrets"] = [_round(each.value) for each in means]
+    return rows
 
 
 def _epochs(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,8 @@ MEMBERS = {
     "drawn": "spirals clusters noisy_classes wide_classes moons circles shells hastie taught_classes taught_values "
     "waves ripple even_noisy even_six even_three even_wide rare_few rare_clusters rare_noisy rare_noisier rare_third "
     "rare_three rare_line rare_four rare_tenth rare_wide rare_many long_uneven long_noisy long_clusters long_shells "
-    f"long_easy broad_noisy broad_clusters broad_uneven broad_easy broad_shells {' '.join(f'drawn_{seed:02}' for seed in drawn.SEEDS)}",
+    "long_easy broad_noisy broad_clusters broad_uneven broad_easy broad_shells "
+    + " ".join(f"drawn_{seed:02}" for seed in drawn.SEEDS),
     "hpolib": "hpolib_naval_propulsion hpolib_parkinsons_telemonitoring hpolib_protein_structure "
     "hpolib_slice_localization",
     None: "cifar_grey cifar_conv reviews",

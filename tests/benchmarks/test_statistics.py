@@ -154,3 +154,17 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
     pytest.importorskip("matplotlib")
     plots.write(runs, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir())[-2:] == ["ranks.png", "regret.png"]
+
+
+def test_what_a_prior_brings_to_a_family_at_every_count():
+    from benchmarks.quality.markdown import prior_sentence
+
+    def half_way(who, level):
+        curves = [[1, 2 * level, 15, level, 40, level / 2]]
+        return Run(who, "ours", "branin", "analytic", "0", 1, 100, [0], "v", curves=curves)
+
+    made = report.summarise([half_way("q_learning", 0.2), half_way("q_learning_no_prior", 0.4)])
+    assert made["families"]["analytic"]["q_learning"]["regrets"] == [0.4, 0.2, 0.2, 0.1, 0.1]
+    said = prior_sentence(made, "analytic")
+    assert "has 0.400, 0.200, 0.200, 0.100, 0.100 with its prior and 0.800, 0.400," in said
+    assert said.endswith("without after 10, 20, 30, 50, 100 evaluations.")
