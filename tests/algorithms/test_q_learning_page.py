@@ -50,8 +50,8 @@ def test_the_constants_are_the_code_s():
     assert "one of four levels" in WORDS
     assert f"fitted to {FITTED} trials and predicts from {USED}" in WORDS
     assert f"of at least {learning._FEWEST} trials" in WORDS
-    assert learning._FEATURES == 6
-    assert "six features" in WORDS
+    assert learning._FEATURES == 8
+    assert "eight features" in WORDS
 
 
 def test_the_figures_are_what_was_measured():
