@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 from sklearn import datasets
 
+from benchmarks.quality.lesson_examples import MANY, DataDir, Make, classes, teacher
 from benchmarks.quality.problems import Examples, Problem, vectors
 
 SEEDS = tuple(seed for seed in range(48) if seed != 12)
 """Of that one half of the trainings are perfect: there is nothing to learn."""
-_SAMPLE = 6000
 _VALID = 600
 _STEPS = 6000  # of the smallest batch at most
 _OPTIMIZERS = ("adam", "adam", "momentum", "momentum", "adamw", "rmsprop")
@@ -21,8 +21,6 @@ _DECAY_ENDS = ((1e-8, 1e-7, 1e-6, 1e-5), (0.01, 0.1, 1.0))
 _UNIT_ENDS = ((4, 8, 16), (64, 128, 192))
 _SMALLEST = (8, 10, 16, 20, 32)
 _TIMES = (2, 4, 8, 16)
-
-Make = Callable[[object], Examples]
 
 
 def draw(seed: int) -> Problem:
@@ -59,35 +57,32 @@ def _examples(rng: np.random.Generator) -> tuple[Make, str, bool]:
     """Return what makes examples, a few words, and whether classes differ in size."""
     kind = rng.choice(("classes", "classes", "shells", "network", "network values", "linear values"))
     features = int(np.rint(np.exp(rng.uniform(np.log(4), np.log(60)))))
-    classes, seed = int(rng.choice((2, 2, 3, 5))), int(rng.integers(2**31))
+    number, seed = int(rng.choice((2, 2, 3, 5))), int(rng.integers(2**31))
     noise = float(rng.choice((0.0, 0.05, 0.15, 0.3)))
     if kind == "classes":
         informative = min(features, max(4, features // int(rng.integers(1, 4))))
-        uneven, most = classes < 5 and rng.random() < 0.5, float(rng.uniform(0.6, 0.9))
+        uneven, most = number < 5 and rng.random() < 0.5, float(rng.uniform(0.6, 0.9))
         shape = {
-            "n_features": features,
-            "n_informative": informative,
-            "n_redundant": (features - informative) // 3,
-            "n_classes": classes,
-            "n_clusters_per_class": int(rng.integers(1, 4)) if classes < 5 else 1,
-            "weights": [most, 0.6 * (1 - most)][: classes - 1] if uneven else None,
+            "n_classes": number,
+            "n_clusters_per_class": int(rng.integers(1, 4)) if number < 5 else 1,
+            "weights": [most, 0.6 * (1 - most)][: number - 1] if uneven else None,
             "flip_y": noise,
             "class_sep": float(rng.uniform(0.5, 1.5)),
         }
-        return _made(datasets.make_classification, n_samples=_SAMPLE, random_state=seed, **shape), "classes", uneven
+        return classes(seed, features, informative, **shape), "classes", uneven
     if kind == "shells":
         few = min(features, 10)
-        shape = {"n_samples": _SAMPLE, "n_features": few, "n_classes": classes, "random_state": seed}
+        shape = {"n_samples": MANY, "n_features": few, "n_classes": number, "random_state": seed}
         return _made(datasets.make_gaussian_quantiles, **shape), "shells", False
     if kind == "linear values":
-        shape = {"n_samples": _SAMPLE, "n_features": features, "n_informative": max(features // 3, 2)}
+        shape = {"n_samples": MANY, "n_features": features, "n_informative": max(features // 3, 2)}
         return _made(datasets.make_regression, noise=200 * noise, random_state=seed, **shape), "values", False
-    outputs = 1 if kind == "network values" else classes
+    outputs = 1 if kind == "network values" else number
     return _network(seed, min(features, 20), outputs, noise), f"{kind} of a random one", False
 
 
 def _made(make: Callable[..., Examples], **options: object) -> Make:
-    def examples(data_dir: object) -> Examples:
+    def examples(data_dir: DataDir) -> Examples:
         x, y = make(**options)
         return vectors(x, y, classes=y.dtype.kind != "f")
 
@@ -97,12 +92,9 @@ def _made(make: Callable[..., Examples], **options: object) -> Make:
 def _network(seed: int, inputs: int, outputs: int, noise: float) -> Make:
     """Return what makes inputs, and what a random network of two hidden layers says of them, noisily."""
 
-    def examples(data_dir: object) -> Examples:
+    def examples(data_dir: DataDir) -> Examples:
         rng = np.random.default_rng(seed)
-        x = hidden = rng.normal(size=(_SAMPLE, inputs))
-        for _ in range(2):
-            hidden = np.tanh(hidden @ rng.normal(0, 2 / np.sqrt(hidden.shape[1]), (hidden.shape[1], 16)))
-        y = hidden @ rng.normal(size=(16, outputs))
+        x, y = teacher(rng, inputs, outputs, MANY)
         y += noise * y.std(axis=0) * rng.normal(size=y.shape)
         return vectors(x, y[:, 0], classes=False) if outputs == 1 else vectors(x, y.argmax(axis=1))
 

@@ -16,6 +16,9 @@ TOKENS = _WORDS + 2
 """Padding and the unknown word as well."""
 
 DataDir = str | os.PathLike | None
+Make = Callable[[DataDir], Examples]
+MANY = 6000
+"""Examples that a generator draws, of which a problem takes some."""
 
 
 def wine(data_dir: DataDir) -> Examples:
@@ -67,19 +70,18 @@ def threes(data_dir: DataDir) -> Examples:
     return x, (y == 3).astype(np.int32)
 
 
-def classes(seed: int, features: int, informative: int, **options: Any) -> Callable[[DataDir], Examples]:
+def classes(seed: int, features: int, informative: int, **options: Any) -> Make:
     """Return what draws classes, some of them rare where `weights` say so."""
 
     def make(data_dir: DataDir) -> Examples:
         shape = {"n_features": features, "n_informative": informative, "n_redundant": (features - informative) // 3}
-        return vectors(*datasets.make_classification(6000, random_state=seed, **shape, **options))
+        return vectors(*datasets.make_classification(MANY, random_state=seed, **shape, **options))
 
     return make
 
 
-def _teacher(inputs: int, outputs: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def teacher(rng: np.random.Generator, inputs: int, outputs: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return inputs, and what a random network of two hidden layers says of them: [count, outputs]."""
-    rng = np.random.default_rng(SEED)
     x = hidden = rng.normal(size=(count, inputs))
     for _ in range(2):
         hidden = np.tanh(hidden @ rng.normal(0, 2 / np.sqrt(hidden.shape[1]), (hidden.shape[1], 16)))
@@ -87,12 +89,12 @@ def _teacher(inputs: int, outputs: int, count: int) -> tuple[np.ndarray, np.ndar
 
 
 def taught_classes(data_dir: DataDir) -> Examples:
-    x, y = _teacher(12, 5, 3000)
+    x, y = teacher(np.random.default_rng(SEED), 12, 5, 3000)
     return vectors(x, y.argmax(axis=1))
 
 
 def taught_values(data_dir: DataDir) -> Examples:
-    x, y = _teacher(6, 1, 2500)
+    x, y = teacher(np.random.default_rng(SEED), 6, 1, 2500)
     noise = np.random.default_rng(SEED + 1).normal(0, 0.5, len(x))
     return vectors(x, y[:, 0] + noise, classes=False)
 

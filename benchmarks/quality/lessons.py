@@ -5,6 +5,7 @@ is learned is what a learning rate means, not where in a range the best one lay.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from benchmarks.quality import drawn
@@ -30,6 +31,13 @@ class _Ranges(NamedTuple):
         return replace(problem, **plain, layers=(1, self.layers), dropouts=dropouts, momenta=(self.momentum, 0.99))
 
 
+# Of networks without dropout (`_RANGES`): with as many examples of every class; with rare classes, as rare as is said,
+# of which as many of every class validate; trained until they overfit; of up to a thousand units a layer.
+_even = partial(Problem, optimizer="adam", configurations=512)
+_rare = partial(Problem, optimizer="adam", configurations=512, balanced=True)
+_long = partial(Problem, optimizer="adam", configurations=384)
+_broad = partial(Problem, optimizer="adam", configurations=256)
+
 _PROBLEMS = {
     "wine": Problem(of.wine, "wine", 60, 118, 20, repeats=2),
     "iris": Problem(of.iris, "iris", 50, 100, 30, repeats=2),
@@ -54,100 +62,64 @@ _PROBLEMS = {
     "reviews": Problem(
         of.reviews, "IMDB, 32 words", 1500, 500, 5, "rnn", "adam", configurations=384, vocabulary=of.TOKENS
     ),
-}
-
-_EVEN = {
-    "noisy": Problem(of.classes(11, 12, 6, flip_y=0.35), "2 classes, 35% drawn anew", 500, 800, 25),
-    "six": Problem(of.classes(12, 18, 10, n_classes=6, class_sep=1.5), "6 classes", 800, 800, 20),
-    "three": Problem(
+    "even_noisy": _even(of.classes(11, 12, 6, flip_y=0.35), "2 classes, 35% drawn anew", 500, 800, 25),
+    "even_six": _even(of.classes(12, 18, 10, n_classes=6, class_sep=1.5), "6 classes", 800, 800, 20),
+    "even_three": _even(
         of.classes(13, 8, 5, n_classes=3, flip_y=0.1), "3 classes, 10% drawn anew", 600, 800, 30, optimizer="adamw"
     ),
-    "wide": Problem(of.classes(14, 60, 10, flip_y=0.05), "2 classes in 60 dimensions", 400, 800, 20),
-}
-"""Without dropout, as small tables are often learned."""
-
-_RARE = {
-    "threes": Problem(of.threes, "digits, a three or not", 400, 240, 15),
-    "few": Problem(
-        of.classes(21, 10, 4, weights=[0.8], flip_y=0.1, class_sep=0.6), "rare classes: 1 of 5", 400, 800, 20
-    ),
-    "clusters": Problem(
+    "even_wide": _even(of.classes(14, 60, 10, flip_y=0.05), "2 classes in 60 dimensions", 400, 800, 20),
+    "rare_threes": _rare(of.threes, "digits, a three or not", 400, 240, 15),
+    "rare_few": _rare(of.classes(21, 10, 4, weights=[0.8], flip_y=0.1, class_sep=0.6), "1 of 5", 400, 800, 20),
+    "rare_clusters": _rare(
         of.classes(22, 20, 8, weights=[0.85], flip_y=0.05, class_sep=0.7, n_clusters_per_class=3),
-        "rare classes: 1 of 7",
+        "1 of 7",
         600,
         800,
         20,
     ),
-    "noisy": Problem(
-        of.classes(23, 5, 4, weights=[0.75], flip_y=0.3, class_sep=0.8), "rare classes: 1 of 4", 500, 800, 30
-    ),
-    "noisier": Problem(
-        of.classes(24, 6, 3, weights=[0.75], flip_y=0.4, class_sep=0.8), "rare classes: 1 of 4", 600, 800, 20
-    ),
-    "third": Problem(of.classes(25, 15, 5, weights=[0.7], flip_y=0.3), "rare classes: 1 of 3", 700, 800, 20),
-    "three": Problem(
+    "rare_noisy": _rare(of.classes(23, 5, 4, weights=[0.75], flip_y=0.3, class_sep=0.8), "1 of 4", 500, 800, 30),
+    "rare_noisier": _rare(of.classes(24, 6, 3, weights=[0.75], flip_y=0.4, class_sep=0.8), "1 of 4", 600, 800, 20),
+    "rare_third": _rare(of.classes(25, 15, 5, weights=[0.7], flip_y=0.3), "1 of 3", 700, 800, 20),
+    "rare_three": _rare(
         of.classes(26, 20, 12, n_classes=3, weights=[0.6, 0.3], flip_y=0.1),
-        "rare classes: 1 of 10 in 3 classes",
+        "1 of 10 in 3 classes",
         500,
         750,
         20,
     ),
-    "line": Problem(
+    "rare_line": _rare(
         of.classes(27, 12, 2, weights=[0.85], flip_y=0.2, class_sep=0.5, n_clusters_per_class=1),
-        "rare classes: 1 of 7",
+        "1 of 7",
         800,
         800,
         12,
     ),
-    "four": Problem(
+    "rare_four": _rare(
         of.classes(28, 8, 6, n_classes=4, weights=[0.7, 0.2, 0.06], flip_y=0.02),
-        "rare classes: 1 of 25 in 4 classes",
+        "1 of 25 in 4 classes",
         800,
         400,
         15,
     ),
-    "tenth": Problem(of.classes(29, 10, 6, weights=[0.9], flip_y=0.02), "rare classes: 1 of 10", 1000, 600, 30),
-    "wide": Problem(
-        of.classes(30, 60, 8, weights=[0.8], flip_y=0.1), "rare classes: 1 of 5 in 60 dimensions", 400, 800, 15
-    ),
-    "many": Problem(
-        of.classes(31, 15, 8, weights=[0.7], flip_y=0.1, class_sep=0.7), "rare classes: 1 of 3", 2000, 800, 10
-    ),
+    "rare_tenth": _rare(of.classes(29, 10, 6, weights=[0.9], flip_y=0.02), "1 of 10", 1000, 600, 30),
+    "rare_wide": _rare(of.classes(30, 60, 8, weights=[0.8], flip_y=0.1), "1 of 5 in 60 dimensions", 400, 800, 15),
+    "rare_many": _rare(of.classes(31, 15, 8, weights=[0.7], flip_y=0.1, class_sep=0.7), "1 of 3", 2000, 800, 10),
+    "long_wine": _long(of.wine, "wine", 80, 98, 200),
+    "long_cancer": _long(cancer, "breast cancer Wisconsin", 200, 369, 150),
+    "long_digits": _long(digits, "digits", 250, 500, 150),
+    "long_uneven": _long(of.classes(41, 4, 3, weights=[0.76], flip_y=0.2, class_sep=0.8), "2 classes", 400, 250, 200),
+    "long_noisy": _long(of.classes(42, 20, 8, weights=[0.7], flip_y=0.2), "2 classes, 20% drawn anew", 500, 300, 200),
+    "long_clusters": _long(of.classes(43, 18, 10, n_classes=4, flip_y=0.05), "4 classes", 500, 300, 150),
+    "long_shells": _long(of.shells, "3 shells in 5 dimensions", 600, 400, 150),
+    "long_easy": _long(of.classes(44, 14, 6, flip_y=0.1, class_sep=1.2), "2 classes", 450, 240, 200),
+    "broad_noisy": _broad(of.classes(51, 20, 8, flip_y=0.2), "2 classes, 20% drawn anew", 500, 400, 40),
+    "broad_clusters": _broad(of.classes(52, 16, 10, n_classes=4, flip_y=0.05), "4 classes", 600, 500, 30),
+    "broad_uneven": _broad(of.classes(53, 12, 6, weights=[0.8], flip_y=0.1), "2 classes", 500, 400, 40),
+    "broad_easy": _broad(of.classes(54, 10, 5, flip_y=0.05, class_sep=1.2), "2 classes", 400, 400, 40),
+    "broad_shells": _broad(of.shells, "3 shells in 5 dimensions", 600, 500, 30),
+    "broad_digits": _broad(digits, "digits", 300, 500, 20),
+    "broad_cancer": _broad(cancer, "breast cancer Wisconsin", 200, 369, 40),
 }
-"""Without dropout as well; the rarest class is so rare, and as many of every class validate."""
-
-_LONG = {
-    "wine": Problem(of.wine, "wine", 80, 98, 200),
-    "cancer": Problem(cancer, "breast cancer Wisconsin", 200, 369, 150),
-    "digits": Problem(digits, "digits", 250, 500, 150),
-    "uneven": Problem(of.classes(41, 4, 3, weights=[0.76], flip_y=0.2, class_sep=0.8), "2 classes", 400, 250, 200),
-    "noisy": Problem(of.classes(42, 20, 8, weights=[0.7], flip_y=0.2), "2 classes, 20% drawn anew", 500, 300, 200),
-    "clusters": Problem(of.classes(43, 18, 10, n_classes=4, flip_y=0.05), "4 classes", 500, 300, 150),
-    "shells": Problem(of.shells, "3 shells in 5 dimensions", 600, 400, 150),
-    "easy": Problem(of.classes(44, 14, 6, flip_y=0.1, class_sep=1.2), "2 classes", 450, 240, 200),
-}
-"""Without dropout as well, and trained until they overfit."""
-
-_BROAD = {
-    "noisy": Problem(of.classes(51, 20, 8, flip_y=0.2), "2 classes, 20% drawn anew", 500, 400, 40),
-    "clusters": Problem(of.classes(52, 16, 10, n_classes=4, flip_y=0.05), "4 classes", 600, 500, 30),
-    "uneven": Problem(of.classes(53, 12, 6, weights=[0.8], flip_y=0.1), "2 classes", 500, 400, 40),
-    "easy": Problem(of.classes(54, 10, 5, flip_y=0.05, class_sep=1.2), "2 classes", 400, 400, 40),
-    "shells": Problem(of.shells, "3 shells in 5 dimensions", 600, 500, 30),
-    "digits": Problem(digits, "digits", 300, 500, 20),
-    "cancer": Problem(cancer, "breast cancer Wisconsin", 200, 369, 40),
-}
-"""Without dropout as well, and networks of up to a thousand units a layer."""
-
-for _kind, _some, _fields in (
-    ("even", _EVEN, {"configurations": 512}),
-    ("rare", _RARE, {"configurations": 512, "balanced": True}),
-    ("long", _LONG, {"configurations": 384}),
-    ("broad", _BROAD, {"configurations": 256}),
-):
-    for _name, _problem in _some.items():
-        _adaptive = _problem.optimizer if _problem.optimizer != "momentum" else "adam"
-        _PROBLEMS[f"{_kind}_{_name}"] = replace(_problem, optimizer=_adaptive, **_fields)
 
 _WIDE = (1e-8, 1.0)  # of weight decay
 _RANGES = {

@@ -77,14 +77,13 @@ def headline(quality: dict[str, Any], pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def prior_sentence(quality: dict[str, Any], family: str) -> str:
-    """Return what `q_learning` reaches on a family with its prior and without it, in a sentence."""
-    found, counts = quality["families"][family], quality["evaluations"]
-    have, without = (
-        ", ".join(f"{regret:.3f}" for regret in found[who]["regrets"]) for who in ("q_learning", "q_learning_no_prior")
-    )
+    """Return what `q_learning` reaches on a family with its prior and without it, in two sentences."""
+    found, counts = quality["prior"][family], quality["evaluations"]
+    have, without = (", ".join(f"{regret:.3f}" for regret in found[part]) for part in ("with", "without"))
+    apart = ", ".join(_interval(each, "+.3f") for each in found["difference"])
     return (
         f"On {_FAMILIES[family]} `q_learning` has {have} with its prior and {without} without after "
-        f"{', '.join(map(str, counts))} evaluations."
+        f"{', '.join(map(str, counts))} evaluations. The differences are {apart}."
     )
 
 

@@ -81,6 +81,7 @@ def main() -> None:
         arguments.error(f"unknown {', '.join(unknown)}; use some of {', '.join(_KNOWN)}")
     write = not (options.quick or options.no_save)
     for name in options.problems:
+        jax.clear_caches()  # a process cannot hold the programs of all
         if options.fit:
             trainings = surrogates.read(name)[0]
         else:

@@ -15,6 +15,7 @@ from benchmarks.quality.store import Run
 from benchmarks.record import save
 
 _BASELINE = "random_search"
+_PRIOR = ("q_learning", "q_learning_no_prior")  # with and without
 _COMPARED = 5  # of ours, the best, that are compared with every peer
 _ALWAYS = ("q_learning", "q_learning_no_prior", "gp", "tpe")  # and these
 
@@ -63,7 +64,10 @@ def summarise(runs: Sequence[Run]) -> dict[str, Any]:
         "target": TARGET,
         "tasks": members,
         "overall": _overall(one, everything, kinds),
-        "families": {family: _family(one, names) for family, names in members.items()},
+        "families": {
+            family: _means(statistics.board(one, (COMPARED_AT,), needs=names)) for family, names in members.items()
+        },
+        "prior": {family: found for family, names in members.items() if (found := _prior(one, names))},
         "batches": {
             str(b.lanes): _means(
                 statistics.board([r for r in done if r.lanes == b.lanes], (b.evals,), needs=everything)
@@ -126,13 +130,17 @@ def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[floa
     }
 
 
-def _family(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return what `_means` does of a family, and mean regrets at every count, of those that were run so far."""
-    rows: dict[str, dict[str, Any]] = _means(statistics.board(runs, (COMPARED_AT,), needs=names))
-    whole = statistics.board(runs, AT, needs=names)
-    for who, means in statistics.mean_regrets(whole).items() if whole.who else ():
-        rows[who]["regrets"] = [_round(each.value) for each in means]
-    return rows
+def _prior(runs: Sequence[Run], names: Sequence[str]) -> dict[str, list[Any]] | None:
+    """Return the mean regrets of `q_learning` with its prior and without, at every count, and their differences."""
+    pair = statistics.board([run for run in runs if run.who in _PRIOR], AT, needs=names)
+    if len(pair.who) < len(_PRIOR):
+        return None
+    have, without = (statistics.mean_regrets(pair)[who] for who in _PRIOR)
+    return {
+        "with": [_round(each.value) for each in have],
+        "without": [_round(each.value) for each in without],
+        "difference": [_plain(statistics.differences(pair, _PRIOR[1], at)[_PRIOR[0]]) for at in AT],
+    }
 
 
 def _epochs(runs: Sequence[Run], names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -159,12 +159,17 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
 def test_what_a_prior_brings_to_a_family_at_every_count():
     from benchmarks.quality.markdown import prior_sentence
 
-    def half_way(who, level):
+    def study(who, level):
         curves = [[1, 2 * level, 15, level, 40, level / 2]]
         return Run(who, "ours", "branin", "analytic", "0", 1, 100, [0], "v", curves=curves)
 
-    made = report.summarise([half_way("q_learning", 0.2), half_way("q_learning_no_prior", 0.4)])
-    assert made["families"]["analytic"]["q_learning"]["regrets"] == [0.4, 0.2, 0.2, 0.1, 0.1]
-    said = prior_sentence(made, "analytic")
-    assert "has 0.400, 0.200, 0.200, 0.100, 0.100 with its prior and 0.800, 0.400," in said
-    assert said.endswith("without after 10, 20, 30, 50, 100 evaluations.")
+    alone = report.summarise([study("q_learning", 0.2), study("genetic", 0.4)])
+    assert alone["prior"] == {}
+    found = report.summarise([study("q_learning", 0.2), study("q_learning_no_prior", 0.4), study("genetic", 0.1)])
+    made = found["prior"]["analytic"]
+    assert made["with"] == [0.4, 0.2, 0.2, 0.1, 0.1]
+    assert made["without"] == [0.8, 0.4, 0.4, 0.2, 0.2]
+    assert made["difference"] == [[-0.4] * 3, [-0.2] * 3, [-0.2] * 3, [-0.1] * 3, [-0.1] * 3]
+    said = prior_sentence(found, "analytic")
+    assert "has 0.400, 0.200, 0.200, 0.100, 0.100 with its prior and 0.800, 0.400, 0.400, 0.200, 0.200 without" in said
+    assert "after 10, 20, 30, 50, 100 evaluations. The differences are -0.400 (-0.400 to -0.400), -0.200" in said

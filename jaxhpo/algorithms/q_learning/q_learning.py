@@ -89,7 +89,7 @@ def q_learning(
     learning_rate, units or dropout, the process begins with what they did in other studies: see `LearnedPrior`. It
     replaces the trials that are spread evenly; where no name is known nothing changes.
 
-    Take it where a trial takes a tenth of a second or more. Ask and tell of 8 lanes at 100 trials take some 5 ms on a
+    Take it where a trial takes a tenth of a second or more. Ask and tell of 8 lanes at 100 trials take 5 to 6 ms on a
     CPU; of more than 512 trials the 256 best and the latest others are modelled (half as many in the fit), so the cost
     of a round stays bounded. Studies of many seeds run one after the other inside of one program.
 
