@@ -16,6 +16,11 @@ from jaxhpo.tuning import versions
 RESULTS = Path(__file__).parent / "results"
 
 
+def results() -> Path:
+    """Return where this device's results are kept: those of a GPU or TPU in a directory of their own."""
+    return RESULTS if jax.default_backend() == "cpu" else RESULTS / jax.default_backend()
+
+
 def parser(description: str | None) -> argparse.ArgumentParser:
     """Return a parser with what every benchmark takes: `--quick` and `--no-save`."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -41,7 +46,7 @@ def save(
     module: str | None = None,
     show: Callable[[dict[str, Any]], str] | None = None,
 ) -> None:
-    """Print a result with what it was measured on, and write it to `results/NAME.json`.
+    """Print a result with what it was measured on, and write it to `results/NAME.json`, of a GPU to `results/gpu`.
 
     Args:
         name: of the file.
@@ -65,5 +70,5 @@ def save(
     text = json.dumps(whole, indent=2)
     print(text if show is None else show(whole))
     if write:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        results().mkdir(parents=True, exist_ok=True)
+        (results() / f"{name}.json").write_text(text + "\n", encoding="utf-8")

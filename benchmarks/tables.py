@@ -136,6 +136,37 @@ def _one_step(cnn: dict[str, Any]) -> str:
     return line + f"A step of {naive['lanes']} plain Flax CNNs under `vmap`, three of 64, on a batch of 32: {slow}."
 
 
+def accelerator_table(result: dict[str, Any]) -> str:
+    """Return what a GPU does as Markdown: studies, one configuration by others, lanes, asking and telling."""
+    studies = result["studies"].values()
+    rows = {
+        "jaxhpo, cold": [f"{study['seconds']:.3g} s" for study in studies],
+        "jaxhpo without compilation": [f"{study['seconds_without_compilation']:.3g} s" for study in studies],
+        "arithmetic that trials asked for": [f"{study['useful_share']:.0%}" for study in studies],
+        "GFLOP/s": [f"{study['gflop_per_second']:,.0f}" for study in studies],
+        "the winner's validation accuracy": [f"{study['best_validation_accuracy']:.3f}" for study in studies],
+    }
+    one, about = result["one_configuration"], result["measured_on"]
+    torch, (cold, warm) = statistics.median(one["pytorch_seconds"]), one["flax_seconds"]
+    growth = [f"{row['samples_per_second'] / 1e6:.2g} million with {row['lanes']:,}" for row in result["lanes"]]
+    asking = [f"{row['both_ms']:.1f} ms with `{name}`" for name, row in result["asking"].items()]
+    lanes = next(iter(studies))["plan"]["lanes"]
+    return "\n".join(
+        [
+            f"| | {' | '.join(study['title'] for study in studies)} |",
+            "|---" * (len(studies) + 1) + "|",
+            *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()),
+            "",
+            f"Studies of {result['trials']} trials, {lanes} lanes side by side. One CNN of two convolutions of 32 "
+            f"channels, trained on batches of 64 for as long, takes PyTorch {torch:.2f} s, and plain Flax "
+            f"{statistics.median(warm):.2f} s after {cold[0] - cold[1]:.1f} s of compiling. Examples a second of MLPs: "
+            f"{', '.join(growth)} lanes. Asking and telling 8 lanes after {result['told']} trials takes "
+            f"{', '.join(asking)}. One run each, {about['device'].split(': ')[1]}, jax {about['versions']['jax']}, "
+            f"PyTorch {about['versions']['torch']}.",
+        ]
+    )
+
+
 def _ceiling(result: dict[str, Any]) -> str:
     return f"{result['ceiling']['matmul_2048_gflop_per_second']:.0f}"
 
@@ -225,6 +256,8 @@ def main() -> None:
     print(accuracy())
     print()
     print(speed_table(load("speed_mlp", "speed_cnn", "speed_gru")))
+    print()
+    print(accelerator_table(*load("gpu/accelerator").values()))
     print()
     print(ways_table(**load("ways")))
     for table in (comparison() | ablation()).values():

@@ -65,7 +65,7 @@ def tune(
         int | None, typer.Option(help=f"Configurations to train.  [default: {DEFAULT_TRIALS}, or 4 times --lanes]")
     ] = None,
     lanes: Annotated[
-        int | None, typer.Option(help="Trials of a round.  [default: 8 on a CPU, 64 on an accelerator]")
+        int | None, typer.Option(help="Trials of a round.  [default: 8 on a CPU, up to 64 on an accelerator]")
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Each trial's training.  [default: 20; 5 above 5,000 training examples]")

@@ -9,6 +9,7 @@ import pytest
 import jaxhpo as jh
 from benchmarks.tables import (
     ablation,
+    accelerator_table,
     accuracy,
     algorithms_table,
     comparison,
@@ -74,6 +75,7 @@ def test_the_figures_are_what_was_measured():
     assert status_table(**load("status", "algorithms")) in README
     assert accuracy() in README
     assert speed_table(load("speed_mlp", "speed_cnn", "speed_gru")) in README
+    assert accelerator_table(*load("gpu/accelerator").values()) in README
     assert ways_table(**load("ways")) in (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 

@@ -266,3 +266,12 @@ def test_lanes_and_trials_fit_each_other():
     assert tuning.Options(trials=3).sizes() == (3, 3)
     assert tuning.Options(lanes=100).sizes() == (400, 100)
     assert tuning.Options(trials=20, lanes=20).sizes() == (20, 20)
+
+
+@pytest.mark.parametrize(
+    ("trials", "sizes"),
+    [(None, (256, 64)), (1000, (1000, 64)), (64, (64, 16)), (40, (40, 10)), (20, (20, 8)), (3, (3, 3))],
+)
+def test_free_lanes_leave_the_algorithm_four_batches(trials, sizes, monkeypatch):
+    monkeypatch.setattr(tuning.options, "default_lanes", lambda: 64)
+    assert tuning.Options(trials=trials).sizes() == sizes

@@ -7,7 +7,8 @@ trained one after the other, on the same examples in the same order for as many 
 optax as usually written (a trial makes and jits its own step) and as the best user writes them (numbers are arguments,
 trials of one structure share a compilation): 16 of the 64, scaled up; every side runs in processes of its own, in
 turns. Needs PyTorch and matplotlib (`pip install -e '.[benchmarks]'`); the CNN needs a prepared MNIST. Each model's
-figures go to `results/speed_MODEL.json`, and a plot of all three beside them.
+figures go to `results/speed_MODEL.json`, of a GPU to `results/gpu`, and a plot of all three beside them;
+`python -m benchmarks.speed.accelerator` is what fits into five minutes of one.
 """
 
 import importlib.metadata
@@ -19,10 +20,10 @@ from typing import Any
 
 import jax
 
-from benchmarks.record import RESULTS, parser, save
+from benchmarks.record import parser, results, save
 from benchmarks.speed import limits, tasks
 from benchmarks.speed.plot import plot
-from benchmarks.speed.process import call
+from benchmarks.speed.process import call, spare_memory
 
 _PEER_TRIALS = 16
 _CAP, _QUICK_CAP = 120.0, 10.0  # seconds that the naive vmap gets
@@ -30,7 +31,6 @@ _NAIVE_LANES, _NAIVE_STEPS = 8, 4
 _LANES = {"cpu": [1, 4, 16, 64, 256]}
 _ACCELERATOR_LANES = [1, 4, 16, 64, 256, 1024]
 _MEMORY_GIB = 1.0
-_PLOT = RESULTS / "speed.png"
 
 
 def study(name: str, common: dict[str, Any], trials: int, *, twice: bool) -> list[dict[str, Any]]:
@@ -156,6 +156,7 @@ def main() -> None:
     unknown = [name for name in options.models if name not in tasks.TITLES]
     if unknown:
         arguments.error(f"model {unknown[0]!r} is unknown; use some of {', '.join(tasks.TITLES)}")
+    spare_memory()
     for name in options.models:
         common = {"data_dir": options.data_dir, "quick": options.quick}
         result: dict[str, Any] = {"title": tasks.TITLES[name]}
@@ -169,8 +170,9 @@ def main() -> None:
         result["ceiling"] = limits.ceiling()
         save(f"speed_{name}", result, write=not options.no_save, module="speed")
     if not options.no_save:
-        files = {name: RESULTS / f"speed_{name}.json" for name in tasks.TITLES}
-        plot({name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}, _PLOT)
+        files = {name: results() / f"speed_{name}.json" for name in tasks.TITLES}
+        found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+        plot(found, results() / "speed.png")
 
 
 if __name__ == "__main__":

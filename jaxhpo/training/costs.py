@@ -32,8 +32,9 @@ class Machine(NamedTuple):
 _MACHINES = {
     # Measured on two cores with AVX-512: 120 GFLOP/s a core and training, 30 us a step of a two-layer MLP.
     "cpu": Machine("threads", 8, 1.6, 0.4, 0.8e-6, 8e10, 2.0**20),
-    # Not measured yet: a launch of 5 us, and a tenth of what an H100 reaches in float32 products.
-    "gpu": Machine("vmap", 64, 20.0, 5.0, 5e-6, 5e12, 0.0),
+    # Measured on an H200: a step of one two-layer MLP takes 0.2 ms, 16 CNNs of 64 channels train at 31 TFLOP/s in TF32.
+    "gpu": Machine("vmap", 64, 12.0, 5.0, 5e-6, 3e13, 0.0),
+    # Not measured yet.
     "tpu": Machine("vmap", 64, 20.0, 5.0, 5e-6, 5e12, 0.0),
 }
 

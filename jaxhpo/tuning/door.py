@@ -62,7 +62,8 @@ def tune(
             such as `functools.partial(jaxhpo.algorithms.q_learning, prior=None)`.
         space: what varies; None is all of the model's hyperparameters over the model's default ranges.
         trials: configurations to train; unless given 64, or four batches where that is more.
-        lanes: configurations of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator.
+        lanes: configurations of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator,
+            but not more than a quarter of the trials where that is 8 or more.
         epochs: each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. A function's budget.
         seed: fixes every result bit for bit on one machine.
         loss: of outputs and targets of a batch, a number; unless given the mean cross-entropy of logits, or

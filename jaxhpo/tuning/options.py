@@ -14,6 +14,7 @@ from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "q_learning"
 DEFAULT_TRIALS = 64
+_BATCHES, _FEW_LANES = 4, 8
 
 AlgorithmFactory = Callable[..., Algorithm]
 
@@ -58,7 +59,12 @@ class Options:
         return [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
 
     def sizes(self) -> tuple[int, int]:
-        """Return how many trials there are, and how many lanes; raise ValueError where they cannot be."""
+        """Return how many trials there are, and how many lanes; raise ValueError where they cannot be.
+
+        Where lanes are free, there are four batches at least, or the algorithm would have nothing to decide: with 64
+        trials in one batch `q_learning` is left with six times the regret that it has one at a time, with four batches
+        twice it (`python -m benchmarks.ablation batch`). But a batch has eight, which hardly cost it anything.
+        """
         trials, lanes = self.trials, self.lanes
         for name, value in (("trials", trials), ("lanes", lanes)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -66,6 +72,7 @@ class Options:
         if trials is not None and lanes is not None and lanes > trials:
             raise ValueError(f"lanes={lanes} exceeds trials={trials}; lower lanes or raise trials")
         if lanes is None:
-            lanes = default_lanes() if trials is None else min(default_lanes(), trials)
-        # Four batches at least, or the algorithm would have nothing to decide.
-        return max(DEFAULT_TRIALS, 4 * lanes) if trials is None else trials, lanes
+            lanes = default_lanes()
+            if trials is not None:
+                lanes = min(lanes, max(_FEW_LANES, trials // _BATCHES), trials)
+        return max(DEFAULT_TRIALS, _BATCHES * lanes) if trials is None else trials, lanes
