@@ -71,9 +71,10 @@ def data_of(dataset, dtype):
 
 def configs_of(name):
     """Return a model's configurations; optimizers know nothing of models, so slow ones have two of them."""
-    if name in ("mlp", "cnn"):
+    if name == "mlp":
         return CONFIGS
-    return [config | {"cell": name} for config in CONFIGS if config["optimizer"] in ("momentum", "adam")]
+    cell = {} if name == "cnn" else {"cell": name}
+    return [config | cell for config in CONFIGS if config["optimizer"] in ("momentum", "adam")]
 
 
 def make_trainer(name, dataset, plan, epochs):
