@@ -2,8 +2,9 @@
 
     python -m benchmarks.status [--seeds 5] [--data-dir DIR] [--quick] [--no-save]
 
-Runs `jaxhpo tune digits` and, where a directory with a prepared MNIST is given, `jaxhpo tune mnist --model cnn
---train-examples 10000 --trials 32`, each in processes of its own, the first of each with a cold compilation cache.
+Runs `jaxhpo tune digits` with the default algorithm, `tabular_q` and `random_search`; and, where a directory with a
+prepared MNIST is given, `jaxhpo tune mnist --model cnn --train-examples 10000 --trials 32`. Each has processes of its
+own, the first with a cold compilation cache.
 The winner is picked by validation accuracy; its test accuracy is reported as it is.
 """
 
@@ -50,11 +51,9 @@ def main() -> None:
     result = {}
     with tempfile.TemporaryDirectory() as cache:
         digits = ["tune", "digits", *short]
-        for algorithm in ("tabular_q", "random_search"):
-            rows = [
-                run([*digits, "--algorithm", algorithm, "--seed", str(seed)], cache) for seed in range(options.seeds)
-            ]
-            result[f"jaxhpo tune digits --algorithm {algorithm}"] = rows
+        for chosen in ([], ["--algorithm", "tabular_q"], ["--algorithm", "random_search"]):
+            rows = [run([*digits, *chosen, "--seed", str(seed)], cache) for seed in range(options.seeds)]
+            result[" ".join(["jaxhpo tune digits", *chosen])] = rows
         if options.data_dir:
             mnist = ["tune", "mnist", "--model", "cnn", "--train-examples", "10000", "--trials", "32"]
             row = run([*mnist, "--data-dir", options.data_dir, *short], cache)
