@@ -94,7 +94,7 @@ def speed_table(results: dict[str, dict[str, Any]]) -> str:
         ("arithmetic that trials asked for", [f"{r['study']['useful_share']:.0%}" for r in results.values()]),
         ("GFLOP/s", [f"{r['study']['gflop_per_second']:.0f}" for r in results.values()]),
         ("GFLOP/s of a 2048 x 2048 product", [_ceiling(r) for r in results.values()]),
-        ("seconds a lane, 256 lanes over 16", [lanes(r) for r in results.values()]),
+        ("seconds a lane with 256 lanes, over those with 16", [lanes(r) for r in results.values()]),
         (
             "programs that a second process compiles",
             [str(r["second_process"]["compilations"]) for r in results.values()],
@@ -133,7 +133,8 @@ def _one_step(cnn: dict[str, Any]) -> str:
         slow = f"{1e3 * naive['step_seconds_per_lane']:.0f} ms a lane"
     else:
         slow = f"more than {naive['cap_seconds']:.0f} s for {naive['steps']} steps, compilation included"
-    return line + f"A step of {naive['lanes']} plain Flax CNNs under `vmap`, three of 64, on a batch of 32: {slow}."
+    larger = f"{naive['lanes']} larger plain Flax CNNs under `vmap`, of three convolutions of 64 channels"
+    return line + f"A step of {larger}, on a batch of 32, takes {slow}."
 
 
 def accelerator_table(result: dict[str, Any]) -> str:

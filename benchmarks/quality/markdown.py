@@ -68,12 +68,11 @@ def against_table(quality: dict[str, Any], ours: str) -> str:
 
 def headline(quality: dict[str, Any], pairs: Sequence[tuple[str, str]]) -> str:
     """Return in a sentence what part of a peer's regret one of our methods has, for each pair of them."""
-    at = quality["compared_at"]
-    parts = [
-        f"`{ours}` has {_interval(quality['against'][ours][peer][str(at)], '.2f')} of the regret of {_name(peer)}"
-        for ours, peer in pairs
-    ]
-    return f"After {at} evaluations {', '.join(parts)}."
+    at, of = quality["compared_at"], {}
+    for ours, peer in pairs:
+        ratio = _interval(quality["against"][ours][peer][str(at)], ".2f")
+        of.setdefault(ours, []).append(f"{ratio} of that of {_name(peer)}")
+    return f"After {at} evaluations " + "; ".join(f"the regret of `{o}` is {', '.join(r)}" for o, r in of.items()) + "."
 
 
 def prior_sentence(quality: dict[str, Any], family: str) -> str:

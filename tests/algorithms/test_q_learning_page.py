@@ -48,7 +48,7 @@ def test_the_constants_are_the_code_s():
     assert f"of the {actions._KEPT} that have the highest expected reward, {value._LOOKED} are looked ahead" in WORDS
     assert actions._SETTINGS == 4
     assert "one of four levels" in WORDS
-    assert f"fitted to {FITTED} trials and predicts from {USED}" in WORDS
+    assert f"fitted to at most {FITTED} trials, and it predicts from at most {USED};" in WORDS
     assert f"of at least {learning._FEWEST} trials" in WORDS
     assert learning._FEATURES == 8
     assert "eight features" in WORDS

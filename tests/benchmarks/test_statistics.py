@@ -150,7 +150,7 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
     assert made["against"]["genetic"]["optuna_tpe"]["tasks"] == 3
     assert "| Optuna TPE | 0.2100 (" in epochs_table(made)
     assert "| Optuna TPE | 0.51 (" in against_table(made, "genetic")
-    assert "`genetic` has 0.51 (" in headline(made, [("genetic", "optuna_tpe")])
+    assert "the regret of `genetic` is 0.51 (" in headline(made, [("genetic", "optuna_tpe")])
     pytest.importorskip("matplotlib")
     plots.write(runs, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir())[-2:] == ["ranks.png", "regret.png"]
