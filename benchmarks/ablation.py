@@ -24,7 +24,7 @@ from benchmarks.quality.settings import Setting
 from benchmarks.quality.statistics import Board, Interval
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import curves, tables
-from benchmarks.record import RESULTS, parser, save
+from benchmarks.record import parser, results, save
 from jaxhpo import algorithms
 from jaxhpo.algorithms.q_learning import meaning
 from jaxhpo.algorithms.q_learning.q_learning import _GAMMA
@@ -228,7 +228,7 @@ def without_names(part: Part, names: Sequence[str], runs: Runs) -> dict[str, Any
 
 def kept() -> dict[str, Any]:
     """Return the parts whose figures are kept."""
-    file = RESULTS / "ablation.json"
+    file = results() / "ablation.json"
     return json.loads(file.read_text(encoding="utf-8"))["parts"] if file.exists() else {}
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.quality import tasks
 from benchmarks.quality.ours import FAMILY_OPTIONS
-from benchmarks.record import RESULTS, parser, save
+from benchmarks.record import parser, results, save
 from jaxhpo import algorithms, run_traced
 from jaxhpo.training import default_space
 from jaxhpo.types import FRESH, Outcome, Proposal
@@ -108,7 +108,7 @@ def main() -> None:
         result["growth"][name] = {str(n): measure(name, 8, rounds, n)["both_ms"] for n in counts}
         if not options.quick:
             result["studies"][name] = studies_seconds(name, _STUDIES)
-    kept = RESULTS / "algorithms.json"
+    kept = results() / "algorithms.json"
     if options.methods and kept.exists():
         before = json.loads(kept.read_text(encoding="utf-8"))
         for part in ("methods", "growth", "studies"):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxhpo as jh
-from benchmarks.record import RESULTS, parser, save
+from benchmarks.record import parser, results, save
 from jaxhpo import algorithms
 from jaxhpo.algorithms.schedule import VarianceRule
 from jaxhpo.study import Study
@@ -111,7 +111,7 @@ def main() -> None:
     result = measure(quick=options.quick)
     save("exploration", result, write=not options.no_save)
     if not options.no_save:
-        plot(result, RESULTS / "exploration.png")
+        plot(result, results() / "exploration.png")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 The study of 64 trials that `python -m benchmarks.speed` compares, of each model, with an empty compilation cache; one
 CNN configuration trained three times, by PyTorch and by plain Flax at its best; steps of an MLP as its lanes grow; and
-what asking and telling takes once 96 trials are told. Every part is written to `results/DEVICE/accelerator.json` when
-it is there. `python -m benchmarks.speed` itself takes an hour, most of it the compilations of plain Flax.
+what asking and telling takes once 96 trials are told. Every part is written to `accelerator.json`, of a GPU in
+`results/gpu`, as soon as it is there. `python -m benchmarks.speed` itself compares more and takes far longer.
 """
 
 import os

@@ -101,7 +101,6 @@ def test_what_is_asked_for_twice_is_run_once(stand_in, capsys):
 @pytest.mark.slow
 def test_it_runs_and_makes_its_tables(stand_in, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(record, "RESULTS", tmp_path)
-    monkeypatch.setattr(ablation, "RESULTS", tmp_path)
     shared = ablation.Runs()
     monkeypatch.setattr(ablation, "Runs", lambda: shared)
     monkeypatch.setattr("sys.argv", ["ablation", "--quick"])

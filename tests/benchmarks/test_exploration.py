@@ -11,7 +11,6 @@ from benchmarks import exploration, record
 @pytest.mark.slow
 def test_both_rules_are_recorded_and_nothing_is_written_unless_wanted(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(record, "RESULTS", tmp_path)
-    monkeypatch.setattr(exploration, "RESULTS", tmp_path)
     monkeypatch.setattr("sys.argv", ["exploration", "--quick", "--no-save"])
     exploration.main()
     assert list(tmp_path.iterdir()) == []
