@@ -84,9 +84,14 @@ def test_every_public_name_is_there():
         assert getattr(jaxhpo, name) is not None
 
 
-def test_import_loads_no_optional_package_and_no_tfds():
+def test_import_loads_no_optional_package_no_tfds_and_nothing_slow():
     code = "import sys, jaxhpo; print([m for m in sys.argv[1:] if m in sys.modules])"
     optional = [
+        "pandas",  # these take from a third of a second to more than one; each is imported where it is used
+        "sklearn",
+        "scipy",
+        "flax.nnx",
+        "orbax",
         "tensorflow_datasets",
         "tensorflow",
         "array_record",
@@ -109,6 +114,6 @@ count = []
 jax.monitoring.register_event_duration_secs_listener(lambda e, s, **k: count.append(e))
 import jaxhpo
 assert not count, count
-assert dict(jax.config.values) == before
+assert before.items() <= dict(jax.config.values).items()  # Pallas brings values of its own
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,12 +1,12 @@
 """Data sets as arrays: embedded digits, prepared TFDS data, the user's own arrays, texts, tables and images."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from jaxhpo.data import digits
 from jaxhpo.data.arrays import check_text, from_arrays
@@ -17,8 +17,12 @@ from jaxhpo.data.folders import from_folder
 from jaxhpo.data.named import SOURCES, load_named
 from jaxhpo.data.paths import looks_like_path
 from jaxhpo.data.preparation import prepare
+from jaxhpo.data.readers import is_frame
 from jaxhpo.data.tables import from_table
 from jaxhpo.data.text import TextOptions, Vocabulary, check_options
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "Dataset",
@@ -97,7 +101,7 @@ def load(
         hint = f"did you mean {near[0]!r}? " if near else ""
         others = "your own (x, y), file or folder"
         raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or {others}")
-    elif isinstance(data, pd.DataFrame):
+    elif is_frame(data):
         _refuse_options({"image_size": image_size}, "data is a table")
         dataset = from_table(data, target, drop=drop, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:

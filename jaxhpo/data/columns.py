@@ -1,13 +1,17 @@
 """Columns of a table to features: numbers as they are, categories one-hot."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from sklearn.preprocessing import OneHotEncoder
 
 from jaxhpo.data.checks import check_resolved
 from jaxhpo.data.readers import Table
+
+if TYPE_CHECKING:  # it is imported where it is used, as whoever has no table need not wait for it
+    import pandas as pd
 
 _FEW = 50  # categories that are always taken for such
 _MOST = 1000  # columns that one may become
@@ -34,6 +38,8 @@ def check_complete(table: Table) -> None:
 
 def is_number(table: Table, name: str) -> bool:
     """Return whether a column holds numbers (or bools), not texts or categories; other kinds are a ValueError."""
+    import pandas as pd
+
     column = table.column(name)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return False
@@ -53,6 +59,8 @@ def strings(column: pd.Series) -> list[str]:
 
 def check_features(table: Table, names: list[str]) -> None:
     """Raise ValueError where a feature's column is as good as constant, or holds texts that were meant as numbers."""
+    import pandas as pd
+
     for name in names:
         column = table.column(name)
         if column.nunique() == 1:
@@ -82,6 +90,8 @@ def encode(table: Table, names: list[str], parts: list[np.ndarray]) -> tuple[lis
     Raises:
         ValueError: a column of texts has too many different ones to be categories.
     """
+    from sklearn.preprocessing import OneHotEncoder  # more than a second to import
+
     blocks: list[list[np.ndarray]] = [[] for _ in parts]
     features: list[str] = []
     for name in names:
@@ -114,6 +124,8 @@ def features_of(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
 
     Raises ValueError where a column is missing, or holds no number where training's did.
     """
+    import pandas as pd
+
     columns = {str(name): frame[name] for name in frame.columns}
     found = np.empty((len(frame), len(names)), np.float32)
     for i, name in enumerate(names):

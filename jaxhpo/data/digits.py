@@ -1,7 +1,6 @@
 """The 1,797 handwritten digits of 8x8 pixels that scikit-learn ships: real data that needs no network."""
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.splits import three_way
@@ -14,6 +13,8 @@ def load() -> Dataset:
 
     Source: Alpaydin & Kaynak 1998, UCI "Optical Recognition of Handwritten Digits" (CC BY 4.0), its test part.
     """
+    from sklearn.datasets import load_digits  # more than a second to import
+
     x, y = load_digits(return_X_y=True)
     x, y = x.reshape(-1, 8, 8, 1).astype(np.uint8), y.astype(np.int32)
     train, valid, test = three_way(y, _SPLIT)

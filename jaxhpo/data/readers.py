@@ -1,16 +1,20 @@
 """Tables from CSV and parquet files: every fault that makes a table another one is an error here."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import io
+import sys
 import warnings
 import zlib
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxhpo.data.paths import refuse_unreadable, suffix_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Table(NamedTuple):
@@ -27,6 +31,12 @@ class Table(NamedTuple):
     def place(self, row: int) -> str:
         """Return where a row is."""
         return f"row {row}" if self.first_line is None else f"line {row + self.first_line}"
+
+
+def is_frame(data: Any) -> bool:
+    """Return whether data are a DataFrame; where nothing has imported pandas, nothing is one."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def read_frame(frame: pd.DataFrame) -> Table:
@@ -47,6 +57,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         import pyarrow as pa  # noqa: F401
     except ImportError:
         raise ValueError(f"file {str(path)!r} needs pyarrow: pip install pyarrow") from None
+    import pandas as pd
+
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except Exception as error:  # of pyarrow's own types
@@ -54,6 +66,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_text(path: Path, separator: str) -> Table:
+    import pandas as pd
+
     title = f"file {str(path)!r}"
     text = _decode(path)
     if not text.strip():

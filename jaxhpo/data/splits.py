@@ -1,9 +1,9 @@
 """Seeded splits: stratified by class for labels, at random for the float targets of regression."""
 
 import math
+from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 VALID, TEST = 0.2, 0.2
 _LEAST = 5  # examples, of each class where there are classes: a fifth of them is one
@@ -24,8 +24,8 @@ def three_way(
         ValueError: there are too few examples, or a class has too few to stand in all three.
     """
     _check_enough(y, names, what, "a split in three needs at least {}")
-    rest, test = train_test_split(np.arange(len(y)), test_size=TEST, stratify=_strata(y), random_state=seed)
-    train, valid = train_test_split(rest, test_size=VALID / (1 - TEST), stratify=_strata(y[rest]), random_state=seed)
+    rest, test = _split(np.arange(len(y)), test_size=TEST, stratify=_strata(y), random_state=seed)
+    train, valid = _split(rest, test_size=VALID / (1 - TEST), stratify=_strata(y[rest]), random_state=seed)
     return np.asarray(train), np.asarray(valid), np.asarray(test)
 
 
@@ -39,7 +39,7 @@ def two_way(
 
 def hold_out(y: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return row numbers of the rest and of `size` held-out examples, every class in proportion."""
-    rest, held = train_test_split(np.arange(len(y)), test_size=size, stratify=_strata(y), random_state=seed)
+    rest, held = _split(np.arange(len(y)), test_size=size, stratify=_strata(y), random_state=seed)
     return np.asarray(rest), np.asarray(held)
 
 
@@ -49,7 +49,14 @@ def subset(y: np.ndarray, size: int, seed: int) -> np.ndarray:
     if strata is not None:
         classes = len(np.unique(y))
         strata = y if classes <= min(size, len(y) - size) and np.bincount(y).min() >= 2 else None
-    return np.asarray(train_test_split(np.arange(len(y)), train_size=size, stratify=strata, random_state=seed)[0])
+    return np.asarray(_split(np.arange(len(y)), train_size=size, stratify=strata, random_state=seed)[0])
+
+
+def _split(rows: np.ndarray, **options: Any) -> list[np.ndarray]:
+    """Return the rows in two parts, as scikit-learn's `train_test_split` does."""
+    from sklearn.model_selection import train_test_split  # more than a second to import
+
+    return train_test_split(rows, **options)
 
 
 def _strata(y: np.ndarray) -> np.ndarray | None:

@@ -1,20 +1,24 @@
 """Tables: CSV and parquet files and DataFrames, one row an example."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from jaxhpo.data.arrays import assemble
 from jaxhpo.data.checks import check_task, check_varied, read_labels, read_targets
 from jaxhpo.data.columns import check_complete, check_features, encode, is_number, strings
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, stem_of
-from jaxhpo.data.readers import Table, read_file, read_frame
+from jaxhpo.data.readers import Table, is_frame, read_file, read_frame
 from jaxhpo.data.splits import three_way
 from jaxhpo.data.text import TextOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TARGETS = ("target", "label", "y", "class")
 
@@ -48,8 +52,10 @@ def from_table(
     Raises:
         ValueError: naming the file, the column and the row or line, and what is wrong there.
     """
+    import pandas as pd
+
     check_task(task)
-    if isinstance(table, pd.DataFrame):
+    if is_frame(table):
         read, stem = read_frame(table), "table"
     else:
         path = existing(table, "file")

@@ -1,13 +1,14 @@
 """The Study: rounds of ask, evaluate and tell, and what they found."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import numpy as np
-import pandas as pd
 
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
@@ -15,6 +16,9 @@ from jaxhpo.study.host import Host, Queue, Seconds, planned_programs, to_host
 from jaxhpo.study.rounds import Carry, Clock, Keys, Record, round_step
 from jaxhpo.study.trials import Best, Suggestion, Trial
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal, State
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SIGNS = {"maximize": 1.0, "minimize": -1.0}
 
@@ -138,6 +142,8 @@ class Study:
     @property
     def metrics(self) -> pd.DataFrame:
         """One row a round: round, trials told so far, seconds, and the algorithm's own metrics."""
+        import pandas as pd
+
         return pd.DataFrame(self._metrics)
 
     @property
@@ -193,7 +199,7 @@ class Study:
 
     # --- what was trained ----------------------------------------------------------------------------------------
 
-    def offer(self, winner: "Winner") -> None:
+    def offer(self, winner: Winner) -> None:
         """Say what can be made of the best trial; `tune` does."""
         self._winner = winner
 
@@ -220,7 +226,7 @@ class Study:
         self.final = self._made().final_fit(self.best, seeds)
         return self.final
 
-    def _made(self) -> "Winner":
+    def _made(self) -> Winner:
         if self._winner is None:
             raise ValueError("study has no networks: its scores were told, or are of functions; use jaxhpo.tune(data)")
         _ = self.best  # raises while no trial has a score
@@ -228,7 +234,7 @@ class Study:
 
     # --- run -----------------------------------------------------------------------------------------------------
 
-    def run(self, trials: int, *, timeout: float | None = None, on_round: OnRound | None = None) -> "Study":
+    def run(self, trials: int, *, timeout: float | None = None, on_round: OnRound | None = None) -> Study:
         """Run `trials` more trials with the objective; return the study.
 
         Ends before that where the algorithm has nothing left to propose, or where the next round, taking as long as

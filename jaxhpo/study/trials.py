@@ -1,16 +1,20 @@
 """What a study has learned, as people read it: trials, the best one, tables."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from jaxhpo.space import Space, describe
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import Proposal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BEFORE = ("trial", "round", "lane", "source", "budget")
 AFTER = ("score", "state", "seconds")
@@ -103,6 +107,8 @@ def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
 
     An inactive hyperparameter is missing: NaN in a column of numbers.
     """
+    import pandas as pd  # a third of a second
+
     rows = [
         [t.trial, t.round, t.lane, t.source, t.budget]
         + [t.config.get(name) for name in space]
@@ -114,6 +120,8 @@ def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
 
 def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:
     """Return the best score after every trial: columns trial, score (nan before the first success), seconds."""
+    import pandas as pd
+
     scores = np.array([t.score for t in trials], float)
     best = sign * np.fmax.accumulate(sign * scores) if len(scores) else scores
     return pd.DataFrame({"trial": [t.trial for t in trials], "score": best, "seconds": [t.seconds for t in trials]})

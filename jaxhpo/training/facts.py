@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.data.columns import features_of
+from jaxhpo.data.readers import is_frame
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_examples(x: Any, facts: Facts, words: Vocabulary | None) -> np.ndarray:
     Raises:
         ValueError: the examples are not like those.
     """
-    if isinstance(x, pd.DataFrame):
+    if is_frame(x):
         if facts.feature_names is not None:
             x = features_of(x, facts.feature_names)
         elif facts.kind == "text" and x.shape[1] == 1:

@@ -12,7 +12,7 @@ from flax import nnx
 import jaxhpo
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Trainer
-from jaxhpo.training.own.model import _replace, _state
+from jaxhpo.training.own.nnx_module import replace_state, state_of
 from tests.training.own_models import Net, train
 
 BASE = {"lr": Float(1e-4, 1e-2, log=True), "batch_size": Choice((16,))}
@@ -148,7 +148,7 @@ def test_an_nnx_modules_weights_go_where_they_were():
     one, other = (Listed(0.0, 12, rngs=nnx.Rngs(seed)) for seed in (0, 1))
     x = jnp.ones((2, 64))
     assert not np.allclose(one(x), other(x))
-    _replace(other, *_state(one))
+    replace_state(other, *state_of(one))
     np.testing.assert_array_equal(one(x), other(x))
 
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
-from flax import nnx
 from jax.core import Tracer
 
 from jaxhpo.data import Dataset
@@ -22,8 +23,6 @@ _FLAGS = {"train": True, "training": True, "is_training": True, "deterministic":
 """Arguments of a model's call that say whether it trains, and what they are while it does."""
 
 _DROPOUT = "dropout"  # the stream of random numbers that layers draw from while they train
-
-_LEFT_OUT = nnx.Any(nnx.RngState, nnx.Intermediate)  # of what an nnx module holds: made anew in every call
 
 
 class UnfitError(ValueError):
@@ -49,7 +48,7 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
     """
     if isinstance(model, nn.Module):
         return Factory(lambda: model, (), {}, {}, False)
-    if isinstance(model, nnx.Module):
+    if _is_nnx(model):
         raise ValueError(
             f"model={type(model).__name__} has its weights already; give its class, or a function that builds it, so "
             "that every trial gets weights of its own"
@@ -102,8 +101,8 @@ class OwnModel(NamedTuple):
         """Return a trial's first params and statistics."""
         key = jax.random.fold_in(key, 0)
         module = self._build(hyper, key)
-        if isinstance(module, nnx.Module):
-            return _state(module)
+        if _is_nnx(module):
+            return _nnx().state_of(module)
         with _intercepted(self.fast):
             kept = dict(nn.unbox(module.init(_streams(key), example, **_flags(module, False))))
         return kept.pop("params", {}), kept
@@ -135,15 +134,15 @@ class OwnModel(NamedTuple):
         options = {name: hyperparameters[name] for name in self.factory.takes if name in hyperparameters}
         options |= self.factory.given
         if self.factory.rngs:
-            options["rngs"] = nnx.Rngs(jax.random.fold_in(key, 1), **_streams(key) | {"params": key})
+            options["rngs"] = _nnx().random_numbers(jax.random.fold_in(key, 1), _streams(key) | {"params": key})
         module = self.factory.build(**options)
-        if isinstance(module, nnx.Module):
+        if _is_nnx(module):
             if not self.factory.rngs:
                 raise UnfitError(
                     "model builds an nnx module with random numbers of its own, so that all trials would begin with "
                     "the same weights; let it take rngs"
                 )
-            _let_rates_be_traced(module)
+            _nnx().let_rates_be_traced(module)
             if self.fast:
                 use_faster_convolutions(module)
         elif not isinstance(module, nn.Module):
@@ -156,17 +155,29 @@ class OwnModel(NamedTuple):
         trains = key is not None
         # Built anew, whatever is traced in it is this trace's; first weights that nothing reads are not computed.
         module = self._build(hyper, jax.random.key(0, impl="threefry2x32") if key is None else key)
-        if isinstance(module, nnx.Module):
-            _replace(module, params, statistics)
+        if _is_nnx(module):
+            _nnx().replace_state(module, params, statistics)
             (module.train if trains else module.eval)()
             outputs = module(x, **_flags(module, trains))
-            return outputs, _state(module)[1]
+            return outputs, _nnx().state_of(module)[1]
         options: dict[str, Any] = _flags(module, trains)
         if key is not None:
             options |= {"rngs": _streams(key), "mutable": list(statistics)}
         with _intercepted(self.fast):
             found = module.apply({"params": params, **statistics}, x, **options)
         return (found[0], {**statistics, **found[1]}) if trains else (found, statistics)
+
+
+def _is_nnx(value: Any) -> bool:
+    """Return whether a value is an nnx module; where nothing has imported nnx, nothing is one."""
+    nnx = sys.modules.get("flax.nnx")
+    return nnx is not None and isinstance(value, nnx.Module)
+
+
+def _nnx() -> ModuleType:
+    from jaxhpo.training.own import nnx_module  # imports nnx, a third of a second that a linen user need not wait
+
+    return nnx_module
 
 
 @contextlib.contextmanager
@@ -187,19 +198,6 @@ def _flags(module: Any, trains: bool) -> dict[str, bool]:
     return {name: (on if trains else not on) for name, on in _FLAGS.items() if name in parameters}
 
 
-def _state(module: nnx.Module) -> tuple[Any, Any]:
-    """Return an nnx module's params and statistics, nested dicts of arrays."""
-    _, params, _, statistics = nnx.split(module, nnx.Param, _LEFT_OUT, ...)
-    return nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
-
-
-def _replace(module: nnx.Module, params: Any, statistics: Any) -> None:
-    for kind, values in zip((nnx.Param, nnx.Not(nnx.Any(nnx.Param, _LEFT_OUT))), (params, statistics), strict=True):
-        state = nnx.state(module, kind)
-        nnx.replace_by_pure_dict(state, values)
-        nnx.update(module, state)
-
-
 # --- dropout at a traced rate, which Flax's own layers refuse ------------------------------------------------------
 
 
@@ -214,21 +212,3 @@ def _traced_rate(call: Callable, arguments: tuple, keywords: dict, context: nn.m
         return known["inputs"]
     key = known.get("rng")
     return dropout(layer.make_rng(layer.rng_collection) if key is None else key, known["inputs"], layer.rate)
-
-
-class _TracedDropout(nnx.Dropout):
-    """Dropout whose rate may be traced."""
-
-    def __call__(self, inputs: Array, *, deterministic: bool | None = None, rngs: Any = None) -> Array:
-        still = self.deterministic if deterministic is None else deterministic
-        if still:
-            return inputs
-        rngs = self.rngs if rngs is None else rngs
-        key = rngs() if isinstance(rngs, nnx.RngStream) else rngs[self.rng_collection]()
-        return dropout(key, inputs, self.rate)
-
-
-def _let_rates_be_traced(module: nnx.Module) -> None:
-    for _, layer in nnx.iter_graph(module):
-        if type(layer) is nnx.Dropout and isinstance(layer.rate, Tracer) and not layer.broadcast_dims:
-            layer.__class__ = _TracedDropout

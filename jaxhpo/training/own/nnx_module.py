@@ -1,0 +1,49 @@
+"""What an nnx module holds, and dropout at a traced rate in it; imported only where a model is one."""
+
+from typing import Any
+
+from flax import nnx
+from jax.core import Tracer
+
+from jaxhpo.models import dropout
+from jaxhpo.types import Array, Key
+
+_LEFT_OUT = nnx.Any(nnx.RngState, nnx.Intermediate)  # of what a module holds: made anew in every call
+
+
+def random_numbers(default: Key, streams: dict[str, Key]) -> nnx.Rngs:
+    """Return the random numbers that a module is built with: those of a stream that is not named are the default's."""
+    return nnx.Rngs(default, **streams)
+
+
+def state_of(module: nnx.Module) -> tuple[Any, Any]:
+    """Return a module's params and statistics, nested dicts of arrays."""
+    _, params, _, statistics = nnx.split(module, nnx.Param, _LEFT_OUT, ...)
+    return nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
+
+
+def replace_state(module: nnx.Module, params: Any, statistics: Any) -> None:
+    """Give a module other params and statistics, of the same names and shapes."""
+    for kind, values in zip((nnx.Param, nnx.Not(nnx.Any(nnx.Param, _LEFT_OUT))), (params, statistics), strict=True):
+        state = nnx.state(module, kind)
+        nnx.replace_by_pure_dict(state, values)
+        nnx.update(module, state)
+
+
+class _TracedDropout(nnx.Dropout):
+    """Dropout whose rate may be traced."""
+
+    def __call__(self, inputs: Array, *, deterministic: bool | None = None, rngs: Any = None) -> Array:
+        still = self.deterministic if deterministic is None else deterministic
+        if still:
+            return inputs
+        rngs = self.rngs if rngs is None else rngs
+        key = rngs() if isinstance(rngs, nnx.RngStream) else rngs[self.rng_collection]()
+        return dropout(key, inputs, self.rate)
+
+
+def let_rates_be_traced(module: nnx.Module) -> None:
+    """Let a module's dropout layers take a traced rate, which Flax's own refuse."""
+    for _, layer in nnx.iter_graph(module):
+        if type(layer) is nnx.Dropout and isinstance(layer.rate, Tracer) and not layer.broadcast_dims:
+            layer.__class__ = _TracedDropout
