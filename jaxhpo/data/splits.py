@@ -56,7 +56,8 @@ def _split(rows: np.ndarray, **options: Any) -> list[np.ndarray]:
     """Return the rows in two parts, as scikit-learn's `train_test_split` does."""
     from sklearn.model_selection import train_test_split  # more than a second to import
 
-    return train_test_split(rows, **options)
+    first, second = train_test_split(rows, **options)
+    return [np.asarray(first), np.asarray(second)]
 
 
 def _strata(y: np.ndarray) -> np.ndarray | None:
