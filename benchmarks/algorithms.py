@@ -20,6 +20,7 @@ from benchmarks.quality import tasks
 from benchmarks.quality.ours import FAMILY_OPTIONS
 from benchmarks.record import parser, results, save
 from jaxhpo import algorithms, run_traced
+from jaxhpo.compilation import jit
 from jaxhpo.training import default_space
 from jaxhpo.types import FRESH, Outcome, Proposal
 
@@ -53,9 +54,9 @@ def measure(name: str, lanes: int, rounds: int, told: int) -> dict[str, float]:
     algorithm = algorithms.make(name, _SPACE, lanes=lanes, budget=_BUDGET)
     key, rng = jax.random.key(0), np.random.default_rng(0)
     start = time.perf_counter()
-    state = algorithm.grow(jax.jit(algorithm.init)(key), told + lanes)
-    ask = jax.jit(algorithm.ask).lower(key, state).compile()
-    tell = jax.jit(algorithm.tell).lower(key, state, *told_batch(rng, lanes, lanes, 0)).compile()
+    state = algorithm.grow(jit(algorithm.init)(key), told + lanes)
+    ask = jit(algorithm.ask).lower(key, state).compile()
+    tell = jit(algorithm.tell).lower(key, state, *told_batch(rng, lanes, lanes, 0)).compile()
     compiling = time.perf_counter() - start
     for first in range(0, told, lanes):
         batch = told_batch(rng, lanes, min(lanes, told - first), first)
@@ -87,7 +88,7 @@ def studies_seconds(name: str, count: int) -> dict[str, float]:
         name, task.space, lanes=1, budget=task.budget, **FAMILY_OPTIONS.get((name, task.family), {})
     )
     start = time.perf_counter()
-    program = jax.jit(lambda: run_traced(algorithm, task.objective, count, seeds=count)).lower().compile()
+    program = jit(lambda: run_traced(algorithm, task.objective, count, seeds=count)).lower().compile()
     compiled = time.perf_counter()
     jax.block_until_ready(program())
     return {"compile_s": compiled - start, "run_s": time.perf_counter() - compiled}

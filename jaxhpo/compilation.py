@@ -1,12 +1,16 @@
 """Compiling once and counting honestly: programs, the compilation counter, the persistent cache."""
 
+import functools
 import os
 import time
+import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import jax
+import jaxlib.version
 from jax.experimental.compilation_cache import compilation_cache
 
 from jaxhpo.cache import cache_directory
@@ -14,8 +18,50 @@ from jaxhpo.cache import cache_directory
 COMPILERS = 2
 """Programs that are compiled at once: XLA compiles one on little more than one core."""
 
+FAULTY = {"0.10.2": {"xla_cpu_experimental_ynn_fusion_type": ""}}
+"""Releases of jaxlib that compute wrongly on a CPU, and the options of XLA with which they compute right.
+
+0.10.2 fuses reductions into YNNPACK's kernels, and those of products that are broadcast over an axis of size 1, as a
+`vmap` of size 1 makes, come out wrong by their size.
+"""
+
+_HAS_OPTIONS: ContextVar[bool] = ContextVar("has_options", default=False)
+
 _COMPILED = "/jax/core/compile/backend_compile_duration"  # fires when the persistent cache answers, too
 _HIT = "/jax/compilation_cache/cache_hits"
+
+
+def xla_options() -> dict[str, str]:
+    """Return the options of XLA that the installed jaxlib needs to compute right on this backend; mostly none."""
+    return dict(FAULTY.get(jaxlib.version.__version__, {})) if jax.default_backend() == "cpu" else {}
+
+
+def jit(function: Callable[..., Any]) -> Any:
+    """Return the function under `jax.jit`, with `xla_options`.
+
+    It cannot be called under another `jax.jit`: XLA takes its options for a whole program.
+    """
+
+    @functools.wraps(function)
+    def traced(*args: Any, **keywords: Any) -> Any:
+        token = _HAS_OPTIONS.set(True)
+        try:
+            return function(*args, **keywords)
+        finally:
+            _HAS_OPTIONS.reset(token)
+
+    return jax.jit(traced, compiler_options=xla_options())
+
+
+def warn_of_lacking_options(name: str) -> None:
+    """Warn where the caller's caller traces `name` into a program that needs `xla_options` and is not made by `jit`."""
+    if xla_options() and not _HAS_OPTIONS.get():
+        warnings.warn(
+            f"jaxlib {jaxlib.version.__version__} computes some sums wrongly on a CPU; put jaxhpo.compilation.jit in "
+            f"place of jax.jit around {name}, or install another release",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 class _Tally:
@@ -76,7 +122,7 @@ class Program:
         """Return what the function returns."""
         if self._compiled is None:
             start = time.perf_counter()
-            self._compiled = jax.jit(self._function).lower(*args).compile()
+            self._compiled = jit(self._function).lower(*args).compile()
             self.seconds = time.perf_counter() - start
         return self._compiled(*args)
 

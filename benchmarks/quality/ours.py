@@ -25,6 +25,7 @@ from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import Task
 from jaxhpo import algorithms, run_traced
 from jaxhpo.algorithms.q_learning import meaning
+from jaxhpo.compilation import jit, xla_options
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import Algorithm, Array
 
@@ -231,7 +232,7 @@ def _trace(
     # Tables of a family are of one space and shape; what is no table has its numbers in the program.
     alike = (task.space.fingerprint, task.family if task.tables else task.name, told, setting, rounds)
     if alike not in programs:
-        programs[alike] = jax.jit(studies).lower(*task.tables).compile(_COMPILER)
+        programs[alike] = jit(studies).lower(*task.tables).compile(_COMPILER | xla_options())
     compiled = time.perf_counter()
     record = jax.block_until_ready(programs[alike](*task.tables))
     done = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxhpo.compilation import COMPILERS, HostFunction
+from jaxhpo.compilation import COMPILERS, HostFunction, jit
 from jaxhpo.errors import first_line
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.types import Key, Outcome, Proposal, State
@@ -100,7 +100,7 @@ class Groups:
             # Traced in the caller's thread: it may run under a JAX configuration of its own.
             lanes = jax.vmap(self._lane(fixed), in_axes=(None, 0, 0, 0))
             try:
-                program = jax.jit(lanes).lower(*arguments)
+                program = jit(lanes).lower(*arguments)
                 aux = {n: jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for n, a in program.out_info[1].items()}
                 check_aux(fixed, aux, self._aux)
             except Exception as error:

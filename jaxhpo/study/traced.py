@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxhpo.compilation import HostFunction
+from jaxhpo.compilation import HostFunction, jit, warn_of_lacking_options
 from jaxhpo.study.rounds import Carry, Clock, Record, make_steps, round_step
 from jaxhpo.types import Algorithm, Array, Objective
 
@@ -24,7 +24,7 @@ def run_traced(
 
     The same rounds as `Study.run`'s, with nothing on the host between them: a hundred studies of a table take seconds.
     Histories have their last size from the start, so scores may differ from a `Study`'s by rounding. Call it under
-    `jax.jit` to compile it once and call it often; it compiles otherwise at every call.
+    `jaxhpo.compilation.jit` to compile it once and call it often; it compiles otherwise at every call.
 
     Args:
         algorithm: as a factory of `jaxhpo.algorithms` makes it.
@@ -59,7 +59,11 @@ def run_traced(
         limit = jnp.int32(lanes)
         return jax.lax.scan(lambda c, _: round_step(steps, keys, c, limit), carry, None, length=rounds)[1]
 
-    return jax.jit(jax.vmap(study))(_read_seeds(seeds))
+    values = _read_seeds(seeds)
+    if not isinstance(jax.lax.full((), 0), Tracer):
+        return jit(jax.vmap(study))(values)
+    warn_of_lacking_options("run_traced")
+    return jax.jit(jax.vmap(study))(values)
 
 
 def _read_seeds(seeds: Any) -> Any:

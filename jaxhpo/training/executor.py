@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxhpo.compilation import COMPILERS
+from jaxhpo.compilation import COMPILERS, xla_options
 from jaxhpo.training.accounts import Account, Ledger
 from jaxhpo.training.lane import Result
 
@@ -54,7 +54,7 @@ class Executor:
         lowered = jax.jit(train).lower(*arguments)
 
         def compile_() -> Any:
-            program = lowered.compile(compiler_options=options)
+            program = lowered.compile(compiler_options=options | xla_options())
             self.ledger.compile_seconds[bucket] = time.perf_counter() - started
             return program
 

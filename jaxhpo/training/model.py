@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxhpo.compilation import jit
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.errors import first_line
 from jaxhpo.models import CHOICES, Variant
@@ -118,7 +119,7 @@ class Model:
         def apply(params: Any, statistics: Any, x: Any) -> Any:
             return self.learner.evaluate(data, hyper, params, statistics, lambda network: network(x))
 
-        return jax.jit(apply)
+        return jit(apply)
 
     @property
     def _data(self) -> TrainingData:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.algorithms import random_search, tabular_q
-from jaxhpo.compilation import HostFunction
+from jaxhpo.compilation import HostFunction, jit
 from jaxhpo.space import Float, Space
 from jaxhpo.study import Study, run_traced
 from jaxhpo.types import Objective, Outcome
@@ -22,6 +22,7 @@ def distance():
     return Objective(lambda key: (), evaluate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 def test_it_does_what_studies_of_its_seeds_do(direction):
     algorithm = tabular_q(LEVELS, lanes=4)
@@ -49,14 +50,13 @@ def test_failed_trials_are_nan_and_state_is_carried():
 def test_seeds_may_be_traced():
     algorithm = random_search(SPACE, lanes=2)
     together = run_traced(algorithm, objective(), 3, seeds=[3, 5])
-    in_turn = jax.lax.map(
-        lambda seed: run_traced(algorithm, objective(), 3, seeds=seed[None]), np.array([3, 5], np.uint32)
-    )
-    np.testing.assert_array_equal(in_turn.outcome.score[:, 0], together.outcome.score)
+    one = lambda seed: run_traced(algorithm, objective(), 3, seeds=seed[None]).outcome.score[0]  # noqa: E731
+    in_turn = jit(lambda seeds: jax.lax.map(one, seeds))(np.array([3, 5], np.uint32))
+    np.testing.assert_array_equal(in_turn, together.outcome.score)
 
 
 def test_many_seeds_are_one_program():
-    jitted = jax.jit(lambda: run_traced(random_search(LEVELS, lanes=2), distance(), 3, seeds=50).outcome.score)
+    jitted = jit(lambda: run_traced(random_search(LEVELS, lanes=2), distance(), 3, seeds=50).outcome.score)
     scores = jitted()
     assert scores.shape == (50, 3, 2)
     assert len(np.unique(np.asarray(scores))) > 20
