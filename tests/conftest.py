@@ -1,25 +1,50 @@
-"""Strict settings for every test: rank promotion raises; implicit dtype promotion of our own code too."""
-
-import os
+"""Strict settings for every test, how programs are compiled for them, and where those are kept."""
 
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
+from tests import compiled
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_dtype_promotion", "strict")  # of our own code too
 
 
-@pytest.fixture(scope="session", autouse=True)
-def compiled_programs(tmp_path_factory):
-    """Compile equal programs once, in all processes of a test run: many tests train the same small network."""
-    base = tmp_path_factory.getbasetemp()
-    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
-    directory.mkdir(exist_ok=True)
+def pytest_configure(config):
+    """Compile equal programs once, in all processes of this run and of later ones; `--cache-clear` forgets them."""
+    directory = compiled.directory(config.cache.mkdir("compiled"))
     jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     compilation_cache.reset_cache()
+
+
+def pytest_unconfigure(config):
+    """Forget the programs that were used the longest ago; once, and not in every process."""
+    if not hasattr(config, "workerinput"):
+        compiled.prune(config.cache.mkdir("compiled"))
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items):
+    """Mark as slow the cases that a test's `slow_but_for` does not name."""
+    for item in items:
+        marker = item.get_closest_marker("slow_but_for")
+        if marker and item.callspec.id not in marker.args:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures, which compile too
+def pytest_runtest_setup(item):
+    """Compile without most of XLA's optimisations, which take half the time, but where a test is marked `optimized`."""
+    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimized") is None)
+
+
+@pytest.fixture(scope="session")
+def as_quickly(pytestconfig):
+    """Return the environment in which a process of its own compiles as the tests do, and keeps its programs."""
+    directory = compiled.directory(pytestconfig.cache.mkdir("compiled")) / "processes"
+    return {"JAXHPO_CACHE_DIR": str(directory), "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 
 
 @pytest.fixture

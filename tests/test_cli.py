@@ -15,6 +15,7 @@ from jaxhpo.report.console import closing_lines, shorten
 from jaxhpo.space import Choice, Float, Space
 
 QUICK = ["tune", "digits", "--model", "mlp", "--trials", "4", "--epochs", "1", "--train-examples", "256"]
+QUICK += ["--algorithm", "random_search"]  # which compiles at once
 
 
 def run(*arguments, environment=()):
@@ -29,13 +30,8 @@ def process(*arguments, **options):
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return {"JAXHPO_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
-
-
-@pytest.fixture(scope="module")
-def piped(cache):
-    return process(*QUICK, "--seed", "3", env=os.environ | cache)
+def piped(as_quickly):
+    return process(*QUICK, "--seed", "3", env=os.environ | as_quickly)
 
 
 def test_piped_output_is_plain_text(piped):
@@ -50,9 +46,10 @@ def test_piped_output_is_plain_text(piped):
     assert max(map(len, piped.stdout.splitlines())) < 120
 
 
-def test_json_is_one_object_and_nothing_else(cache, piped):
+@pytest.mark.slow
+def test_json_is_one_object_and_nothing_else(as_quickly, piped):
     del piped  # its compilations
-    done = process(*QUICK, "--json", "--seed", "3", env=os.environ | cache)
+    done = process(*QUICK, "--json", "--seed", "3", env=os.environ | as_quickly)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     result = json.loads(done.stdout)
@@ -67,15 +64,17 @@ def test_json_is_one_object_and_nothing_else(cache, piped):
     assert result["versions"]["jaxhpo"] == jaxhpo.__version__
 
 
+@pytest.mark.slow
 def test_options_reach_the_study(tmp_path):
     space = tmp_path / "space.json"
-    space.write_text(json.dumps({"learning_rate": {"type": "float", "low": 0.001, "high": 0.1, "log": True}}))
+    rate = {"type": "float", "low": 0.001, "high": 0.1, "log": True, "levels": 9}
+    space.write_text(json.dumps({"learning_rate": rate}))
     output = tmp_path / "out.jsonl"
-    options = ["--algorithm", "random_search", "--space", space, "--lanes", "2", "--engine", "vmap", "--output", output]
+    options = ["--algorithm", "tabular_q", "--space", space, "--lanes", "2", "--engine", "vmap", "--output", output]
     done = run(*QUICK, *options, "--timeout", "1000", "--json")
     assert done.exit_code == 0, done.stderr
     result = json.loads(done.stdout)
-    assert (result["algorithm"], result["plan"]["engine"], result["plan"]["lanes"]) == ("random_search", "vmap", 2)
+    assert (result["algorithm"], result["plan"]["engine"], result["plan"]["lanes"]) == ("tabular_q", "vmap", 2)
     assert list(result["best"]["config"]) == ["learning_rate"]
     assert len(output.read_text().splitlines()) == 6
 
@@ -191,6 +190,7 @@ def test_an_existing_output_is_refused(tmp_path):
     assert (tmp_path / "out").read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_a_study_without_success_ends_with_one(tmp_path):
     space = tmp_path / "space.json"
     rate = {"type": "float", "low": 1e28, "high": 1e30, "levels": 3}
@@ -203,6 +203,7 @@ def test_a_study_without_success_ends_with_one(tmp_path):
     assert result["failed"] == 4
 
 
+@pytest.mark.slow
 def test_ctrl_c_shows_what_finished(monkeypatch):
     from jaxhpo.tuning import Tuning
 
@@ -220,6 +221,7 @@ def test_ctrl_c_shows_what_finished(monkeypatch):
     assert "8 trials" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_a_lost_output_file_is_said(monkeypatch, tmp_path):
     from jaxhpo.study import Journal

@@ -51,6 +51,7 @@ def test_a_float_counts_as_its_nearest_level():
     assert space.from_config({"a": 0.6, "b": 2})[1] > 0
 
 
+@pytest.mark.slow
 def test_inactive_is_zero_and_decodes_to_the_first_value():
     point = SPACE.canonical(jnp.full((2, 3, 5), 0.99, jnp.float32))
     assert point.shape == (2, 3, 5)
@@ -85,6 +86,7 @@ def spaces(draw):
         return Space({"a": Int(1, 2)})
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=30)
 @given(spaces(), st.integers(0, 2**16))
 def test_there_and_back(space, seed):

@@ -105,6 +105,7 @@ texts = st.deferred(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(texts)
 def test_they_mean_what_python_means(text):
@@ -199,6 +200,7 @@ def test_an_infeasible_configuration_is_not_enqueued():
 # --- feasible points -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_known_points_are_feasible_and_different():
     space = Space(PARTS, ["units * layers <= 96", "optimizer != 'sgd' or momentum > 0.6"])
     for known in (space.feasible_points, space.feasible_levels):
@@ -221,6 +223,7 @@ def test_uniform_draws_are_fair():
     assert abs(counts / 800 - 1).max() < 0.15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [uniform, lambda k, s, n: legal(k, s, jax.random.uniform(k, (n, 3), jnp.float32))])
 def test_rare_points_are_found(draw):
     points = np.asarray(jax.jit(lambda key: draw(key, HARD, 200))(KEY))  # 1 in 800 is feasible
@@ -230,6 +233,7 @@ def test_rare_points_are_found(draw):
     assert len(np.unique(points, axis=0)) > 20
 
 
+@pytest.mark.slow
 def test_a_legal_point_stays_and_another_moves_little():
     space = Space({"a": Float(0, 1), "b": Float(0, 1), "c": Choice(("x", "y", "z"))}, ["a + b <= 1", "c != 'z'"])
     drawn = space.canonical(jax.random.uniform(KEY, (500, 3), jnp.float32))
@@ -243,6 +247,7 @@ def test_a_legal_point_stays_and_another_moves_little():
     assert len(np.unique(np.asarray(moved)[~good], axis=0)) > 0.5 * (~good).sum()
 
 
+@pytest.mark.slow
 def test_a_grid_keeps_to_its_levels():
     space = Space({"a": Float(0, 1, levels=5), "b": Float(0, 1, levels=9), "c": Int(1, 3)}, ["a + b <= 0.75"])
     drawn = jax.random.uniform(KEY, (100, 3), jnp.float32)

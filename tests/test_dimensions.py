@@ -42,6 +42,7 @@ choices = st.lists(
 dimensions = floats() | ints() | choices
 
 
+@pytest.mark.slow
 @given(dimensions)
 def test_levels_go_through_unit_and_value_and_back(dimension):
     units = jnp.asarray(dimension.level_units)
@@ -52,6 +53,7 @@ def test_levels_go_through_unit_and_value_and_back(dimension):
         assert np.float32(dimension.snap(units[level])) == unit
 
 
+@pytest.mark.slow
 @given(dimensions)
 def test_the_device_decodes_levels_to_the_hosts_float32(dimension):
     decoded = np.asarray(dimension.decode(jnp.asarray(dimension.level_units)))
@@ -88,6 +90,7 @@ def test_snapping_is_idempotent_and_keeps_the_value(dimension, unit):
         assert np.float32(dimension.to_unit(value)) == np.float32(snapped)
 
 
+@pytest.mark.slow
 @given(dimensions)
 def test_greater_units_give_no_smaller_values(dimension):
     units = np.unique(np.r_[np.linspace(0, 1, 500), dimension.level_units]).astype(np.float32)

@@ -19,12 +19,6 @@ NOTEBOOKS = ("first_steps", "your_own_model")
 TRIALS, EPOCHS = 8, 2  # of a notebook under test
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """A directory for compiled programs that the examples share, and no other process."""
-    return str(tmp_path_factory.mktemp("cache"))
-
-
 @pytest.fixture
 def users_settings():
     """Let JAX promote ranks and dtypes, as it does for whoever runs an example; in every thread, hence no context."""
@@ -37,9 +31,8 @@ def users_settings():
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, cache, users_settings):
+def run(capsys, users_settings):
     """Return a script's study of a few trials, and what it printed."""
-    monkeypatch.setenv("JAXHPO_CACHE_DIR", cache)
 
     def run(name):
         spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
@@ -58,6 +51,7 @@ def run(monkeypatch, capsys, cache, users_settings):
 # --- scripts -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_own_data(run):
     study, printed = run("own_data")
     assert study.finished[0].config["learning_rate"] == 0.01
@@ -75,6 +69,7 @@ def test_own_linen_model(run):
     assert "median" in printed
 
 
+@pytest.mark.slow
 def test_own_nnx_model(run):
     study, printed = run("own_nnx_model")
     assert study.summary["model"] == "Net"
@@ -85,6 +80,7 @@ def test_own_nnx_model(run):
     assert study.best.test_score > 0.85
 
 
+@pytest.mark.slow
 def test_regression_table(run):
     study, printed = run("regression_table")
     assert study.direction == "minimize"
@@ -97,6 +93,7 @@ def test_regression_table(run):
     assert all(0 < float(row[2]) < 400 for row in table)
 
 
+@pytest.mark.slow
 def test_traceable_function(run):
     study, printed = run("traceable_function")
     scores = study.trials["score"]
@@ -139,9 +136,10 @@ def images(notebook):
 
 
 @pytest.fixture
-def execute(monkeypatch, tmp_path, cache):
+def execute(monkeypatch, tmp_path, as_quickly):
     """Execute a notebook at a small size, in this interpreter; return it and what `facts` is in its kernel."""
-    monkeypatch.setenv("JAXHPO_CACHE_DIR", cache)
+    for name, value in as_quickly.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")  # not a kernel of the user's
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
 
@@ -227,6 +225,7 @@ def test_every_example_is_tested():
 # --- benchmarks ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_algorithms():
     methods = ["--methods", "tabular_q,tpe,asha"]  # enough to see that it runs
     command = [sys.executable, "-m", "benchmarks.algorithms", "--quick", "--no-save", *methods]

@@ -20,7 +20,8 @@ SPACE = jh.Space(
         "layers": jh.Choice((1,)),
     }
 )
-SMALL = {"space": SPACE, "trials": 2, "lanes": 2, "epochs": 2, "verbose": False, "cache": False}
+SMALL = {"space": SPACE, "trials": 2, "lanes": 2, "epochs": 2, "algorithm": "random_search"}
+SMALL |= {"verbose": False, "cache": False}
 
 
 def strict(line):
@@ -44,6 +45,7 @@ def table():
 # --- data of every kind --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_regression_of_arrays():
     x = np.random.default_rng(0).normal(size=(100, 3))
     study = jh.tune((x, np.stack([x[:, 0], 5 * x[:, 1] + 9], 1)), task="regression", **SMALL)
@@ -52,6 +54,7 @@ def test_regression_of_arrays():
     assert study.best_model().predict(x).shape == (100, 2)
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_minimised(table):
     study = jh.tune(table, target="y", drop="index", task="regression", metric="rmse", **SMALL)
     assert study.direction == study.summary["direction"] == "minimize"
@@ -174,7 +177,7 @@ def files(table, tmp_path):
 
 
 def test_a_table_from_end_to_end(files):
-    quick = ["--space", files / "space.json", "--trials", 2, "--epochs", 2, "--json"]
+    quick = ["--space", files / "space.json", "--trials", 2, "--epochs", 2, "--algorithm", "random_search", "--json"]
     own = ["--target", "y", "--task", "regression", "--metric", "rmse", "--drop", "Unnamed: 0,index"]
     done = run(files / "rows.csv", *own, *quick, "--final-fit", 2, "--save", files / "model", "--output", files / "out")
     assert done.exit_code == 0, done.output
@@ -230,6 +233,7 @@ def test_a_directory_that_is_there_is_refused_before_training(files, monkeypatch
     assert list((files / "model").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_written_is_said(files):
     quick = ["--space", files / "space.json", "--trials", 2, "--epochs", 1]
     own = ["--target", "y", "--task", "regression", "--drop", "Unnamed: 0"]

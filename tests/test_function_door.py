@@ -81,6 +81,7 @@ def test_a_plain_function_that_fails_sometimes(tmp_path):
     assert closing_lines(study.summary)[1].startswith("5 trials (1 failed) in ")
 
 
+@pytest.mark.slow
 def test_a_function_that_always_fails_is_said():
     study = jh.tune(
         jh.traceable(lambda key, hparams: hparams["x"] * jnp.nan), space=LINE, trials=4, cache=False, verbose=False

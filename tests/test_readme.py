@@ -25,6 +25,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.slow_but_for("code3")
 @pytest.mark.parametrize("code", BLOCKS)
 def test_the_examples_run_as_written(code, capsys, monkeypatch):
     monkeypatch.setenv("TERM", "dumb")

@@ -32,6 +32,7 @@ def test_a_configuration_goes_there_and_back():
     np.testing.assert_array_equal(SPACE.from_config(reordered), point)
 
 
+@pytest.mark.slow
 def test_decode_on_the_device():
     point = jnp.asarray(SPACE.from_config(CONFIG))
     values = jax.jit(SPACE.decode)(point)
@@ -69,6 +70,7 @@ def test_equal_configurations_are_equal_points():
 points = st.lists(st.floats(0, 1, width=32), min_size=6, max_size=6).map(np.float32)
 
 
+@pytest.mark.slow
 @settings(deadline=None, derandomize=True, max_examples=60)
 @given(points)
 def test_the_canonical_point_decodes_to_the_same_values(point):

@@ -14,16 +14,32 @@ import jaxhpo as jh
 from jaxhpo import tuning
 from jaxhpo.study import Journal
 
-SMALL = {"model": "mlp", "trials": 4, "lanes": 4, "epochs": 1, "train_examples": 256, "verbose": False, "cache": False}
+# All train the same compiled networks; and but for `study`, by an algorithm that is compiled at once.
+DEFAULT = {
+    "model": "mlp",
+    "trials": 4,
+    "lanes": 4,
+    "epochs": 3,
+    "train_examples": 256,
+    "verbose": False,
+    "cache": False,
+}
+SMALL = DEFAULT | {"algorithm": "random_search"}
 LARGE_BATCHES = jh.Space({"batch_size": jh.Choice((64, 256))})
 SPACE = jh.Space({"learning_rate": jh.Float(1e-3, 1e-1, log=True, levels=5), "units": jh.Choice((8, 16))})
 
 
 @pytest.fixture(scope="module")
 def study():
-    return jh.tune("digits", **(SMALL | {"trials": 10, "epochs": 3}))
+    return jh.tune("digits", **(DEFAULT | {"trials": 10}))
 
 
+@pytest.fixture(scope="module")
+def small():
+    return jh.tune("digits", **(SMALL | {"trials": 10}))
+
+
+@pytest.mark.slow
 def test_the_study_says_what_it_found(study):
     assert len(study.trials) == 10
     assert (study.trials[list(study.space)].nunique() > 1).all()  # all eight vary
@@ -35,11 +51,11 @@ def test_the_study_says_what_it_found(study):
     assert study.finished[0].aux["curve"].shape == (3,)
 
 
-def test_the_summary_is_json(study):
-    summary = json.loads(json.dumps(study.summary))
-    assert summary["best"]["config"] == study.best.config
-    assert summary["best"]["score"] == study.best.score
-    assert summary["best"]["test_score"] == study.best.test_score
+def test_the_summary_is_json(small):
+    summary = json.loads(json.dumps(small.summary))
+    assert summary["best"]["config"] == small.best.config
+    assert summary["best"]["score"] == small.best.score
+    assert summary["best"]["test_score"] == small.best.test_score
     assert summary["trials"] == 10
     assert set(summary["seconds"]) == {"total", "compile", "train", "algorithm"}
     assert sum(summary["seconds"].values()) <= 2 * summary["seconds"]["total"]
@@ -57,6 +73,7 @@ def test_the_winner_alone_is_tested_once(monkeypatch):
     assert not any("test" in name for trial in study.finished for name in trial.aux)
 
 
+@pytest.mark.slow
 def test_the_test_score_is_that_of_the_winners_weights(study):
     trainer = jh.Trainer(jh.data.load("digits", train_examples=256), "mlp", epochs=3, lanes=4)
     again = jh.Study(
@@ -77,20 +94,21 @@ def test_the_test_score_is_that_of_the_winners_weights(study):
     assert np.mean(logits.argmax(1) == data.y_test) == pytest.approx(study.best.test_score)
 
 
-def test_the_report_says_what_was_done(study):
-    training = study.summary["training"]
+def test_the_report_says_what_was_done(small):
+    training = small.summary["training"]
     assert training["trials"] == 10
     assert 0 < training["useful_share"] <= 1
     assert training["useful_gflop"] <= training["total_gflop"]
     assert sum(bucket["trials"] for bucket in training["buckets"]) == 10
     assert all(bucket["compile_seconds"] > 0 for bucket in training["buckets"])
-    assert study.summary["plan"]["engine"] == "threads"
-    rounds = study.metrics
+    assert small.summary["plan"]["engine"] == "threads"
+    rounds = small.metrics
     for name in ("train_seconds", "compile_seconds", "useful_share", "gflop_per_second", "samples_per_second_per_lane"):
         assert (rounds[name] >= 0).all(), name
     assert rounds["useful_gflop"].sum() == pytest.approx(training["useful_gflop"])
 
 
+@pytest.mark.slow
 def test_a_profile_is_written(tmp_path):
     jh.tune("digits", profile=tmp_path / "trace", **(SMALL | {"trials": 4}))
     assert list((tmp_path / "trace").rglob("*.xplane.pb"))
@@ -99,6 +117,7 @@ def test_a_profile_is_written(tmp_path):
         jh.tune("digits", profile=tmp_path / "file", **SMALL)
 
 
+@pytest.mark.slow
 def test_text_end_to_end(tmp_path):
     random = np.random.default_rng(0)
     x = random.integers(1, 30, (120, 8)).astype(np.int32)
@@ -106,7 +125,8 @@ def test_text_end_to_end(tmp_path):
     y = (x[:, 0] > 15).astype(np.int32)
     data = jh.Dataset("text", x[:80], y[:80], x[80:100], y[80:100], x[100:], y[100:], classes=2, vocabulary=30)
     space = jh.Space({"cell": jh.Choice(("gru", "lstm")), "units": jh.Choice((4, 8)), "batch_size": jh.Choice((16,))})
-    study = jh.tune(data, space=space, trials=4, epochs=2, cache=False, verbose=False)
+    options = {"algorithm": "random_search", "cache": False, "verbose": False}
+    study = jh.tune(data, space=space, trials=4, epochs=2, **options)
     assert study.summary["model"] == "rnn"
     variants = [bucket["variant"] for bucket in study.summary["plan"]["buckets"]]
     assert {variant.get("cell", "gru") for variant in variants} == {"gru", "lstm"}
@@ -115,11 +135,13 @@ def test_text_end_to_end(tmp_path):
     assert study.best.test_score is not None
 
 
+@pytest.mark.slow
 def test_silence(capfd):
     jh.tune("digits", **SMALL)
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_own_arrays_space_algorithm_and_configurations():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 5))
@@ -140,6 +162,7 @@ def test_own_arrays_space_algorithm_and_configurations():
     assert study.lanes == 6
 
 
+@pytest.mark.slow
 def test_few_examples_need_no_space():
     x = np.random.default_rng(0).normal(size=(50, 3))
     study = jh.tune((x, (x[:, 0] > 0).astype(int)), trials=8, epochs=3, verbose=False, cache=False)
@@ -147,12 +170,14 @@ def test_few_examples_need_no_space():
     assert study.best.score > 0.4
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_early():
     study = jh.tune("digits", **(SMALL | {"trials": 4000, "timeout": 0.05}))
     assert 4 <= len(study.trials) < 4000
     assert study.best.test_score is not None
 
 
+@pytest.mark.slow
 def test_all_trials_failing_is_said(tmp_path):
     space = jh.Space({"learning_rate": jh.Float(1e28, 1e30, levels=3), "optimizer": jh.Choice(("sgd",))})
     study = jh.tune("digits", **(SMALL | {"space": space}))
@@ -190,7 +215,7 @@ def test_a_full_disk_loses_no_trial(tmp_path, monkeypatch):
     assert len(calls) == 3  # and nothing is written behind the gap
 
 
-TUNING = {k: v for k, v in SMALL.items() if k != "verbose"} | {"algorithm": "random_search"}
+TUNING = {k: v for k, v in SMALL.items() if k != "verbose"}
 
 
 def test_ctrl_c_leaves_what_finished():

@@ -40,6 +40,7 @@ def test_promotions_by_hand():
     assert rounds.epochs == 13 * 1 + 4 * 2 + 1 * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [1, 12])
 def test_promotions_are_those_that_are_due(lanes):
     rng = np.random.default_rng(lanes)
@@ -57,6 +58,7 @@ def test_promotions_are_those_that_are_due(lanes):
         assert rounds.kept == [row.trial for row in whole]
 
 
+@pytest.mark.slow
 def test_failed_trials_count_and_are_never_promoted():
     rounds = Rounds("asha", lanes=6, budget=9)
     rounds.play(lambda row: 0.5 if row.trial == 3 else np.nan)
@@ -65,6 +67,7 @@ def test_failed_trials_count_and_are_never_promoted():
     assert rounds.kept == []
 
 
+@pytest.mark.slow
 def test_equal_scores_are_promoted_in_the_order_they_were_told():
     rounds = Rounds("asha", lanes=6, budget=9)
     rounds.play(lambda row: 0.5)
@@ -72,6 +75,7 @@ def test_equal_scores_are_promoted_in_the_order_they_were_told():
     assert pairs(rounds.play(lambda row: 0.5))[:2] == [(2, 3), (-1, 1)]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_bounded_and_given_up_for_good():
     rounds = Rounds("asha", lanes=8, budget=9, keep=4)
     for _ in range(5):

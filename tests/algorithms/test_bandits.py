@@ -56,6 +56,7 @@ def model():
     return arms, history, arms.posterior(history), embedding
 
 
+@pytest.mark.slow
 def test_rewards_are_normal_scores_of_ranks():
     history = told(SMALL, [(0, 0)] * 4, [1.0, 3.0, 2.0, np.nan])
     # The failed trial shares the worst rank with the worst one.
@@ -66,12 +67,14 @@ def test_rewards_are_normal_scores_of_ranks():
     assert not np.any(reward(told(SMALL, [(0, 0)] * 3, [np.nan] * 3)))
 
 
+@pytest.mark.slow
 def test_vectors_give_the_correlations(model):
     arms, _, _, embedding = model
     np.testing.assert_allclose(jnp.sum(embedding**2, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(arms.correlation(embedding, embedding), correlated(GRID, GRID), atol=0.01)
 
 
+@pytest.mark.slow
 def test_posterior_is_the_closed_form(model):
     arms, _, posterior, embedding = model
     rewards = norm.ppf((np.array([0, 2, 1, 3]) + 0.5) / 4)
@@ -81,6 +84,7 @@ def test_posterior_is_the_closed_form(model):
     np.testing.assert_allclose(1 - np.sum(white**2, axis=0), np.diag(covariance), atol=0.01)
 
 
+@pytest.mark.slow
 def test_ucb_picks_the_arms_of_the_closed_form(model):
     arms, _, posterior, embedding = model
     name = arms.names(GRID)
@@ -97,6 +101,7 @@ def test_ucb_picks_the_arms_of_the_closed_form(model):
     np.testing.assert_array_equal(chosen, expected)
 
 
+@pytest.mark.slow
 def test_without_exploration_ucb_takes_the_best_mean_not_told(model):
     _, history, _, _ = model
     algorithm = ucb(SMALL, lanes=1, exploration=0.0)
@@ -106,6 +111,7 @@ def test_without_exploration_ucb_takes_the_best_mean_not_told(model):
     np.testing.assert_array_equal(algorithm.ask(jax.random.key(0), history).point[0], expected)
 
 
+@pytest.mark.slow
 def test_draws_have_the_posterior_distribution(model):
     arms, _, posterior, embedding = model
     draws = np.concatenate(
@@ -121,6 +127,7 @@ def test_draws_have_the_posterior_distribution(model):
     np.testing.assert_allclose(*share, atol=0.02)
 
 
+@pytest.mark.slow
 def test_scale_shrinks_the_draws_towards_the_mean(model):
     arms, _, posterior, embedding = model
     full, half, none = (draw(jax.random.key(3), arms, posterior, embedding, 2, scale) for scale in (1.0, 0.5, 0.0))
@@ -129,6 +136,7 @@ def test_scale_shrinks_the_draws_towards_the_mean(model):
     np.testing.assert_allclose(half - none, (full - none) / 2, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_every_arm_is_pulled_once_before_any_twice(name):
     algorithm = METHODS[name](SMALL, lanes=5)
@@ -143,6 +151,7 @@ def test_every_arm_is_pulled_once_before_any_twice(name):
     assert len(np.unique(again, axis=0)) == 5  # all were told, so they repeat, but not one another
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
 def test_constant_and_failed_scores(name):
     algorithm = METHODS[name](LARGE, lanes=4, candidates=32)
@@ -162,6 +171,7 @@ def test_arms_of_a_large_grid_have_different_numbers():
     assert len(np.unique(arms.names(levels))) == len(np.unique(levels, axis=0))
 
 
+@pytest.mark.slow
 def test_half_of_the_sample_is_near_the_best():
     arms = Arms(LARGE, "ucb", 64)
     history = told(LARGE, [[0] * 16, [1] * 16], [1.0, np.nan])
@@ -172,6 +182,7 @@ def test_half_of_the_sample_is_near_the_best():
     assert (changed[:32] > 2).all()
 
 
+@pytest.mark.slow
 def test_ordered_levels_mostly_move_by_one():
     space = Space({"a": Int(0, 99), "b": Int(0, 99), "c": Int(0, 99)})
     arms = Arms(space, "ucb", 512)

@@ -44,6 +44,7 @@ def test_constants_are_the_tutorials():
     np.testing.assert_allclose(-k.weights[5:].sum(), min(limits), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_update_is_the_tutorials_in_float64():
     rng = np.random.default_rng(0)
     n, size = 3, 6
@@ -78,6 +79,7 @@ def test_an_update_is_the_tutorials_in_float64():
     np.testing.assert_allclose(rebuilt, new_cov, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lanes", "trials"), [(1, 400), (8, 400), (32, 1280)])
 def test_it_converges_on_a_sphere(lanes, trials):
     record = run_traced(cmaes(CUBE, lanes=lanes), objective(sphere), trials // lanes, seeds=3)
@@ -90,6 +92,7 @@ def test_generations_are_whole_batches(lanes, size):
     assert default_population(1, 3) == 6
 
 
+@pytest.mark.slow
 def test_a_generation_is_gathered_over_batches_and_others_count():
     algorithm = cmaes(CUBE, lanes=3, population=7)
     state = jax.jit(algorithm.init)(KEY)
@@ -106,6 +109,7 @@ def test_a_generation_is_gathered_over_batches_and_others_count():
     assert generations == [(3, 0), (6, 0), (6, 0), (0, 1), (3, 1)]
 
 
+@pytest.mark.slow
 def test_a_point_from_far_away_moves_the_mean_no_further_than_a_draw():
     mixed = MixedSpace(CUBE, 0.01)
     normal = cma.start(jnp.full(4, 0.1), 0.01)
@@ -113,6 +117,7 @@ def test_a_point_from_far_away_moves_the_mean_no_further_than_a_draw():
     np.testing.assert_allclose(jnp.linalg.norm(step), 2 + 8 / 6, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_rounded_dimensions_keep_leaving_their_cells():
     mixed = MixedSpace(MIXED, 0.05)
     normal = cma.start(jnp.asarray([0.5625, 0.5]), 1e-4)
@@ -128,6 +133,7 @@ def test_rounded_dimensions_keep_leaving_their_cells():
     np.testing.assert_allclose(odds, [[1 - least, least / 2, least / 2], [1 - least, least, 0]], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_starts_again_where_it_has_converged():
     def flat(point):
         return jnp.zeros(point.shape[0])
@@ -138,6 +144,7 @@ def test_it_starts_again_where_it_has_converged():
     assert np.isfinite(np.asarray(record.proposal.point)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "space",
     [

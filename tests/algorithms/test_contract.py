@@ -34,8 +34,6 @@ RULED = Space(  # with conditions, one of them on a child, and constraints
     constraints=["units * layers <= 128", "optimizer != 'sgd' or momentum > 0.6", "skip < layers - 1"],
 )
 BUDGET = 9
-# What a method does is no matter of how well it is compiled, which is most of what takes time here.
-_QUICKLY = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else {}
 VARIANTS = {name: (name, {}) for name in algorithms.names()} | {
     "tabular_q-rungs": ("tabular_q", {"rungs": (1, 3, 9), "eps_max": 0.5, "variance_rule": "high_var_faster"}),
     "q_learning-rungs": ("q_learning", {"min_budget": 1, "prior": None, "eps_max": 0.5}),
@@ -58,9 +56,7 @@ class Compiled:
         # What a method that varies training hyperparameters may change in a trial that goes on; pbt: every Float.
         self.explored = np.array([name == "pbt" and isinstance(d, Float) for d in space.values()])
         self.traces = {"init": 0, "ask": 0, "tell": 0}
-        # Where gp's fit ends is up to rounding, which depends on how it is compiled: it is compiled as eager code is.
-        self.options = {} if name == "gp" else _QUICKLY
-        parts = {part: jax.jit(self._counted(part), compiler_options=self.options) for part in self.traces}
+        parts = {part: jax.jit(self._counted(part)) for part in self.traces}
         self.jitted = self.plain._replace(**parts)
 
     def _counted(self, part):
@@ -95,9 +91,16 @@ LANES = dict.fromkeys(VARIANTS, 8) | {"tabular_q-small": 1}
 
 # Of the kinds of methods one each: with one lane nothing is a batch, and little of the code is another.
 ONE_LANE = ("random_search", "grid_search", "tpe", "cmaes", "asha", "pbt")
+slow = pytest.mark.slow
+METHODS = [  # every method with its defaults is in the default tier
+    *(pytest.param(case, id=str(case), marks=() if case[0] in algorithms.names() else slow) for case in LANES.items()),
+    *(pytest.param((name, 1), id=str((name, 1)), marks=slow) for name in ONE_LANE),
+]
+# In the default tier a method has the rounds that its first history holds, as a longer one compiles it again.
+ROUNDS = (8, pytest.param(24, marks=slow))
 
 
-@pytest.fixture(scope="module", params=[*LANES.items(), *((name, 1) for name in ONE_LANE)], ids=str)
+@pytest.fixture(scope="module", params=METHODS)
 def method(request):
     return Compiled(*request.param)
 
@@ -105,8 +108,9 @@ def method(request):
 same = chex.assert_trees_all_equal
 
 
-def test_points_are_legal(method):
-    _, told = method.run(12)
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_points_are_legal(method, rounds):
+    _, told = method.run(rounds)
     for proposal, _, _ in told:
         point = np.asarray(proposal.point)
         assert point.shape == (method.lanes, len(SPACE))
@@ -122,6 +126,7 @@ def test_points_are_legal(method):
         assert ((np.asarray(proposal.budget) >= 1) & (np.asarray(proposal.budget) <= BUDGET)).all()
 
 
+@pytest.mark.slow_but_for("random_search", "asha")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_points_keep_to_conditions_and_constraints(variant):
     method = Compiled(variant, LANES[variant], RULED)
@@ -136,8 +141,9 @@ def test_points_keep_to_conditions_and_constraints(variant):
         check_shapes(method)
 
 
-def test_sources_are_told_trials(method):
-    _, told = method.run(12)
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_sources_are_told_trials(method, rounds):
+    _, told = method.run(rounds)
     for r, (proposal, _, _) in enumerate(told):
         source = np.asarray(proposal.source)
         assert ((source >= -1) & (source < r * method.lanes)).all()
@@ -148,6 +154,7 @@ def test_sources_are_told_trials(method):
             np.testing.assert_array_equal(proposal.point[lane][kept], earlier.point[place][kept])
 
 
+@pytest.mark.slow_but_for("('random_search', 8)")
 def test_jit_equals_eager(method):
     states, told = method.run(3)
     key = jax.random.key(0)
@@ -170,8 +177,9 @@ def test_ask_is_read_only_and_deterministic_by_key(method):
     same(before, states[-1])
 
 
-def test_replayed_tells_rebuild_the_state_bit_for_bit(method):
-    states, told = method.run(10)
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_replayed_tells_rebuild_the_state_bit_for_bit(method, rounds):
+    states, told = method.run(rounds)
     key = jax.random.key(0)
     state = method.jitted.init(key)
     for r, (proposal, outcome, _) in enumerate(told):  # from host arrays, as a journal would give them
@@ -181,6 +189,7 @@ def test_replayed_tells_rebuild_the_state_bit_for_bit(method):
     same(state, states[-1])
 
 
+@pytest.mark.slow_but_for("('random_search', 8)", "('asha', 8)")
 def test_vmappable_over_seeds(method):
     def score(point):
         return 1 - jnp.sum(point, axis=1)
@@ -199,19 +208,20 @@ def test_vmappable_over_seeds(method):
         return jax.lax.scan(one, start, jnp.arange(4, dtype=jnp.int32))[1]
 
     seeds = range(3)
-    batched = jax.jit(jax.vmap(rounds), compiler_options=method.options)(np.array(seeds, np.uint32))
+    batched = jax.jit(jax.vmap(rounds))(np.array(seeds, np.uint32))
     for seed in seeds:
         for r, (proposal, _, _) in enumerate(method.run(4, seed=seed, score=score)[1]):
             same(jax.tree.map(lambda leaf, at=(seed, r): leaf[at], batched), proposal)
 
 
+@pytest.mark.parametrize("rounds", ROUNDS)
 @pytest.mark.parametrize("failing", ["all", "some"])
-def test_nan_scores_are_harmless(method, failing):
+def test_nan_scores_are_harmless(method, failing, rounds):
     def fail(r, proposal, outcome):
         lost = np.ones(method.lanes, bool) if failing == "all" else np.arange(method.lanes) % 2 == r % 2
         return proposal, outcome._replace(score=jnp.where(lost, jnp.nan, outcome.score))
 
-    states, told = method.run(10, edit=fail)
+    states, told = method.run(rounds, edit=fail)
 
     def is_history(part):
         return isinstance(part, History)
@@ -285,6 +295,7 @@ def shapes(state):
     return tuple(leaf.shape for leaf in jax.tree.leaves(state))
 
 
+@pytest.mark.slow_but_for("('random_search', 8)")
 def test_rounds_trace_once_for_each_size_of_the_history(method):
     rounds = 17  # 136 trials of 8 lanes: a history of 64 grows twice, and 64 of one lane never
     states, _ = method.run(rounds)
@@ -313,12 +324,12 @@ def test_sizes_are_a_function_of_the_number_of_trials(method):
     assert len(set(seen)) == 5  # 64, 128, 256, 512, 1024
 
 
-def test_resumable_trials_are_those_that_are_continued(method):
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_resumable_trials_are_those_that_are_continued(method, rounds):
+    states, told = method.run(rounds)
     if method.plain.resumable is None:
-        _, told = method.run(12)
         assert all((np.asarray(proposal.source) == -1).all() for proposal, _, _ in told)
         return
-    states, told = method.run(24)
     for state, (proposal, _, _) in zip(states[:-1], told, strict=True):
         kept = np.asarray(method.plain.resumable(state))
         assert kept.dtype == np.int32

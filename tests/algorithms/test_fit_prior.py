@@ -41,6 +41,7 @@ def learned():
 OTHER = Space({"neurons": Int(4, 64, log=True), "lr": Float(1e-4, 10.0, log=True)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("space", "name"), [(SEARCHED, "learning_rate"), (OTHER, "lr")])
 def test_it_learns_what_past_studies_have_in_common(learned, space, name):
     rates = np.geomspace(1e-4, 1.0, 41)
@@ -52,14 +53,17 @@ def test_it_learns_what_past_studies_have_in_common(learned, space, name):
     assert mean.max() > mean[-1] + 0.3
 
 
+@pytest.mark.slow
 def test_learning_is_the_same_twice_and_where_lower_is_better(learned):
     assert fitted(direction="minimize").to_bytes() == learned.to_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_learns_another(learned):
     assert fitted(seed=1).to_bytes() != learned.to_bytes()
 
 
+@pytest.mark.slow
 def test_the_agent_begins_where_it_is_best(learned):
     method = q_learning(OTHER, lanes=1, prior=learned, candidates=8, gamma=0.0, eps_max=0.0)
     first = method.ask(jax.random.key(1), method.init(jax.random.key(0)))
@@ -79,6 +83,7 @@ def test_failed_trials_teach_nothing():
     assert one.reward.std() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_studies_of_few_trials_and_of_unknown_names_are_left_out():
     assert learning._lesson(past(0, trials=24)) is not None
     assert learning._lesson(past(0, trials=23)) is None
@@ -104,6 +109,7 @@ def test_arguments_are_checked(arguments, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_how_unlikely_rewards_are_by_hand():
     prior, rng = drawn(), np.random.default_rng(2)
     z, y = rng.normal(size=(20, len(KINDS))).astype(np.float32), rng.normal(size=20).astype(np.float32)

@@ -22,12 +22,14 @@ def test_a_parent_is_the_best_of_its_tournament():
     np.testing.assert_allclose(below, (np.arange(1, 20) / 20) ** 3, atol=0.015)
 
 
+@pytest.mark.slow
 def test_failed_trials_are_last_and_nothing_told_is_harmless():
     assert (np.asarray(parents(KEY, told([np.nan, 0.5, np.nan]), 1, 2, 20)) == 1).all()
     assert (np.asarray(parents(KEY, told([]), 16, 2, 8)) == 0).all()
     assert (np.asarray(parents(KEY, told(np.arange(8.0)), 1000, 200, 8)) == 7).all()  # more than there are
 
 
+@pytest.mark.slow
 def test_children_without_mutation_have_genes_of_the_parents():
     state = told(np.arange(40.0))
     algorithm = genetic(SPACE, lanes=8, population=6, mating=1.0, mutation=0.0)
@@ -40,6 +42,7 @@ def test_children_without_mutation_have_genes_of_the_parents():
         assert of_elite.all(1).any()
 
 
+@pytest.mark.slow
 def test_nothing_is_told_again():
     algorithm = genetic(SPACE, lanes=8)
     state = told(np.zeros(40))

@@ -50,6 +50,7 @@ def squared(point):
     return square.reshape(len(ORDERED), -1)
 
 
+@pytest.mark.slow
 def test_posterior_is_that_of_a_float64_process():
     point, target, _ = data(32)
     new = data(50, seed=1)[0]
@@ -63,6 +64,7 @@ def test_posterior_is_that_of_a_float64_process():
     np.testing.assert_allclose(np.square(deviation), variance, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_likelihood_and_its_gradient_are_those_of_float64():
     point, target, filled = data(32)
     theta = jnp.asarray(THETA, jnp.float32)
@@ -85,6 +87,7 @@ def test_likelihood_and_its_gradient_are_those_of_float64():
     assert np.isfinite(prior)
 
 
+@pytest.mark.slow
 def test_empty_rows_change_nothing():
     theta, new = jnp.asarray(THETA, jnp.float32), jnp.asarray(data(20, seed=1)[0])
     found = []
@@ -99,6 +102,7 @@ def test_empty_rows_change_nothing():
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), found[0], other)
 
 
+@pytest.mark.slow
 def test_a_fit_finds_what_matters():
     rng = np.random.default_rng(0)
     point = rng.uniform(size=(64, 3)).astype(np.float32)
@@ -116,6 +120,7 @@ def test_a_fit_finds_what_matters():
     np.testing.assert_allclose(again, theta, atol=0.5)
 
 
+@pytest.mark.slow
 def test_supposing_the_mean_leaves_it_and_shrinks_the_deviation():
     point, target, _ = data(16)
     hyper = kernel.unpack(jnp.asarray(THETA, jnp.float32))
@@ -134,6 +139,7 @@ def test_supposing_the_mean_leaves_it_and_shrinks_the_deviation():
     np.testing.assert_allclose(np.square(shrunk[1]), variance, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_factored_gets_more_noise():
     point = jnp.zeros((16, 3), jnp.float32)
     hyper = kernel.Hyperparameters(jnp.ones(3, jnp.float32), jnp.float32(1e4), jnp.float32(1e-5))
@@ -142,6 +148,7 @@ def test_what_cannot_be_factored_gets_more_noise():
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(process))
 
 
+@pytest.mark.slow_but_for("4", "16", "64")
 @pytest.mark.parametrize("size", [4, 16, 64, 256])
 def test_a_triangle_is_inverted(size):
     rng = np.random.default_rng(size)
@@ -175,6 +182,7 @@ def test_log_improvement_is_exact_over_many_orders_of_magnitude():
     np.testing.assert_allclose(found, true, rtol=2e-6, atol=3e-6)
 
 
+@pytest.mark.slow
 def test_acquisitions_agree_where_they_can():
     mean, deviation = jnp.array([0.0, 1.0, -2.0]), jnp.array([1.0, 0.5, 0.1])
     best = jnp.float32(0.5)
@@ -215,6 +223,7 @@ def test_warped_scores_are_finite(score):
     assert np.isfinite(warp(told(score))).all()
 
 
+@pytest.mark.slow
 def test_of_many_trials_the_best_and_the_latest_are_seen():
     score = np.arange(100.0)
     score[3] = 1000
@@ -224,6 +233,7 @@ def test_of_many_trials_the_best_and_the_latest_are_seen():
     assert target.shape == (16,)
 
 
+@pytest.mark.slow
 def test_steps_reach_every_neighbour():
     search = Search(MIXED, 8)
     start = MIXED.from_config({"x": 0.5, "layers": 2, "optimizer": "adam"})
@@ -251,6 +261,7 @@ def objective(score):
     return Objective(lambda key: (), lambda key, state, proposal: (state, Outcome(score(proposal.point), {})))
 
 
+@pytest.mark.slow
 def test_it_finds_the_top_of_a_parabola():
     space = Space({"x": Float(0.0, 1.0)})
     record = run_traced(
@@ -259,6 +270,7 @@ def test_it_finds_the_top_of_a_parabola():
     assert (np.abs(np.asarray(record.proposal.point)[:, :, 0, 0] - 0.3).min(axis=1) < 2e-3).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ei", "ucb"])
 def test_other_acquisitions_find_it_too(name):
     space = Space({"x": Float(0.0, 1.0)})
@@ -267,6 +279,7 @@ def test_other_acquisitions_find_it_too(name):
     assert np.abs(np.asarray(record.proposal.point)[..., 0] - 0.3).min() < 1e-2
 
 
+@pytest.mark.slow
 def test_every_configuration_of_a_small_space_is_tried_once():
     space = Space({"a": Choice(("x", "y", "z")), "b": Int(1, 4), "c": Choice((1,))})
     record = run_traced(gp(space, lanes=4), objective(lambda p: -p[:, 1]), 4, seeds=2)
@@ -277,6 +290,7 @@ def test_every_configuration_of_a_small_space_is_tried_once():
     assert np.isfinite(points).all()  # the fourth batch finds nothing new
 
 
+@pytest.mark.slow
 def test_scores_that_say_nothing_are_harmless():
     # Half of the trials fail, and the others are equal.
     record = run_traced(gp(MIXED, lanes=4, startup=4), objective(lambda p: jnp.where(p[:, 0] > 0.5, 0.0, jnp.nan)), 4)

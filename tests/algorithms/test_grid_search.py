@@ -38,6 +38,7 @@ def test_it_goes_through_the_product_in_order_and_ends(lanes):
     assert not ask(KEY, state).active.any()
 
 
+@pytest.mark.slow
 def test_a_batch_cut_short_resumes_where_it_was_cut():
     algorithm = grid_search(SPACE, lanes=8)
     state = algorithm.init(KEY)
@@ -46,6 +47,7 @@ def test_a_batch_cut_short_resumes_where_it_was_cut():
     assert configs(algorithm.ask(KEY, state)) == PRODUCT[3:11]
 
 
+@pytest.mark.slow
 def test_points_of_others_move_nothing():
     algorithm = grid_search(SPACE, lanes=2)
     state = algorithm.init(KEY)
@@ -55,6 +57,7 @@ def test_points_of_others_move_nothing():
     np.testing.assert_array_equal(algorithm.ask(KEY, state).point, own.point)
 
 
+@pytest.mark.slow
 def test_more_points_than_any_integer_counts():
     space = Space({f"x{i}": Int(0, 99) for i in range(12)})  # 1e24
     algorithm = grid_search(space, lanes=150)
@@ -112,12 +115,14 @@ def walk(space, lanes, rounds=10**6):
             return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [1, 64])
 def test_every_configuration_comes_once_in_order(lanes):
     expected = list(ruled())[: 30 if lanes == 1 else None]
     assert list(walk(RULED, lanes, 10**6 if lanes > 1 else 30)) == expected
 
 
+@pytest.mark.slow
 def test_a_ruled_batch_cut_short_resumes_where_it_was_cut():
     algorithm = grid_search(RULED, lanes=8)
     state = algorithm.init(KEY)
@@ -129,6 +134,7 @@ def test_a_ruled_batch_cut_short_resumes_where_it_was_cut():
     assert [RULED.to_config(row) for row in point] == list(ruled())[3:11]
 
 
+@pytest.mark.slow
 def test_what_is_inactive_is_not_even_counted():
     # Combinations of levels: 3e25; configurations: 1,000,001.
     children = {f"x{i}": Int(0, 99, when={"on": "yes"}) for i in range(12)}
@@ -140,6 +146,7 @@ def test_what_is_inactive_is_not_even_counted():
     assert len(found) == 21
 
 
+@pytest.mark.slow
 def test_one_combination_in_thousands_is_found_and_then_the_end():
     space = Space({"a": Int(0, 999), "b": Int(0, 9)}, ["a + 1000 * b in (4, 5007, 9999)"])
     assert list(walk(space, 2)) == [{"a": 4, "b": 0}, {"a": 7, "b": 5}, {"a": 999, "b": 9}]

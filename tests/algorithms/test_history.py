@@ -74,6 +74,7 @@ def test_new_points_come_first_and_each_once():
     np.testing.assert_array_equal(history.first_new_rows(found, points, 3), [1, 3, 0])
 
 
+@pytest.mark.slow
 def test_a_study_compiles_what_was_planned_and_no_more():
     space = Space({"x": Float(0.0, 1.0)})
     objective = Objective(lambda key: (), lambda key, state, p: (state, Outcome(p.point[:, 0], {})))

@@ -32,6 +32,7 @@ def test_one_round_of_brackets_by_hand():
     assert pairs(rounds.play(lambda row: 0.0)) == [(-1, 1)]  # and from the first again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [1, 5, 8, 40])
 def test_promotions_are_earned_and_what_is_kept_is_exact(lanes):
     rng = np.random.default_rng(lanes)
@@ -45,6 +46,7 @@ def test_promotions_are_earned_and_what_is_kept_is_exact(lanes):
         assert rounds.kept == reference.kept
 
 
+@pytest.mark.slow
 def test_a_trial_told_twice_counts_once():
     rounds = Rounds("hyperband", lanes=3, budget=9)
     while not any(row.source >= 0 for row in rounds.rows):
@@ -59,6 +61,7 @@ def test_a_trial_told_twice_counts_once():
     assert len(set(rounds.kept) - set(before)) <= 1
 
 
+@pytest.mark.slow
 def test_fewer_brackets():
     rounds = Rounds("hyperband", lanes=13, budget=9, brackets=1)
     assert pairs(rounds.play(lambda row: 0.0)) == [(-1, 1)] * 13

@@ -167,6 +167,7 @@ def joined(opened, fresh):
     return jax.tree.map(np.asarray, made), LADDER.proposal(made, chosen, told), np.asarray(worth)
 
 
+@pytest.mark.slow
 def test_going_on_costs_what_is_left():
     made, _, worth = joined(flags(4, 5), NEW)
     left = {4: 6 / 9, 5: 8 / 9}
@@ -184,6 +185,7 @@ def test_going_on_costs_what_is_left():
     np.testing.assert_array_equal(made.code, codes(jnp.asarray(made.point)))
 
 
+@pytest.mark.slow
 def test_a_promising_trial_goes_on_and_another_does_not():
     _, proposal, worth = joined(flags(4, 5), NEW)
     assert worth[4] > worth[5] + 1
@@ -193,6 +195,7 @@ def test_a_promising_trial_goes_on_and_another_does_not():
     assert proposal.budget[sources.index(104)] == 9
 
 
+@pytest.mark.slow
 def test_a_closed_trial_does_not_go_on():
     _, proposal, _ = joined(flags(), NEW)
     assert proposal.source.tolist() == [-1] * 3
@@ -220,6 +223,7 @@ def test_a_trial_goes_on_once_where_nothing_else_is_allowed():
 OPTIONS = {"prior": None, "min_budget": 1, "eta": 3, "candidates": 8, "evaluations": 2}
 
 
+@pytest.mark.slow
 def test_trials_climb_rung_by_rung():
     rng, rounds = np.random.default_rng(0), Rounds("q_learning", lanes=3, budget=9, **OPTIONS)
     for r in range(20):
@@ -241,6 +245,7 @@ def test_trials_climb_rung_by_rung():
     assert rounds.kept == [row.trial for row in standing]
 
 
+@pytest.mark.slow
 def test_the_best_is_found_with_fewer_epochs_than_whole_trainings_take():
     def score(row):
         rate, _, kind = row.point

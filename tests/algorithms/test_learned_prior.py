@@ -200,6 +200,7 @@ def test_outputs_are_those_of_plain_numpy():
     np.testing.assert_allclose(outputs(prior.learned.network, jnp.asarray(z)), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", [drawn(), LearnedPrior.shipped()])
 def test_what_is_known_by_hand(prior):
     knowledge, point = Knowledge(NAMED, prior), points(20)
@@ -227,6 +228,7 @@ def test_relevances_that_are_expected_by_hand():
     np.testing.assert_allclose(start, np.append(knowledge.centre, [knowledge.signal, -6.0]), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [1, 9])
 def test_the_posterior_is_that_of_a_float64_process(budget):
     prior, told, at = drawn(), points(16), points(24, 1)
@@ -276,6 +278,7 @@ def objective(score):
     return Objective(lambda key: (), lambda key, state, proposal: (state, Outcome(score(proposal.point), {})))
 
 
+@pytest.mark.slow
 def test_where_no_name_is_known_nothing_changes():
     score, tried = objective(lambda p: -((p[:, 0] - 0.3) ** 2) + p[:, 1]), []
     for prior in ("shipped", None):

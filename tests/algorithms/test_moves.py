@@ -4,6 +4,7 @@ import itertools
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxhpo.algorithms.moves import Moves
 from jaxhpo.space import Choice, Int, Space
@@ -52,6 +53,7 @@ def states():
     return [s for s in grid if feasible(s) and all(on or not a for a, on in zip(s, active(s), strict=True))]
 
 
+@pytest.mark.slow
 def test_every_action_is_legal_and_leads_where_it_should():
     found = states()
     levels, rung = jnp.asarray(found, jnp.int32), jnp.zeros(len(found), jnp.int32)
@@ -65,6 +67,7 @@ def test_every_action_is_legal_and_leads_where_it_should():
                 assert tuple(after[i]) == expected
 
 
+@pytest.mark.slow
 def test_the_leading_actions_are_all_that_lead_there():
     pairs = list(itertools.product(states(), repeat=2))
     old, new = (jnp.asarray(side, jnp.int32) for side in zip(*pairs, strict=True))

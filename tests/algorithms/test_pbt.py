@@ -57,6 +57,7 @@ def test_a_generation_starts_from_what_the_best_began_with():
     assert len({row.point for row in fresh}) == 5
 
 
+@pytest.mark.slow
 def test_failed_members_copy_and_a_population_of_them_starts_afresh():
     rounds = population()
     rounds.play(lambda row: [0.3, np.nan, np.nan, np.nan, 0.4][row.trial])
@@ -71,6 +72,7 @@ def test_failed_members_copy_and_a_population_of_them_starts_afresh():
     assert pairs(rounds.play(lambda row: 0.0)) == [(-1, 2)] * 5
 
 
+@pytest.mark.slow
 def test_equal_members_go_on_as_they_are():
     rounds = population()
     first = rounds.play(lambda row: 0.5)
@@ -79,6 +81,7 @@ def test_equal_members_go_on_as_they_are():
     assert [row.point for row in second] == [row.point for row in first]
 
 
+@pytest.mark.slow
 def test_batches_cut_short_lose_and_double_nothing():
     rounds = population(truncation=0.4)
     rounds.play(lambda row: row.trial, limit=2)
@@ -97,6 +100,7 @@ def test_batches_cut_short_lose_and_double_nothing():
     assert rounds.metrics["step"] == 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lanes", [1, 2, 6])
 def test_every_member_trains_once_a_step(lanes):
     rng = np.random.default_rng(lanes)
@@ -118,6 +122,7 @@ def test_every_member_trains_once_a_step(lanes):
         assert set(before) <= {row.trial for row in rounds.rows}
 
 
+@pytest.mark.slow
 def test_a_larger_population_takes_turns():
     rounds = population(lanes=2, population=6)
     for _ in range(3):
@@ -130,6 +135,7 @@ def test_a_larger_population_takes_turns():
     assert rounds.kept == [4, 5, 6, 7, 8, 9]
 
 
+@pytest.mark.slow
 def test_trials_of_others_join_where_a_population_starts():
     rounds = population()
     rounds.tell_others((2, 0.9), (3, 1.0), (2, 0.1))
@@ -139,6 +145,7 @@ def test_trials_of_others_join_where_a_population_starts():
     assert pairs(rounds.play(lambda row: 0.5)) == [(0, 4), (0, 4), (3, 4), (4, 4), (5, 4)]
 
 
+@pytest.mark.slow
 def test_exploring_by_hand():
     space = Space(
         {
@@ -164,6 +171,7 @@ def test_exploring_by_hand():
     assert len(np.unique(np.asarray(anew)[:, 0])) > 190
 
 
+@pytest.mark.slow
 def test_exploring_keeps_to_conditions_and_constraints():
     space = Space(
         {

@@ -86,6 +86,7 @@ def test_the_prior_comes_first_and_the_method_after_it(cut):
     assert flat[-1:] == own[-1:]
 
 
+@pytest.mark.slow
 def test_what_was_told_already_is_not_tried_again():
     algorithm = warm_started(random_search(SPACE, lanes=1), SPACE, Prior(SPACE, CONFIGS))
     state = algorithm.init(jax.random.key(0))
@@ -97,6 +98,7 @@ def test_what_was_told_already_is_not_tried_again():
     assert [SPACE.to_config(p.point[0]) for p in (first, second)] == [CONFIGS[0], CONFIGS[2]]
 
 
+@pytest.mark.slow
 def test_rungs_promote_what_the_prior_brought():
     algorithm = warm_started(asha(SPACE, lanes=3, budget=9), SPACE, Prior(SPACE, CONFIGS))
     told = rounds(algorithm, 4, 3)
@@ -107,6 +109,7 @@ def test_rungs_promote_what_the_prior_brought():
     assert algorithm.resumable is not None
 
 
+@pytest.mark.slow
 def test_tune_takes_one_from_a_journal(tmp_path):
     def score(config):
         return -abs(config["a"] - 3)

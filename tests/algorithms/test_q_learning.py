@@ -79,6 +79,7 @@ def case(seed, number):
     return told, target, at, conditioned(told, target, told)[0].max(), *conditioned(told, target, at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_without_discount_q_is_the_expected_improvement(seed):
     told, target, at, top, mean, spread = case(seed, 20)
@@ -88,6 +89,7 @@ def test_without_discount_q_is_the_expected_improvement(seed):
     assert picked(told, target, at, 0.0) == [reward.argmax()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_q_is_the_reward_and_the_best_reward_after_each_outcome(seed):
     told, target, at, top, mean, spread = case(seed, 16)
@@ -103,6 +105,7 @@ def test_q_is_the_reward_and_the_best_reward_after_each_outcome(seed):
     assert picked(told, target, at, 0.9) == [int(np.argmax(q))]
 
 
+@pytest.mark.slow
 def test_a_batch_acts_as_if_the_first_had_been_told_what_was_expected():
     told, at = points(12), points(16, 100)
     target = told[:, 0] - told[:, 0].mean()
@@ -119,11 +122,13 @@ def test_a_batch_acts_as_if_the_first_had_been_told_what_was_expected():
     assert batch == rows
 
 
+@pytest.mark.slow
 def test_lanes_that_explore_take_what_was_drawn_for_them():
     told, at = points(12), points(16, 100)
     assert picked(told, told[:, 0], at, 0.9, lanes=3, explores=True) == [13, 14, 15]
 
 
+@pytest.mark.slow
 def test_what_is_told_is_not_taken_while_anything_is_left():
     told = points(12)
     at = np.concatenate([points(2, 100), told[:4]])
@@ -133,6 +138,7 @@ def test_what_is_told_is_not_taken_while_anything_is_left():
     assert chosen[2] > 1
 
 
+@pytest.mark.slow
 def test_actions_that_are_considered():
     actions, start = Actions(MIXED, 16, 2), jnp.asarray(points(4))
     aim = jnp.array([[0.3, 0.625, 0.5]])
@@ -173,6 +179,7 @@ def told_trials(rounds, **options):
     return rows
 
 
+@pytest.mark.slow_but_for("high_var_faster")
 @pytest.mark.parametrize("rule", ["high_var_slower", "high_var_faster"])
 def test_epsilon_decays_by_the_variance(rule):
     rows = told_trials(5, eps_min=0.1, eps_max=0.7, k_0=0.05, lam=2.0, variance_rule=rule)
@@ -190,6 +197,7 @@ def objective(score):
     return Objective(lambda key: (), lambda key, state, proposal: (state, Outcome(score(proposal.point), {})))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gamma", [0.0, 0.9])
 def test_it_finds_the_top_of_a_parabola(gamma):
     space = Space({"x": Float(0.0, 1.0)})
@@ -198,6 +206,7 @@ def test_it_finds_the_top_of_a_parabola(gamma):
     assert (np.abs(np.asarray(record.proposal.point)[:, :, 0, 0] - 0.3).min(axis=1) < 4e-3).all()
 
 
+@pytest.mark.slow
 def test_every_configuration_of_a_small_space_is_tried_once():
     space = Space({"a": Choice(("x", "y", "z")), "b": Int(1, 4), "c": Choice((1,))})
     record = run_traced(q_learning(space, lanes=4), objective(lambda p: -p[:, 1]), 4, seeds=2)
@@ -207,6 +216,7 @@ def test_every_configuration_of_a_small_space_is_tried_once():
     assert np.isfinite(tried).all()  # the fourth batch finds nothing new
 
 
+@pytest.mark.slow
 def test_the_incumbent_is_what_is_expected_of_it():
     # Of twenty scores of one configuration one is far too high.
     told, target = np.repeat(points(1), 20, axis=0), np.append(np.zeros(19), 5.0)
@@ -214,6 +224,7 @@ def test_the_incumbent_is_what_is_expected_of_it():
     assert float(decision(told, target).top) < 0.3
 
 
+@pytest.mark.slow
 def test_scores_that_say_nothing_are_harmless():
     score = objective(lambda p: jnp.where(p[:, 0] > 0.5, 0.0, jnp.nan))  # half fail, and the others are equal
     record = run_traced(q_learning(MIXED, lanes=4), score, 4)

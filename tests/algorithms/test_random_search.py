@@ -15,6 +15,7 @@ def points():
     return np.asarray(algorithm.ask(jax.random.key(0), algorithm.init(jax.random.key(0))).point)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dimension", "size"), [(0, 3), (1, 4)])
 def test_whole_numbers_and_options_are_equally_likely(points, dimension, size):
     units, counts = np.unique(points[:, dimension], return_counts=True)

@@ -41,6 +41,7 @@ def test_a_parent_is_the_best_of_its_sample():
     np.testing.assert_allclose(below, (np.arange(1, 20) / 20) ** 3, atol=0.015)
 
 
+@pytest.mark.slow
 def test_failed_trials_and_few_trials_have_their_place():
     assert set(np.asarray(parents(KEY, told([1.0, np.nan, 0.5]), 20, 2, 500))) == {0, 1, 2}
     assert (np.asarray(parents(KEY, told([1.0, np.nan, 0.5]), 20, 100, 50)) == 0).all()
@@ -57,6 +58,7 @@ def test_a_child_differs_from_a_living_parent_in_one_hyperparameter():
         assert (differ.min(1) == 1).all()
 
 
+@pytest.mark.slow
 def test_a_small_space_is_told_once():
     space = Space({"a": Int(1, 3), "b": Choice(("x", "y", "z"))})
     algorithm = regularized_evolution(space, lanes=3, initial=3)

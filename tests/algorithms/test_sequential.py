@@ -25,6 +25,7 @@ def tell(algorithm, rows, scores, state=None):
     return algorithm.tell(jax.random.key(1), state, proposal, Outcome(jnp.asarray(scores, jnp.float32), {}))
 
 
+@pytest.mark.slow
 def test_a_walk_knows_the_choice_before():
     walk = Walk(SPACE, "test", 0.0)
     assert walk.shape == (2, 3, 3)
@@ -65,6 +66,7 @@ def test_replay_by_hand():
     np.testing.assert_allclose(q[0, 0, :2], [0.5, 0.5 + 0.5 * (0.625 - 0.5)], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_greed_follows_q():
     algorithm = metaqnn(SPACE, lanes=1, eps_min=0.0, decay=1e6)
     state = algorithm.init(jax.random.key(0))
@@ -82,6 +84,7 @@ def test_epsilon_decays_with_the_trials_told():
     np.testing.assert_allclose(metrics["epsilon"], 0.1 + 0.9 * np.exp(-0.05 * 2), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_policy_gradient_is_that_of_autodiff():
     walk = Walk(SPACE, "test", 0.0)
     rng = np.random.default_rng(0)
@@ -98,6 +101,7 @@ def test_the_policy_gradient_is_that_of_autodiff():
     np.testing.assert_allclose(stepped, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_entropy_bonus_is_the_gradient_of_the_entropy():
     walk = Walk(SPACE, "test", 0.0)
     logits = jnp.zeros(walk.shape, jnp.float32).at[1, 0, 2].set(1.5)
@@ -112,6 +116,7 @@ def test_the_entropy_bonus_is_the_gradient_of_the_entropy():
     np.testing.assert_allclose((stepped - logits)[1, 1], 0, atol=1e-6)  # no choice was made there
 
 
+@pytest.mark.slow
 def test_the_baseline_by_hand():
     algorithm = reinforce(SPACE, lanes=2, smoothing=0.9)
     state, metrics = tell(algorithm, [[0, 1], [1, 2]], [0.2, 0.2])  # equal scores: both rank 0.5
@@ -120,6 +125,7 @@ def test_the_baseline_by_hand():
     np.testing.assert_allclose(metrics["baseline"], 0.9**2 * 0.5 + (1 - 0.9**2) * 0.75, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_critic_by_hand():
     algorithm = actor_critic(SPACE, lanes=1, critic_rate=0.5, trace=0.5, rate=0.0)
     state, _ = tell(algorithm, [[1, 2]], [1.0])  # alone, it ranks 0.5: no error
@@ -131,6 +137,7 @@ def test_the_critic_by_hand():
     np.testing.assert_allclose(state.values[1, 0], 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_it_learns_what_is_good(method):
     algorithm = method(SPACE, lanes=2)

@@ -34,6 +34,7 @@ def test_the_sequence_is_scipys(dimensions):
     np.testing.assert_array_equal(np.asarray(points) / 2.0**32, expected)
 
 
+@pytest.mark.slow
 def test_every_direction_number_is_known():
     numbers = direction_numbers(21_201)
     # A triangular matrix of ones on the diagonal: the k-th number's lowest bit is the k-th digit, so that the first
@@ -58,6 +59,7 @@ def test_scrambled_points_are_a_net(seed):
         assert len({tuple(c) for c in cell}) == 256
 
 
+@pytest.mark.slow
 def test_a_scrambled_point_is_uniform_and_two_repel_as_nested_scrambling_has_it():
     scramble = jax.random.bits(KEY, (50_000,), jnp.uint32)
     number = jnp.broadcast_to(sequence(direction_numbers(1), jnp.arange(4, dtype=jnp.int32)), (4, 50_000))
@@ -69,11 +71,13 @@ def test_a_scrambled_point_is_uniform_and_two_repel_as_nested_scrambling_has_it(
     np.testing.assert_allclose(np.corrcoef(points)[0, [1, 3]], [-0.75, 0.5625], atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", [CUBE, GRID])
 def test_lanes_do_not_matter(space):
     np.testing.assert_array_equal(search(space, 1, 20), search(space, 7, 20))
 
 
+@pytest.mark.slow
 def test_trial_n_is_point_n():
     scramble = sobol(CUBE, lanes=1).init(KEY).scramble
     number = sequence(direction_numbers(3), jnp.arange(64, dtype=jnp.int32))
@@ -81,12 +85,14 @@ def test_trial_n_is_point_n():
     assert not np.array_equal(search(CUBE, 8, 8), search(CUBE, 8, 8, jax.random.key(1)))
 
 
+@pytest.mark.slow
 def test_a_grid_is_told_once_and_again_when_it_is_exhausted():
     points = search(GRID, 5, 35)
     assert len({tuple(p) for p in points[:24]}) == 24
     assert np.isfinite(points).all()
 
 
+@pytest.mark.slow
 def test_a_batch_cut_short_resumes_and_points_of_others_move_nothing():
     algorithm = sobol(CUBE, lanes=8)
     expected = search(CUBE, 8, 16)
@@ -101,6 +107,7 @@ def test_a_batch_cut_short_resumes_and_points_of_others_move_nothing():
     np.testing.assert_array_equal(algorithm.ask(KEY, state).point, expected[3:11])
 
 
+@pytest.mark.slow
 def test_constraints_are_fulfilled_by_points_of_the_sequence():
     space = Space({"a": Int(1, 64), "b": Float(0.0, 1.0)}, constraints=["a * b <= 8"])
     points = search(space, 4, 32)
@@ -110,6 +117,7 @@ def test_constraints_are_fulfilled_by_points_of_the_sequence():
     np.testing.assert_array_equal(points, through[np.asarray(space.feasible(jnp.asarray(through)))][:32])
 
 
+@pytest.mark.slow
 def test_too_many_dimensions_are_refused():
     space = Space({f"x{i}": Float(0.0, 1.0) for i in range(21_202)})
     with pytest.raises(ValueError, match="space has 21202 hyperparameters; sobol takes up to 21201, use random_search"):

@@ -59,6 +59,7 @@ def test_equal_scores_go_on_in_the_order_they_were_told_and_failed_ones_never():
     assert pairs(rounds.play(lambda row: 0.5))[:2] == [(4, 3), (-1, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lanes", "budget"), [(1, 9), (4, 9), (8, 20), (64, 9)])
 def test_promotions_are_earned_and_what_is_kept_is_exact(lanes, budget):
     rng = np.random.default_rng(lanes)
@@ -73,6 +74,7 @@ def test_promotions_are_earned_and_what_is_kept_is_exact(lanes, budget):
     assert any(row.budget == budget for row in rounds.rows)
 
 
+@pytest.mark.slow
 def test_trials_of_others_join_at_the_smallest_rung_alone():
     rounds = Rounds("successive_halving", lanes=4, budget=9)
     reference = Reference((halve(9, 3, (1, 3, 9)),))
@@ -86,6 +88,7 @@ def test_trials_of_others_join_at_the_smallest_rung_alone():
     assert not {2, 3, 4} & {row.source for row in rounds.rows}
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_brackets_starts_several():
     rounds = Rounds("successive_halving", lanes=64, budget=9)
     assert pairs(rounds.play(lambda row: row.trial / 100)) == [(-1, 1)] * 64
@@ -95,6 +98,7 @@ def test_a_batch_larger_than_brackets_starts_several():
     assert open_brackets((halve(9, 3, (1, 3, 9)),), 64) == 36
 
 
+@pytest.mark.slow
 def test_one_rung_is_uniform_search_without_repeats():
     space = Space({"a": Choice((1, 2, 3, 4)), "b": Choice(("x", "y", "z"))})
     method = algorithms.successive_halving(space, lanes=4)
@@ -122,6 +126,7 @@ def test_rungs_that_cannot_be(name, options, message):
     assert str(error.value) == message
 
 
+@pytest.mark.slow
 def test_too_few_configurations():
     with pytest.raises(ValueError, match=r"^configurations=8 must be at least 9, for one to reach budget=9$"):
         algorithms.successive_halving(SPACE, lanes=2, budget=9, configurations=8)

@@ -109,6 +109,7 @@ def test_two_dimensions_at_once_move_the_lane_and_teach_nothing():
     np.testing.assert_allclose(agent.q(3, "y"), expected)
 
 
+@pytest.mark.slow
 def test_duplicates_in_a_batch_are_averaged():
     agent = Agent(lanes=4)
     agent.tell(*[(1, "x", 0.5)] * 4)
@@ -122,6 +123,7 @@ def test_duplicates_in_a_batch_are_averaged():
     assert agent.metrics["states"] == 3
 
 
+@pytest.mark.slow
 def test_a_batch_of_duplicates_does_not_diverge():
     agent = Agent(lanes=32, gamma=0.0, alpha=0.9)
     for _ in range(20):
@@ -150,6 +152,7 @@ def test_rewards_count_the_batch_itself():
     assert worst == np.float32(0.4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["high_var_faster", "high_var_slower"])
 def test_epsilon_over_ten_steps_without_variance(rule):
     agent = Agent(eps_min=0.1, eps_max=0.9, k_0=0.2, lam=3.0, variance_rule=rule)
@@ -183,6 +186,7 @@ def test_epsilon_over_ten_steps_with_variance(rule, rate):
     assert agent.metrics["q_variance"] > 0.01  # otherwise the test would say nothing
 
 
+@pytest.mark.slow
 def test_the_two_rules_pull_apart():
     ends = {}
     for rule in ("high_var_faster", "high_var_slower"):
@@ -193,6 +197,7 @@ def test_the_two_rules_pull_apart():
     assert ends["high_var_faster"] < ends["high_var_slower"]
 
 
+@pytest.mark.slow
 def test_one_epsilon_a_round_counts_active_trials():
     agent = Agent(lanes=3, eps_min=0.0, k_0=0.1)
     agent.tell(*[(1, "x", 0.5)] * 3, active=[True, True, False])
@@ -202,6 +207,7 @@ def test_one_epsilon_a_round_counts_active_trials():
     assert agent.metrics["epsilon"] == pytest.approx(math.exp(-0.5))
 
 
+@pytest.mark.slow
 def test_only_legal_actions_are_chosen_and_greed_follows_q():
     agent = Agent(lanes=64, eps_min=0.0, eps_max=0.0)
     agent.tell(*[(1, "x", 0.1)] * 64)
@@ -212,6 +218,7 @@ def test_only_legal_actions_are_chosen_and_greed_follows_q():
         assert {tuple(SPACE.to_config(p).values()) for p in np.asarray(proposal.point)} == {(2, "x")}
 
 
+@pytest.mark.slow
 def test_exploring_takes_every_legal_step_and_no_other():
     agent = Agent(lanes=64, eps_min=1.0)
     agent.tell(*[(1, "x", 0.1)] * 64)
@@ -220,6 +227,7 @@ def test_exploring_takes_every_legal_step_and_no_other():
     assert seen == {(2, "x"), (3, "x"), (1, "y")}  # never (1, "x") itself
 
 
+@pytest.mark.slow
 def test_ties_are_broken_at_random():
     agent = Agent(lanes=64, eps_min=0.0, eps_max=0.0)
     agent.tell(*[(1, "x", 0.1)] * 64)
@@ -227,11 +235,13 @@ def test_ties_are_broken_at_random():
     assert len({tuple(p) for p in np.asarray(proposal.point)}) == 3
 
 
+@pytest.mark.slow
 def test_a_lane_begins_anywhere():
     proposal = Agent(lanes=64, eps_min=0.0, eps_max=0.0).ask()
     assert len({tuple(p) for p in np.asarray(proposal.point)}) == 6
 
 
+@pytest.mark.slow
 def test_rungs_add_the_action_to_train_on():
     agent = Agent(budget=9, rungs=(1, 3, 9), eps_min=0.0, eps_max=0.0)
     agent.tell((1, "x", 0.5), budget=1)
@@ -248,6 +258,7 @@ def test_rungs_add_the_action_to_train_on():
     np.testing.assert_array_equal(proposal.point[0], SPACE.from_config({"a": 1, "b": "x"}))
 
 
+@pytest.mark.slow
 def test_training_on_keeps_a_configuration_between_the_levels():
     space = Space({"a": Int(1, 3), "c": Float(0.0, 1.0, levels=3)})
     algorithm = tabular_q(space, lanes=1, budget=9, rungs=(1, 9), gamma=0.0, eps_min=0.0, eps_max=0.0)
@@ -263,12 +274,14 @@ def test_training_on_keeps_a_configuration_between_the_levels():
     np.testing.assert_array_equal(proposal.point, point)
 
 
+@pytest.mark.slow
 def test_the_top_rung_cannot_go_on():
     moves = Moves(SPACE, (3, 2), 3)
     legal = moves.legal(jnp.zeros((3, 2), jnp.int32), jnp.arange(3, dtype=jnp.int32))
     assert legal[:, -1].tolist() == [True, True, False]
 
 
+@pytest.mark.slow
 def test_performance_bins_are_quintiles_of_the_history():
     rewards, told = jnp.zeros(1024), jnp.int32(0)
     history = jnp.arange(1, 11, dtype=jnp.float32)  # quintile edges 2.8, 4.6, 6.4, 8.2
@@ -303,6 +316,7 @@ def test_performance_is_part_of_the_state():
     assert agent.q(1, "x", bin_=1, bins=2) is not None
 
 
+@pytest.mark.slow
 def test_a_full_table_forgets_its_oldest_row():
     agent = Agent(capacity=2, q_init=0.25)
     agent.tell((1, "x", 0.5))

@@ -49,6 +49,7 @@ def finite():
     return kernels, kernels.estimator(point, jnp.array([True, True, True, True, False]), 0.15)
 
 
+@pytest.mark.slow
 def test_masses_of_a_conditional_space_sum_to_one(finite):
     kernels, parzen = finite
     point = jnp.asarray(everything(FINITE))
@@ -57,6 +58,7 @@ def test_masses_of_a_conditional_space_sum_to_one(finite):
     np.testing.assert_allclose(np.exp(kernels.log_density(parzen, point)).sum(), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_draws_have_the_masses_of_the_mixture(finite):
     kernels, parzen = finite
     number = 40_000
@@ -69,6 +71,7 @@ def test_draws_have_the_masses_of_the_mixture(finite):
     assert (abs(counts - number * mass) < 5 * np.sqrt(number * mass) + 1).all()
 
 
+@pytest.mark.slow
 def test_densities_integrate_to_one():
     kernels = Kernels(MIXED)
     centre = jnp.array([[0.02, 1 / 6], [0.5, 0.5], [1.0, 5 / 6]], jnp.float32)
@@ -79,6 +82,7 @@ def test_densities_integrate_to_one():
     np.testing.assert_allclose(np.exp(kernels.log_density(parzen, point)).sum() / 4000, 1, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_ratio_computed_by_hand():
     kernels = Kernels(MIXED)
     good, others = jnp.array([[0.25, 1 / 6]], jnp.float32), jnp.array([[0.75, 0.5], [0.5, 0.5]], jnp.float32)
@@ -100,6 +104,7 @@ def test_a_ratio_computed_by_hand():
     np.testing.assert_allclose(ratio, np.log(dense / sparse), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_good_trials_are_the_best_and_failed_ones_are_others():
     point = np.linspace(0, 1, 8, dtype=np.float32)[:, None]
     scores = [1.0, np.nan, 5.0, 2.0, 5.0, -3e3, 0.0, np.nan]
@@ -110,6 +115,7 @@ def test_good_trials_are_the_best_and_failed_ones_are_others():
     assert np.flatnonzero(are_others).tolist() == [3, 4, 5, 6, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trials", "gamma", "good"), [(1, 0.15, 0), (2, 1.0, 1), (20, 0.15, 3), (21, 0.15, 4), (200, 0.15, 25)]
 )
@@ -118,6 +124,7 @@ def test_how_many_trials_are_good(trials, gamma, good):
     assert (are_good.sum(), are_others.sum()) == (good, trials - good)
 
 
+@pytest.mark.slow
 def test_the_best_points_that_are_new_are_picked():
     space = Space({"a": Int(0, 9)})
     kernels = Kernels(space)
@@ -136,6 +143,7 @@ def test_a_whole_number_of_many_values_is_continuous():
     assert Kernels(Space({"a": Int(0, 63), "b": Int(0, 64), "c": Int(1, 999, levels=5)})).cells.tolist() == [64, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", [1.0, np.nan])
 def test_constant_and_failed_scores(score):
     algorithm = tpe(FINITE, lanes=4, startup=8)
@@ -149,6 +157,7 @@ def test_constant_and_failed_scores(score):
     assert len(np.unique(seen, axis=0)) == 16
 
 
+@pytest.mark.slow
 def test_it_finds_the_better_half_of_a_smooth_score():
     algorithm = tpe(MIXED, lanes=8)
     ask, tell = jax.jit(algorithm.ask), jax.jit(algorithm.tell)

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxhpo.algorithms.variation import Variation, crossover
 from jaxhpo.space import Choice, Float, Int, Space
@@ -26,6 +27,7 @@ def draw(space):
     return space.canonical(jnp.asarray(unit))
 
 
+@pytest.mark.slow
 def test_exactly_one_hyperparameter_changes_each_as_often():
     point = draw(SPACE)
     child = jax.jit(Variation(SPACE, 0.1, 0.5).mutate_one)(jax.random.key(1), point)
@@ -37,6 +39,7 @@ def test_exactly_one_hyperparameter_changes_each_as_often():
     assert abs(np.delete(counts, 5) - NUMBER / 6).max() < 5 * np.sqrt(NUMBER / 6)
 
 
+@pytest.mark.slow
 def test_every_coordinate_has_another_value():
     point = draw(SPACE)
     for near in (0.0, 1.0):
@@ -45,6 +48,7 @@ def test_every_coordinate_has_another_value():
         np.testing.assert_array_equal(other[:, 1:6], SPACE.canonical(other)[:, 1:6])
 
 
+@pytest.mark.slow
 def test_small_moves_of_what_has_an_order_go_to_the_next_level_and_others_anywhere():
     point = jnp.tile(SPACE.canonical(jnp.full((1, 7), 0.5)), (NUMBER, 1))
     other = np.asarray(jax.jit(Variation(SPACE, 1e-6, 1.0).others)(KEY, point))
@@ -56,6 +60,7 @@ def test_small_moves_of_what_has_an_order_go_to_the_next_level_and_others_anywhe
     assert (abs(abs(other[:, 0] - 0.5) - 1e-3) < 1e-4).all()
 
 
+@pytest.mark.slow
 def test_moves_drawn_anew_are_uniform_over_the_other_levels():
     point = jnp.tile(SPACE.canonical(jnp.full((1, 7), 0.5)), (NUMBER, 1))
     other = np.asarray(jax.jit(Variation(SPACE, 0.1, 0.0).others)(KEY, point))
@@ -65,6 +70,7 @@ def test_moves_drawn_anew_are_uniform_over_the_other_levels():
     assert abs(np.sort(other[:, 0]) - np.linspace(0, 1, NUMBER)).max() < 1.95 / np.sqrt(NUMBER)
 
 
+@pytest.mark.slow
 def test_what_becomes_active_is_drawn():
     space = Space({"a": Choice(("x", "y")), "b": Int(1, 100, when={"a": "y"})})
     point = space.canonical(jnp.zeros((NUMBER, 2)))
@@ -79,6 +85,7 @@ def test_a_space_of_one_configuration_stays_as_it_is():
     np.testing.assert_array_equal(jax.jit(Variation(space, 0.1, 0.5).mutate_one)(KEY, point), point)
 
 
+@pytest.mark.slow
 def test_the_rate_of_mutation():
     space = Space({f"x{i}": Float(0.0, 1.0) for i in range(10)})
     point = draw(space)

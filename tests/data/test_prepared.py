@@ -99,6 +99,7 @@ def test_the_split_does_not_depend_on_the_seed(small):
     np.testing.assert_array_equal(one.x_valid, two.x_valid)
 
 
+@pytest.mark.slow
 def test_real_mnist(tmp_path, monkeypatch):
     root = real("mnist")
     d = load("mnist", data_dir=root)
@@ -119,6 +120,7 @@ def test_real_mnist(tmp_path, monkeypatch):
     assert cached.name.startswith("mnist-3.0.1-")
 
 
+@pytest.mark.slow
 def test_real_cifar10():
     d = load("cifar10", data_dir=real("cifar10"))
     assert (d.kind, d.shape, d.classes, d.x_train.dtype) == ("image", (32, 32, 3), 10, np.uint8)
@@ -130,6 +132,7 @@ def test_real_cifar10():
     np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_real_imdb():
     d = load("imdb", data_dir=real("imdb_reviews"))
     assert (d.kind, d.shape, d.classes, d.vocabulary) == ("text", (200,), 2, 20_002)

@@ -64,6 +64,7 @@ def test_texts_of_ones_own(x):
     assert (positive[:, 0] == positive[0, 0]).all()
 
 
+@pytest.mark.slow
 def test_texts_can_be_tuned():
     study = jh.tune((TEXTS * 3, LABELS * 3), trials=4, lanes=4, epochs=1, cache=False, verbose=False)
     assert study.summary["model"] == "rnn"

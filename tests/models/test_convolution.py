@@ -12,9 +12,6 @@ from jaxhpo.models.convolution import conv_general_dilated, faster_convolutions,
 
 CHANNELS_LAST = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 
-# Compile time is this file's time: `jit` that leaves LLVM's optimisations out.
-quick_jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
-
 # image, in, kernel, out, strides, padding, dilation of the kernel, groups
 COMMON = [
     ((7, 6), 3, (3, 3), 2, (1, 1), "SAME", (1, 1), 1),
@@ -74,7 +71,7 @@ def assert_same(ours, theirs, rtol):
 
 def together(ours, theirs, *args):
     """Return what both give, of one compiled program."""
-    return quick_jit(lambda *args: (ours(*args), theirs(*args)))(*args)
+    return jax.jit(lambda *args: (ours(*args), theirs(*args)))(*args)
 
 
 def primitives(jaxpr):
@@ -200,6 +197,7 @@ class Linen(nn.Module):
         return y
 
 
+@pytest.mark.slow
 def test_linen_modules_give_the_same_and_are_left_as_they_were():
     x = arrays((8,), 3, (1,), 1)[0]
     model = Linen()
@@ -209,9 +207,9 @@ def test_linen_modules_give_the_same_and_are_left_as_they_were():
     def gradients(variables):
         return jax.value_and_grad(lambda v: jnp.sum(model.apply(v, x) ** 2))(variables)
 
-    theirs = quick_jit(gradients)(variables)
+    theirs = jax.jit(gradients)(variables)
     with faster_convolutions():
-        ours = quick_jit(lambda variables: gradients(variables))(variables)
+        ours = jax.jit(lambda variables: gradients(variables))(variables)
         assert jax.eval_shape(model.init, jax.random.key(0), x) == shapes
         used = names(gradients, variables)
         kept = names(Linen(lax.conv_general_dilated).apply, variables, x)
@@ -239,6 +237,7 @@ class Nnx(nnx.Module):
         return self.last(self.first(x))
 
 
+@pytest.mark.slow
 def test_nnx_modules_give_the_same():
     x = arrays((8,), 3, (1,), 1)[0]
 

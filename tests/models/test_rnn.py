@@ -30,6 +30,7 @@ def packed(cell, params):
     return kernel, bias, jnp.concatenate([params[f"h{g}"]["kernel"] for g in "ifgo"], axis=1)
 
 
+@pytest.mark.slow_but_for("lstm")
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.usefixtures("standard_promotion")
 def test_states_and_gradients_are_flax_own(cell):
@@ -48,11 +49,12 @@ def test_states_and_gradients_are_flax_own(cell):
             states = gru(projected, *rest) if cell == "gru" else lstm(projected, *rest, jnp.zeros((T, N)))
             return jnp.sum(states * weight)
 
-        ours, theirs = (jax.value_and_grad(loss, (0, 1))(params, x) for loss in (our_loss, flax_loss))
+        ours, theirs = (jax.jit(jax.value_and_grad(loss, (0, 1)))(params, x) for loss in (our_loss, flax_loss))
         for mine, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_a_held_step_keeps_the_state_exactly(cell):
     rng = np.random.default_rng(0)
@@ -68,6 +70,7 @@ def test_a_held_step_keeps_the_state_exactly(cell):
     np.testing.assert_array_equal(same, padding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_padding_anywhere_changes_nothing(cell, pooling):
@@ -75,12 +78,14 @@ def test_padding_anywhere_changes_nothing(cell, pooling):
     after, before, between = (np.zeros((N, 8), int) for _ in range(3))
     after[:, :5], before[:, 3:], between[:, [0, 2, 3, 6, 7]] = words, words, words
     model = RNN(2, H, 3, 11, cell=cell, pooling=pooling)
-    params = model.init(jax.random.key(0), jnp.asarray(words, jnp.float32))
-    plain = model.apply(params, jnp.asarray(words, jnp.float32))
+    params = jax.jit(model.init)(jax.random.key(0), jnp.asarray(words, jnp.float32))
+    apply = jax.jit(model.apply)
+    plain = apply(params, jnp.asarray(words, jnp.float32))
     for padded in (after, before, between):
-        np.testing.assert_allclose(model.apply(params, jnp.asarray(padded, jnp.float32)), plain, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(apply(params, jnp.asarray(padded, jnp.float32)), plain, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_padding_gets_the_right_gradient(cell):
     """Padding between words has the gradient of the words alone."""
@@ -89,32 +94,37 @@ def test_padding_gets_the_right_gradient(cell):
         padded = np.zeros((N, 8), int)
         padded[:, [0, 2, 3, 6, 7]] = words
         model = RNN(2, H, 3, 11, cell=cell)
-        params = model.init(jax.random.key(0), jnp.asarray(words, jnp.float64))["params"]
+        params = jax.jit(model.init)(jax.random.key(0), jnp.asarray(words, jnp.float64))["params"]
 
-        def loss(params, x):
+        @jax.jit
+        @jax.grad
+        def gradient(params, x):
             return jnp.sum(model.apply({"params": params}, jnp.asarray(x, jnp.float64)) ** 2)
 
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, atol=1e-12),
-            jax.grad(loss)(params, padded),
-            jax.grad(loss)(params, words),
+            gradient(params, padded),
+            gradient(params, words),
         )
 
 
+@pytest.mark.slow
 def test_a_sequence_of_padding_alone_is_finite():
     for pooling in POOLINGS:
         model = RNN(1, H, 3, 11, pooling=pooling)
         empty = jnp.zeros((2, 4))
-        assert np.isfinite(model.apply(model.init(jax.random.key(0), empty), empty)).all()
+        outputs = jax.jit(lambda model=model, empty=empty: model.apply(model.init(jax.random.key(0), empty), empty))
+        assert np.isfinite(outputs()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_unused_units_stay_at_zero(cell):
     x = jnp.asarray(np.random.default_rng(0).integers(0, 11, (N, 7)), jnp.float32)
     model = RNN(2, 8, 3, 11, cell=cell)
     active = Active(jnp.int32(1), jnp.int32(5))
-    params = model.init(jax.random.key(0), x, active=active)["params"]
-    grads = jax.grad(lambda p: jnp.sum(model.apply({"params": p}, x, active=active) ** 2))(params)
+    params = jax.jit(model.init)(jax.random.key(0), x, active=active)["params"]
+    grads = jax.jit(jax.grad(lambda p: jnp.sum(model.apply({"params": p}, x, active=active) ** 2)))(params)
     assert not np.asarray(grads["out"]["kernel"])[5:].any()
     for leaf in jax.tree.leaves((grads[f"{cell}_1"], params[f"{cell}_1"]["kernel"])):
         assert not np.asarray(leaf).any()  # the second layer is not used

@@ -43,6 +43,7 @@ def jitter(params):
     return jax.tree.map(lambda p: p + jnp.asarray(rng.normal(size=p.shape) * 0.1), params)
 
 
+@pytest.mark.slow_but_for("mlp layer-2", "cnn group, growth 2-1", "rnn vanilla-2")
 @pytest.mark.parametrize(
     ("name", "layers"), [(name, layers) for name in MODELS for layers in ((1, 3) if "growth 2" in name else (2,))]
 )
@@ -53,10 +54,15 @@ def test_a_masked_network_is_the_narrow_one(name, layers):
         deep = layers if options.get("growth") == 2 else 3
         wide, small = model(deep, WIDE, 3, **options), model(layers, FEW, 3, **options)
         active = Active(jnp.int32(layers), jnp.int32(FEW))
-        drawn = init_together(wide, jax.random.key(0), x, active=active)
         shapes = jax.eval_shape(lambda: small.init(jax.random.key(0), x))["params"]
-        few = jitter(narrow(drawn, shapes, (WIDE, FEW)))
-        params = widen_into(drawn, few)
+
+        @jax.jit
+        def weights(key):
+            drawn = init_together(wide, key, x, active=active)
+            few = jitter(narrow(drawn, shapes, (WIDE, FEW)))
+            return drawn, few, widen_into(drawn, few)
+
+        drawn, few, params = weights(jax.random.key(0))
         dropout = Dropout(jnp.float32(0.25), jnp.array([1, 2], jnp.uint32), jnp.arange(3, dtype=jnp.int32))
         dropout = dropout._replace(embedding_rate=jnp.float32(0.5)) if model is RNN else dropout
 
@@ -65,8 +71,8 @@ def test_a_masked_network_is_the_narrow_one(name, layers):
 
         ours, grads = jax.jit(jax.value_and_grad(loss(wide.apply, active=active)))(params)
         theirs, wanted = jax.jit(jax.value_and_grad(loss(small.apply)))(few)
+        placed = jax.jit(widen_into)(drawn, wanted)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
-    placed = widen_into(jax.tree.map(jnp.zeros_like, drawn), wanted)
     for (path, left), right in zip(jax.tree_util.tree_leaves_with_path(grads), jax.tree.leaves(placed), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-10, err_msg=jax.tree_util.keystr(path))
         assert not np.asarray(left)[np.asarray(right) == 0].any()  # exactly zero where the narrow network has nothing
@@ -79,6 +85,7 @@ def widen_into(full, few):
     return zeros | widen(few, common, (WIDE, FEW))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
 @pytest.mark.parametrize("name", [n for n in NORMS if n != "none"])
 @pytest.mark.parametrize("shape", [(5, 16), (5, 4, 3, 32)])
@@ -92,6 +99,7 @@ def test_norms_equal_flax(name, shape):
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_layer_norm_of_vectors_is_flaxs():
     x = jnp.asarray(np.random.default_rng(0).normal(size=(5, 6)), jnp.float32)
     zeros = jnp.zeros(6)
@@ -117,22 +125,23 @@ class GrowingCNN(nn.Module):
         return nn.Dense(3, name="out")(x)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
 @pytest.mark.parametrize("layers", [1, 2, 3, 4])
 def test_a_growing_cnn_equals_flax(layers):
     with jax.enable_x64(True):
         x = images(side=32)
         ours = CNN(layers, 8, 3, activation="silu", norm="group", growth=2)
-        params = jitter(init_together(ours, jax.random.key(0), x))
+        params = jax.jit(lambda key: jitter(init_together(ours, key, x)))(jax.random.key(0))
         flax = {k: v | {"scale": 1 + v["scale"]} if "norm" in k else v for k, v in params.items()}
-        wanted = GrowingCNN(layers, 8).apply({"params": flax}, x)
-        tiled = ours.clone(tile=1).apply({"params": params}, x)
-        np.testing.assert_allclose(ours.apply({"params": params}, x), wanted, rtol=1e-6)
-        np.testing.assert_allclose(tiled, wanted, rtol=1e-6)
+        wanted = jax.jit(GrowingCNN(layers, 8).apply)({"params": flax}, x)
+        for model in (ours, ours.clone(tile=1)):
+            np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, x), wanted, rtol=1e-6)
         count = sum(leaf.size for leaf in jax.tree.leaves(params))
     assert ours.cost((32, 32, 2)).params == count
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("standard_promotion")
 def test_a_bidirectional_vanilla_layer_equals_flax():
     with jax.enable_x64(True):
@@ -155,6 +164,7 @@ def test_a_bidirectional_vanilla_layer_equals_flax():
         np.testing.assert_allclose(ours.apply({"params": params}, x), wanted, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_embedding_dropout_drops_features_for_a_whole_text():
     x = tokens(n=1)
     model = RNN(1, 4, 3, 11)

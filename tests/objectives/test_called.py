@@ -33,6 +33,7 @@ def test_closures_and_lambdas_see_python_values(workers):
     assert scores_of(function(lambda c: c["x"] ** 2, workers=workers), [1, 4]).tolist() == [1, 16]
 
 
+@pytest.mark.slow
 def test_processes_are_others_at_most_lanes_and_stay_for_the_next_batch():
     def score(config):
         import os

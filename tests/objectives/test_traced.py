@@ -123,6 +123,7 @@ def test_a_trials_key_follows_from_the_objectives_and_the_trial(static):
     assert len(set(outcome.score.tolist())) == 3
 
 
+@pytest.mark.slow_but_for("pure")
 @BOTH
 def test_lanes_do_not_see_their_siblings(wrapped):
     objective = wrapped.objective(SPACE)
@@ -138,6 +139,7 @@ def test_lanes_do_not_see_their_siblings(wrapped):
     assert first.score[0] != first.score[3]  # the same configuration under another trial's key
 
 
+@pytest.mark.slow
 @BOTH
 def test_a_study_is_reproducible_and_complete(wrapped):
     def run(seed):
@@ -197,6 +199,7 @@ def test_one_program_for_everything_without_static_names():
     assert counter.requests == 0
 
 
+@pytest.mark.slow
 def test_one_program_for_each_combination_of_static_values():
     objective = traceable(narrow, static=("units", "act")).objective(SPACE)
     configs = [config(units=u, act=a) for u in (2, 4, 8) for a in ("relu", "tanh")]

@@ -78,6 +78,8 @@ def test_more_lanes_than_trials_are_padded():
     assert study.trials["trial"].tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
+@pytest.mark.optimized  # epsilon is up to rounding
 def test_the_host_loop_is_the_traced_scan():
     """One round_step serves both: the same trials, bit for bit."""
     space = SPACE_OF_LEVELS
@@ -255,6 +257,7 @@ def interrupted(steps, keys, carry, limit):
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_continuing_needs_an_objective_that_can():
     space = SPACE_OF_LEVELS
     rungs = tabular_q(space, lanes=4, budget=9, rungs=(1, 3, 9), eps_min=0.0, eps_max=0.0)

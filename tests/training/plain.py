@@ -167,42 +167,65 @@ def optimizer_of(config, most):
     return optax.chain(optax.clip_by_global_norm(config.get("clip") or 1e30), *steps)
 
 
-def train_plain(model, params, config, data, key, order_key, updates, most=None):
-    """Train `updates` steps on whole batches; return the parameters and each step's loss."""
-    optimizer = optimizer_of(config, most or updates)
+def train_plain(model, starts, configs, data, keys, order_key, updates, most=None):
+    """Train configurations of one network and batch size `updates` steps on whole batches.
+
+    Each has weights, numbers and an optimizer of its own; one compiled step advances all of them.
+
+    Returns:
+        A list with, for each, the last weights and each step's loss.
+    """
+    (batch,) = {config["batch_size"] for config in configs}
+    optimizers = [optimizer_of(config, most or updates) for config in configs]
+    dtype = data.offset.dtype
     x_train = (jnp.asarray(data.train.x).astype(jnp.float32) - data.offset[None]) * data.scale[None]
     y_train = jnp.asarray(data.train.y)
-    batch, examples = config["batch_size"], len(y_train)
-    rate = round(config["dropout"] * 2**16) / 2**16
     units, blocks, places = model.dropped()
+    names = ("l1", "l2", "label_smoothing", "dropout")
+    numbers = {name: np.array([config.get(name, 0.0) for config in configs], dtype) for name in names}
+    drops = numbers["dropout"].any()
 
-    def loss(params, x, y, keep):
-        logits = model.apply({"params": params}, x, keep, rate)
+    def loss(params, numbers, bits, x, y):
+        steps = jnp.round(numbers["dropout"] * 2**16)
+        keep = [b >= steps.astype(jnp.uint32) for b in bits] if drops else None
+        logits = model.apply({"params": params}, x, keep, steps / 2**16)
         leaves = jax.tree_util.tree_leaves_with_path(params)
         kernels = [leaf for path, leaf in leaves if "kernel" in path[-1].key]
-        penalty = sum(config["l1"] * jnp.abs(w).sum() + config["l2"] * (w**2).sum() for w in kernels)
-        labels = optax.smooth_labels(jax.nn.one_hot(y, logits.shape[1]), config.get("label_smoothing", 0.0))
+        penalty = sum(numbers["l1"] * jnp.abs(w).sum() + numbers["l2"] * (w**2).sum() for w in kernels)
+        labels = optax.smooth_labels(jax.nn.one_hot(y, logits.shape[1]), numbers["label_smoothing"])
         cross = optax.softmax_cross_entropy(logits, labels).mean()
         return cross + penalty, cross
 
     @jax.jit
-    def step(params, state, index, position, bits_key):
-        keep = None
-        if config["dropout"] > 0:
-            bits = [drop_bits(bits_key, position, i, units, blocks) for i in range(places)]
-            keep = [b >= np.uint32(round(config["dropout"] * 2**16)) for b in bits]
-        (_, cross), grads = jax.value_and_grad(loss, has_aux=True)(params, x_train[index], y_train[index], keep)
-        change, state = optimizer.update(grads, state, params)
-        return optax.apply_updates(params, change), state, cross
+    def step(params, states, index, position, epoch):
+        def gradients(params, numbers, key):
+            bits = [drop_bits(dropout_key(key, epoch), position, i, units, blocks) for i in range(places)]
+            return jax.value_and_grad(loss, has_aux=True)(params, numbers, bits, x_train[index], y_train[index])
 
-    state, losses, epoch = optimizer.init(params), [], 0
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *params)
+        (_, cross), grads = several(gradients, (stacked, numbers, jnp.stack(keys)))
+        after = []
+        for i, optimizer in enumerate(optimizers):
+            change, state = optimizer.update(jax.tree.map(lambda g, i=i: g[i], grads), states[i], params[i])
+            after.append((optax.apply_updates(params[i], change), state))
+        return [list(part) for part in zip(*after, strict=True)], cross
+
+    def several(function, arguments):
+        if not isinstance(model, PlainCNN):
+            return jax.vmap(function)(*arguments)
+        # Side by side, convolutions with a kernel each would be grouped ones, which are slow.
+        found = [function(*jax.tree.map(lambda leaf, i=i: leaf[i], arguments)) for i in range(len(configs))]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
+
+    params, losses, epoch = list(starts), [], 0
+    states = [optimizer.init(start) for optimizer, start in zip(optimizers, starts, strict=True)]
     while len(losses) < updates:
-        order = np.asarray(epoch_order(order_key, jnp.int32(epoch), examples))
-        for start in range(0, examples - batch + 1, batch):
+        order = np.asarray(epoch_order(order_key, jnp.int32(epoch), len(y_train)))
+        for start in range(0, len(y_train) - batch + 1, batch):
             position = np.arange(start, start + batch, dtype=np.int32)
-            params, state, cross = step(params, state, order[position], position, dropout_key(key, jnp.int32(epoch)))
-            losses.append(float(cross))
+            (params, states), cross = step(params, states, order[position], position, jnp.int32(epoch))
+            losses.append(cross)
             if len(losses) == updates:
                 break
         epoch += 1
-    return params, losses
+    return list(zip(jax.tree.map(np.asarray, params), np.asarray(losses).T, strict=True))

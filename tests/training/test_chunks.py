@@ -48,6 +48,7 @@ def train(trainer, configs, budget=2, key=3):
     return trainer.objective.evaluate(jax.random.key(key), state, batch(trainer, configs, budget))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_weights_do_not_depend_on_the_chunk(model, engine, small_digits, small_text):
@@ -71,6 +72,7 @@ def test_weights_do_not_depend_on_the_chunk(model, engine, small_digits, small_t
             np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_a_batch_in_chunks_is_the_batch(small_digits):
     trainer = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=16, engine="vmap")
     several = trainer.plan.buckets[-1]._replace(size=4)
@@ -87,6 +89,7 @@ def test_a_batch_in_chunks_is_the_batch(small_digits):
     np.testing.assert_array_equal(again.aux["loss"], small.aux["loss"][order])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_4096_lanes_on_a_small_machine(engine, small_digits):
     few = small_digits.take(64)
@@ -98,6 +101,7 @@ def test_4096_lanes_on_a_small_machine(engine, small_digits):
     assert trainer.report()["trials"] == 4096
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_a_chunk_ends_when_all_its_lanes_have(engine, small_digits, monkeypatch):
     epochs, train_epoch = [], engines.train_epoch
@@ -118,6 +122,7 @@ def test_a_chunk_ends_when_all_its_lanes_have(engine, small_digits, monkeypatch)
     assert set(map(int, epochs)) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_the_report_adds_up(small_digits):
     """By hand: an MLP 64-units-10, two epochs; three lanes are padded to four, 54 validation examples to 64."""
     space = Space(
@@ -141,6 +146,7 @@ def test_the_report_adds_up(small_digits):
     assert report["gflop_per_second"] == pytest.approx(report["total_gflop"] / report["seconds"])
 
 
+@pytest.mark.slow
 def test_narrow_lanes_are_not_counted_as_useful_in_full(small_digits):
     trainer = Trainer(small_digits, "mlp", SPACE, epochs=1, lanes=4, engine="vmap")
     trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), 4, 0),))
@@ -184,10 +190,13 @@ except ValueError as error:
 """
 
 
-def test_lanes_on_two_devices_are_those_on_one():
+def test_lanes_on_two_devices_are_those_on_one(as_quickly):
     flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
-    done = subprocess.run(
-        [sys.executable, "-c", SHARDED], capture_output=True, text=True, env=os.environ | {"XLA_FLAGS": flags}
-    )
+    environment = os.environ | as_quickly | {"XLA_FLAGS": flags}
+    environment |= {
+        "JAX_COMPILATION_CACHE_DIR": as_quickly["JAXHPO_CACHE_DIR"],
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    done = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "devices=3 exceeds the 2 that JAX sees; use at most 2"

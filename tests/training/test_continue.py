@@ -94,6 +94,7 @@ def trained(state):
     return jax.tree.map(lambda leaf: np.asarray(leaf[best.lane]), (best.params, best.statistics))
 
 
+@pytest.mark.slow_but_for("mlp-threads")
 def test_in_parts_is_at_once_bit_for_bit(bench):
     """One epoch, then to three, then to six; beside a lane that starts afresh, and one that has ended."""
     c = bench.config
@@ -115,6 +116,7 @@ def test_in_parts_is_at_once_bit_for_bit(bench):
     assert updates == [[20, 10], [20, 10], [30]]
 
 
+@pytest.mark.slow_but_for("threads")
 def test_lanes_of_a_chunk_wait_for_their_epochs(mlp):
     """Epochs 0, and 4 to 5: those between are nobody's, and not counted."""
     c = mlp.config
@@ -131,6 +133,7 @@ def test_lanes_of_a_chunk_wait_for_their_epochs(mlp):
     assert report["total_gflop"] == pytest.approx(whole["total_gflop"] * 3 / EPOCHS)
 
 
+@pytest.mark.slow
 def test_what_is_traced_may_change(mlp):
     c = mlp.config
     other = c | {"learning_rate": 0.05, "batch_size": 32, "dropout": 0.0, "schedule": "constant"}
@@ -142,6 +145,7 @@ def test_what_is_traced_may_change(mlp):
     assert (outcome.aux["loss"][0, 3:] != outcome.aux["loss"][1, 3:]).all()
 
 
+@pytest.mark.slow
 def test_a_schedule_goes_by_epochs_where_batches_change(small_digits, monkeypatch):
     asked, factor = [], schedules.factor
 
@@ -171,6 +175,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WRONG)
 def test_what_cannot_continue_fails_alone_with_a_warning(mlp, case):
     (trial, source, budget, changes), message = WRONG[case]
@@ -200,6 +205,7 @@ def test_a_user_s_model_keeps_its_static_values():
     assert sources == {0: kept[0]}
 
 
+@pytest.mark.slow
 def test_a_user_s_model_goes_on_in_another_program(small_digits, small_text):
     """Of another batch size."""
     bench = Bench(*make("linen-threads", small_digits, small_text))
@@ -253,6 +259,7 @@ def test_chunks_of_a_batch_take_lanes_that_start_together(small_digits):
     assert outcome.aux["epochs"].tolist() == [1, 1, 2, 1]
 
 
+@pytest.mark.slow
 def test_without_continuing_nothing_is_kept(small_digits):
     trainer = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=2, engine="threads")
     assert trainer.objective.retain is None

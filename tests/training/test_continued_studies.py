@@ -38,6 +38,7 @@ def check(study):
     return continued
 
 
+@pytest.mark.slow
 def test_a_study_continues_trials(small_digits):
     trainer = Trainer(small_digits, "mlp", STUDIED, epochs=4, lanes=4, engine="threads", continues=True)
     algorithm = tabular_q(STUDIED, lanes=4, budget=4, rungs=(1, 2, 4))
@@ -49,6 +50,7 @@ def test_a_study_continues_trials(small_digits):
     assert 0 <= trainer.score_test(study.objective_state) <= 1
 
 
+@pytest.mark.slow
 def test_tune_continues_where_the_algorithm_does(small_digits):
     algorithm = functools.partial(tabular_q, rungs=(1, 2, 4))
     common = {"model": "mlp", "space": STUDIED, "epochs": 4, "lanes": 4, "engine": "threads", "verbose": False}
@@ -58,6 +60,7 @@ def test_tune_continues_where_the_algorithm_does(small_digits):
     assert study.best_model().predict(small_digits.x_test[:3]).shape[0] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_a_study_that_continues_compiles_no_more_programs(engine, small_digits):
     compiled = []
@@ -78,6 +81,7 @@ def product(key, hparams, budget):
     return hparams["x"] * budget.astype(jnp.float32)
 
 
+@pytest.mark.slow
 def test_functions_of_a_budget_train_again_from_the_start():
     space = jh.Space({"x": jh.Float(0.0, 1.0, levels=3), "y": jh.Choice((1, 2))})
     algorithm = functools.partial(tabular_q, rungs=(1, 3))

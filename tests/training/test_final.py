@@ -49,6 +49,7 @@ def of(seen, what):
     return [value for name, value in seen if name == what]
 
 
+@pytest.mark.slow
 def test_it_trains_on_training_and_validation_examples(fitted, trainer):
     final, seen = fitted
     (data,) = of(seen, "data")
@@ -62,6 +63,7 @@ def test_it_trains_on_training_and_validation_examples(fitted, trainer):
         np.testing.assert_allclose(model.scaling["offset"], x.mean(), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_every_training_is_reported_and_its_own(fitted, trainer):
     final, seen = fitted
     assert len(of(seen, "scored")) == len(final.test_scores) == len(final.models) == 3
@@ -73,6 +75,7 @@ def test_every_training_is_reported_and_its_own(fitted, trainer):
         assert model.learner.model.units == 16
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_it(fitted, trainer):
     final, _ = fitted
     fewer = final_fit(trainer, CONFIG, budget=EPOCHS, seeds=2, seed=5)
@@ -83,6 +86,7 @@ def test_a_seed_fixes_it(fitted, trainer):
     assert not np.array_equal(other.models[0].params["out"]["kernel"], final.models[0].params["out"]["kernel"])
 
 
+@pytest.mark.slow
 def test_the_test_split_chooses_nothing(fitted, small_digits):
     final, _ = fitted
     wrong = replace(small_digits, y_test=(small_digits.y_test + 1) % 10)
@@ -112,6 +116,7 @@ def test_mean_and_standard_error_by_hand():
     assert math.isnan(lost.standard_error)
 
 
+@pytest.mark.slow
 def test_a_training_that_diverges_is_nan(trainer):
     space = jh.Space(TRAINS | {"learning_rate": jh.Choice((0.1, 1e30)), "optimizer": jh.Choice(("sgd",))})
     trainer = Trainer(trainer.data, "mlp", space, epochs=1, lanes=2)
@@ -129,6 +134,7 @@ def test_how_many_trainings(trainer, seeds):
         final_fit(trainer, CONFIG, budget=1, seeds=seeds)
 
 
+@pytest.mark.slow_but_for("linen")
 @pytest.mark.parametrize("name", ["targets", "linen", "rnn"])
 def test_models_of_every_kind_are_fitted(name, small_digits):
     case = CASES[name]
@@ -158,6 +164,7 @@ def study(small_digits):
     return jh.tune(small_digits, model="mlp", space=SPACE, algorithm="random_search", final_fit=2, **options)
 
 
+@pytest.mark.slow
 def test_a_study_keeps_it(study):
     assert isinstance(study.final, FinalFit)
     assert study.final.config == study.best.config
@@ -172,6 +179,7 @@ def test_a_study_keeps_it(study):
     assert "Trained on all but the test examples, one seed: test accuracy 0.5000." in once
 
 
+@pytest.mark.slow
 def test_a_study_can_be_fitted_later(study, small_digits):
     options = {"trials": 4, "lanes": 4, "epochs": 2, "seed": 3, "cache": False, "verbose": False}
     later = jh.tune(small_digits, model="mlp", space=SPACE, algorithm="random_search", **options)
@@ -188,6 +196,7 @@ def test_a_study_can_be_fitted_later(study, small_digits):
     assert later.best == study.best  # what was selected stays
 
 
+@pytest.mark.slow
 def test_the_best_model_is_the_first_that_did_not_diverge(study):
     fake = jh.Study(study.space, jh.algorithms.random_search(study.space, lanes=1))
     fake.final = FinalFit({}, "accuracy", (math.nan, 0.1, 0.9), ("a", "b", "c"))
@@ -197,6 +206,7 @@ def test_the_best_model_is_the_first_that_did_not_diverge(study):
         fake.best_model()
 
 
+@pytest.mark.slow
 def test_a_study_without_networks_has_none(study):
     told = jh.Study(study.space, jh.algorithms.random_search(study.space, lanes=1))
     for call in (told.best_model, told.final_fit):
@@ -207,6 +217,7 @@ def test_a_study_without_networks_has_none(study):
     assert len(study.final.models) == 2  # what was there stays
 
 
+@pytest.mark.slow_but_for("error0")
 @pytest.mark.parametrize(
     "error", [ValueError("memory=1 GiB is too little"), RuntimeError("RESOURCE_EXHAUSTED: no\nmore")]
 )
@@ -229,6 +240,7 @@ def test_a_bad_number_is_refused_before_anything_is_trained(number, small_digits
         jh.tune(small_digits, final_fit=number, verbose=False, cache=False)
 
 
+@pytest.mark.slow
 def test_weights_are_not_kept_on_the_device_twice(fitted):
     final, _ = fitted
     assert all(isinstance(leaf, np.ndarray) for model in final.models for leaf in jax.tree.leaves(model.params))

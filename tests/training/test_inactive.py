@@ -45,6 +45,7 @@ def train(data, space, configs, model="mlp", epochs=2):
     return trainer.objective.evaluate(key, state, Proposal(point, budget, fresh, fresh < 0, trial))[1]
 
 
+@pytest.mark.slow
 def test_all_of_them_are_what_training_takes_without_them(small_digits):
     # More lanes share the program, and the network is drawn wider: but its weights are those of the narrow one.
     without = Space(NAMED | {"units": Choice((8, 16, 32)), "batch_size": Choice((16, 64))})
@@ -54,6 +55,7 @@ def test_all_of_them_are_what_training_takes_without_them(small_digits):
     np.testing.assert_array_equal(found.score, expected.score)
 
 
+@pytest.mark.slow
 def test_the_optimizer_itself_may_be_inactive(small_digits):
     ruled = Space({"layers": Int(1, 2), "optimizer": Choice(("sgd", "momentum"), when=ON)})
     found = train(small_digits, ruled, [{"layers": 2}, {"layers": 1, "optimizer": "momentum"}])
@@ -90,6 +92,7 @@ OWN = Space(
 )
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_takes_its_own_defaults(small_digits):
     found = train(small_digits, OWN, [{"depth": 2}], Net)
     expected = train(small_digits, Space({"depth": Choice((2,))}), [{"depth": 2}], Net)
@@ -123,6 +126,7 @@ def test_a_model_without_a_default_is_refused(small_digits, name, dimension, mes
     assert message in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_study_from_end_to_end(small_digits, tmp_path):
     space = Space(
         {

@@ -125,6 +125,7 @@ def epochs(mixed):
     return split, [jax.tree.map(np.asarray, epoch_batches(key, jnp.int32(e), split, BATCH)) for e in range(3)]
 
 
+@pytest.mark.slow
 def test_an_epoch_visits_all_but_the_remainder_once(epochs):
     _, batches = epochs
     for epoch, (rows, groups) in enumerate(batches):
@@ -163,6 +164,7 @@ def test_without_groups_the_order_is_the_epochs():
 # --- the network is the same ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell", "pooling"), [("gru", "mean"), ("lstm", "last"), ("vanilla", "last")])
 def test_cutting_padding_leaves_outputs_and_gradients(cell, pooling):
     x = texts([3, 8, 1, 5], 20).astype(np.float32)
@@ -210,6 +212,7 @@ def trainer(mixed):
     return trainer
 
 
+@pytest.mark.slow
 def test_a_batchs_gradients_are_those_of_whole_rows(mixed, trainer):
     learner, goal = learner_of(mixed), read_goal("classification")
     with_groups, data = grouped(mixed, (8, 40))
@@ -227,6 +230,7 @@ def test_a_batchs_gradients_are_those_of_whole_rows(mixed, trainer):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 7, 16, 40, 512])
 def test_outputs_come_in_order_whatever_the_batches(mixed, batch):
     data, plain = grouped(mixed, (8, 40))
@@ -244,6 +248,7 @@ def test_outputs_come_in_order_whatever_the_batches(mixed, batch):
     assert np.array_equal(alone["sum"], plain.valid.x.sum(1))
 
 
+@pytest.mark.slow
 def test_a_score_is_that_of_whole_rows(mixed, trainer):
     goal = read_goal("classification", metric=lambda outputs, y: jnp.sum(outputs[:, 0] * (1 + y.astype(jnp.float32))))
     job = Job(learner_of(mixed), goal, (), (), BATCH, EPOCHS, 7, (8, 40))
@@ -276,6 +281,7 @@ def trained(trainer):
     return run(trainer, CONFIGS, range(LANES))
 
 
+@pytest.mark.slow
 def test_every_lane_learns_in_groups(trained):
     _, outcome = trained
     assert np.isfinite(outcome.score).all()
@@ -285,6 +291,7 @@ def test_every_lane_learns_in_groups(trained):
     assert (outcome.aux["loss"][:, 1] < outcome.aux["loss"][:, 0]).all()
 
 
+@pytest.mark.slow
 def test_trials_do_not_depend_on_their_neighbours(trainer, trained):
     _, outcome = trained
     _, other = run(trainer, [CONFIGS[2], CONFIGS[0]], [2, 0])
@@ -293,6 +300,7 @@ def test_trials_do_not_depend_on_their_neighbours(trainer, trained):
         assert np.array_equal(other.aux["loss"][here], outcome.aux["loss"][there])
 
 
+@pytest.mark.slow
 def test_engines_agree(mixed, trained):
     beside = Trainer(mixed, "rnn", SPACE, epochs=EPOCHS, lanes=LANES, engine="vmap")
     assert beside.plan.lengths == (8, 40)
@@ -302,6 +310,7 @@ def test_engines_agree(mixed, trained):
     np.testing.assert_allclose(other.score, outcome.score, atol=1 / 40 + 1e-6)  # one example may tip
 
 
+@pytest.mark.slow
 def test_the_test_score_is_that_of_the_predictions(mixed, trainer, trained):
     state, outcome = trained
     assert state.best.score == np.nanmax(outcome.score)

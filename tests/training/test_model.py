@@ -18,7 +18,13 @@ class Trained(NamedTuple):
     weights: object
 
 
-@pytest.fixture(scope="module", params=CASES)
+QUICK = ("mlp", "linen")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+)
 def trained(request, small_digits):
     """A narrow configuration trained for two epochs in a program that holds wider and deeper ones."""
     trainer, state = train(request.param, CASES[request.param].space, small_digits, epochs=2)
@@ -35,6 +41,7 @@ def saved(trained, tmp_path_factory):
 # --- predictions ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow_but_for("linen")
 def test_predictions_reach_the_test_score(trained):
     data, model = trained.trainer.data, trained.model
     predicted = model.predict(data.x_test)
@@ -90,6 +97,7 @@ def test_a_model_comes_back_bit_for_bit(trained, saved):
     assert sorted(p.name for p in saved.parent.iterdir()) == ["model"]  # nothing temporary stays
 
 
+@pytest.mark.slow_but_for("linen")
 def test_a_loaded_model_can_be_saved_again(trained, saved, tmp_path):
     load_model(saved, own(trained.name)).save(tmp_path / "again")
     assert_same(load_model(tmp_path / "again", own(trained.name)).params, trained.model.params)

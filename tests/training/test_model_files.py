@@ -22,14 +22,18 @@ from tests.training.small_models import CASES, Linen, Nnx, assert_same, train
 @pytest.fixture(scope="module")
 def models(small_digits):
     """Models of rows, images and texts, trained for one epoch."""
-    found = {}
-    for name in ("mlp", "cnn", "rnn", "one target", "linen"):
-        alone = {key: jh.Choice((value,)) for key, value in CASES[name].config.items()}
-        trainer, state = train(name, alone, small_digits, epochs=1)
-        found[name] = trainer.model(state.best)
-    return found
+
+    class Found(dict):
+        def __missing__(self, name):
+            alone = {key: jh.Choice((value,)) for key, value in CASES[name].config.items()}
+            trainer, state = train(name, alone, small_digits, epochs=1)
+            self[name] = trainer.model(state.best)
+            return self[name]
+
+    return Found()
 
 
+@pytest.mark.slow
 def test_texts_are_read_as_words(models, tmp_path):
     model = models["rnn"]
     model.save(tmp_path / "m")
@@ -45,6 +49,7 @@ def test_texts_are_read_as_words(models, tmp_path):
     assert again.words == model.words
 
 
+@pytest.mark.slow
 def test_strange_words_come_back(models, tmp_path):
     for i, words in enumerate([(), ("naïve", "日本", "x" * 500, "l'été", "don\u2019t", "\u0661")]):
         facts = replace(models["rnn"].facts, vocabulary=len(words) + 2)
@@ -81,6 +86,10 @@ BAD_EXAMPLES = {
 }
 
 
+OF_NUMBERS = [name for name, (model, *_) in BAD_EXAMPLES.items() if model == "mlp"]
+
+
+@pytest.mark.slow_but_for(*OF_NUMBERS)
 @pytest.mark.parametrize("name", BAD_EXAMPLES)
 def test_bad_examples(models, name):
     model, x, message = BAD_EXAMPLES[name]
@@ -89,6 +98,7 @@ def test_bad_examples(models, name):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_examples_of_many_types_are_taken(models, small_digits):
     x = small_digits.x_test[:7]
     wanted = models["cnn"].outputs(x)
@@ -96,11 +106,13 @@ def test_examples_of_many_types_are_taken(models, small_digits):
         assert np.array_equal(models["cnn"].outputs(given), wanted)
 
 
+@pytest.mark.slow
 def test_regression_has_no_probabilities(models):
     with pytest.raises(ValueError, match="probabilities are of classes, and arrays is regression; use predict"):
         models["one target"].probabilities(ROWS)
 
 
+@pytest.mark.slow
 def test_outputs_of_ones_own_are_no_labels(models):
     learner = models["linen"].learner
 
@@ -152,6 +164,7 @@ def test_broken_facts_are_refused(models, name, tmp_path):
     check_refused(r"m' holds no model \(\w+ in model.json or words.txt\); name a directory", tmp_path / "m")
 
 
+@pytest.mark.slow
 def test_broken_words_are_refused(models, tmp_path):
     models["rnn"].save(tmp_path / "m")
     path = tmp_path / "m" / "words.txt"
@@ -192,6 +205,7 @@ def test_another_networks_weights_are_refused(models, tmp_path):
         path.write_text(text)
 
 
+@pytest.mark.slow
 def test_whose_model_it_is_has_to_be_said(models, tmp_path):
     models["linen"].save(tmp_path / "own")
     models["mlp"].save(tmp_path / "mlp")

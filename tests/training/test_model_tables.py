@@ -37,6 +37,7 @@ def test_features_by_name(table):
     assert not other[:, 1:].any()  # a category that training lacks
 
 
+@pytest.mark.slow
 def test_columns_may_come_in_any_order_and_with_others(model, table, tmp_path):
     predicted = model.predict(table)
     assert np.mean(predicted == table["label"]) > 0.9
@@ -46,6 +47,7 @@ def test_columns_may_come_in_any_order_and_with_others(model, table, tmp_path):
     np.testing.assert_array_equal(jh.load_model(tmp_path / "model").predict(table), predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -61,6 +63,7 @@ def test_another_table_is_refused_in_a_line(model, table, change, message):
     assert str(refused.value) == message
 
 
+@pytest.mark.slow
 def test_a_model_in_a_line(model):
     assert repr(model).startswith("Model(table, classification, ")
     assert "parameters: learning_rate=0.03, units=16, batch_size=8)" in repr(model)

@@ -30,7 +30,13 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="module", params=["linen-threads", "linen-vmap", "nnx-threads", "nnx-vmap"])
+CASES = [
+    *("linen-vmap", "nnx-threads"),
+    *(pytest.param(case, marks=pytest.mark.slow) for case in ("linen-threads", "nnx-vmap")),
+]
+
+
+@pytest.fixture(scope="module", params=CASES)
 def dropping(request, small_digits):
     kind, engine = request.param.split("-")
     trainer = Trainer(small_digits, MODELS[kind], DROP_SPACE, epochs=2, lanes=4, engine=engine)
@@ -47,6 +53,7 @@ def rows(outcome, lane):
     return [np.asarray(leaf[lane]) for leaf in jax.tree.leaves((outcome.score, outcome.aux))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_a_traced_rate_of_zero_is_no_dropout(kind, small_digits):
     without = Space({name: DROP_SPACE[name] for name in DROP_SPACE if name != "rate"})
@@ -58,6 +65,7 @@ def test_a_traced_rate_of_zero_is_no_dropout(kind, small_digits):
     np.testing.assert_allclose(*losses, rtol=1e-3)  # to rounding, which batch norm and adam amplify
 
 
+@pytest.mark.slow_but_for("nnx-threads")
 def test_dropout_changes_training(dropping):
     _, _, evaluate = dropping
     none, some = evaluate([DROPS[0]] * 4, [5, 5, 6, 7])[1], evaluate([DROPS[1]] * 4, [5, 5, 6, 7])[1]
@@ -65,6 +73,7 @@ def test_dropout_changes_training(dropping):
     assert_same(rows(some, 0), rows(some, 1))
 
 
+@pytest.mark.slow
 def test_evaluation_drops_nothing(dropping, small_digits):
     kind, trainer, evaluate = dropping
     state, outcome = evaluate([DROPS[2]] * 4)
@@ -112,6 +121,7 @@ def far_from_one(outputs, y):
     return jnp.mean(jnp.square(outputs - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Ones, NnxOnes])
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_a_layer_drops_its_share(model, engine, small_digits):
@@ -137,6 +147,7 @@ def test_dropout_keeps_the_expectation(rate):
         assert found.mean() == pytest.approx(1.5, rel=0.02)
 
 
+@pytest.mark.slow
 def test_dropping_everything_has_no_nan():
     def total(x, rate):
         return jaxhpo.dropout(jax.random.key(3), x, rate).sum()
@@ -150,6 +161,7 @@ def test_dropping_everything_has_no_nan():
 # --- programs ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_program_for_each_combination_that_is_used(small_digits):
     space = Space({"width": Int(1, 500), "batch_size": Choice((16, 32)), "lr": Float(1e-3, 1e-2), "l2": Float(0, 1)})
     trainer = Trainer(small_digits, Net, space, epochs=1, lanes=4)
@@ -177,6 +189,7 @@ def macro_f1(logits, y):
     return jnp.mean(2 * both / jnp.maximum(jnp.sum(said, axis=0) + jnp.sum(is_, axis=0), 1))
 
 
+@pytest.mark.slow
 def test_own_loss_and_metric_by_hand(small_digits):
     """At a learning rate that changes no weight, an epoch's loss is that of the first weights on all examples.
 
@@ -209,6 +222,7 @@ def surprise(logits, y):
     return jnp.exp(-jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minimize", [True, False])
 def test_the_best_is_the_lowest_where_it_is_minimised(minimize, small_digits):
     space = Space({"lr": RATE, "batch_size": Choice((BATCH,))})
@@ -251,6 +265,7 @@ class Words(nn.Module):
         return nn.Dense(self.classes)(jnp.mean(nn.Embed(self.vocabulary, 8)(tokens), axis=1))
 
 
+@pytest.mark.slow
 def test_a_text_model_sees_tokens(small_text):
     space = Space({"lr": Choice((0.03,)), "batch_size": Choice((BATCH,))})
     (result,) = train(
@@ -268,6 +283,7 @@ class Mean(nn.Module):
         return x + self.param("bias", nn.initializers.zeros, x.shape[1:])[None]
 
 
+@pytest.mark.slow
 def test_images_are_augmented(small_digits):
     """The sum of the top rows, and of the left columns, of what the network sees: mirrored images swap the latter."""
 
@@ -295,6 +311,7 @@ class Line(nn.Module):
         return nn.Dense(self.outputs, kernel_init=nn.initializers.zeros)(x)[:, 0]
 
 
+@pytest.mark.slow
 def test_regression_has_the_targets_as_they_are():
     random = np.random.default_rng(0)
     x = random.normal(size=(200, 3)).astype(np.float32)

@@ -15,6 +15,8 @@ from jaxhpo.training.examples import Split, TrainingData, epoch_order, normalise
 from tests.training.own_models import Net, NnxNet
 from tests.training.plain import optimizer_of
 
+pytestmark = pytest.mark.optimized
+
 BATCH = 16
 UPDATES = 30  # three epochs of ten
 
@@ -34,22 +36,27 @@ MOMENTUM = ADAM | {"lr": 2**-7, "optimizer": "momentum", "weight_decay": 2**-4, 
 PLAIN_CONFIGS = [ADAM | {"l2": 2**-10}, MOMENTUM | {"l2": 2**-10}]
 
 
-def plain_linen(config, start, dtype):
-    """Return the plain network's function of params, statistics and a batch."""
+def plain_linen(width, starts, dtype):
+    """Return the plain network's function of params, statistics and a batch, and every first params and statistics."""
     del dtype
-    net = Net(config["width"])
+    net = Net(width)
 
     def forward(params, statistics, x):
         return net.apply({"params": params, **statistics}, x, train=True, mutable=list(statistics))
 
-    return forward, start.params, start.statistics
+    return forward, [(start.params, start.statistics) for start in starts]
 
 
-def plain_nnx(config, start, dtype):
-    module = NnxNet(config["width"], dtype=dtype, rngs=nnx.Rngs(0))
-    graph, params, statistics, rest = nnx.split(module, nnx.Param, nnx.BatchStat, ...)
-    nnx.replace_by_pure_dict(params, start.params)
-    nnx.replace_by_pure_dict(statistics, start.statistics)
+def plain_nnx(width, starts, dtype):
+    graph, params, statistics, rest = nnx.split(
+        NnxNet(width, dtype=dtype, rngs=nnx.Rngs(0)), nnx.Param, nnx.BatchStat, ...
+    )
+
+    def first(start):
+        own = jax.tree.map(jnp.asarray, (params, statistics))
+        nnx.replace_by_pure_dict(own[0], start.params)
+        nnx.replace_by_pure_dict(own[1], start.statistics)
+        return own
 
     def forward(params, statistics, x):
         # Variables made in this trace, which may be changed in it.
@@ -57,33 +64,41 @@ def plain_nnx(config, start, dtype):
         module.train()
         return module(x), nnx.state(module, nnx.BatchStat)
 
-    return forward, params, statistics
+    return forward, [first(start) for start in starts]
 
 
-def train_as_plain(make, config, start, data, order_key):
-    forward, params, statistics = make(config, start, data.offset.dtype)
-    optimizer = optimizer_of({"learning_rate": config["lr"], **config}, UPDATES)
+def train_as_plain(make, width, configs, starts, data, order_key):
+    """Return the last params and statistics of configurations of one width, which one compiled step advances."""
+    forward, firsts = make(width, starts, data.offset.dtype)
+    optimizers = [optimizer_of({"learning_rate": config["lr"], **config}, UPDATES) for config in configs]
+    l2 = np.array([config["l2"] for config in configs], data.offset.dtype)
 
-    def loss(params, statistics, x, y):
+    def loss(params, statistics, l2, x, y):
         logits, statistics = forward(params, statistics, x)
         kernels = [w for path, w in jax.tree_util.tree_leaves_with_path(params) if "kernel" in str(path)]
         cross = optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
-        return cross + config["l2"] * sum((w**2).sum() for w in kernels), statistics
+        return cross + l2 * sum((w**2).sum() for w in kernels), statistics
 
     @jax.jit
-    def step(params, statistics, state, rows):
+    def step(networks, states, rows):
         x, y = normalise(data, jnp.asarray(data.train.x)[rows]), jnp.asarray(data.train.y)[rows]
-        grads, statistics = jax.grad(loss, has_aux=True)(params, statistics, x, y)
-        change, state = optimizer.update(grads, state, params)
-        return optax.apply_updates(params, change), statistics, state
+        gradients = jax.vmap(jax.grad(loss, has_aux=True), in_axes=(0, 0, 0, None, None))
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
+        found = gradients(*stacked, l2, x, y)
+        after = []
+        for i, optimizer in enumerate(optimizers):
+            grads, statistics = jax.tree.map(lambda leaf, i=i: leaf[i], found)
+            change, state = optimizer.update(grads, states[i], networks[i][0])
+            after.append(((optax.apply_updates(networks[i][0], change), statistics), state))
+        return [list(part) for part in zip(*after, strict=True)]
 
-    state = optimizer.init(params)
+    networks, states = firsts, [optimizer.init(first[0]) for optimizer, first in zip(optimizers, firsts, strict=True)]
     for epoch in range(UPDATES * BATCH // 160):
         for rows in np.asarray(epoch_order(order_key, jnp.int32(epoch), 160)).reshape(-1, BATCH):
-            params, statistics, state = step(params, statistics, state, rows)
+            networks, states = step(networks, states, rows)
     if make is plain_nnx:
-        return nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
-    return params, statistics
+        return [tuple(map(nnx.to_pure_dict, network)) for network in networks]
+    return networks
 
 
 def train_here(trainer, configs, data, budgets):
@@ -107,6 +122,7 @@ def in_dtype(dtype):
     return lambda width, rngs: NnxNet(width, dtype=dtype, rngs=rngs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "engine", "dtype"),
     [
@@ -130,10 +146,13 @@ def test_a_lane_equals_the_plain_training(kind, engine, dtype, small_digits):
         starts, results = train_here(trainer, configs, data, (0, 3))
         order_key = jax.random.fold_in(jax.random.key(7), 1)
         tolerances = {"float32": (1e-5, 1e-5), "float64": (1e-12, 1e-6)}[dtype]  # a schedule is in float32
-        for config, start, result in zip(configs, starts, results, strict=True):
+        wanted_of_all = []
+        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+            for i, width in enumerate(WIDTHS[dtype]):
+                own = starts[i * len(PLAIN_CONFIGS) : (i + 1) * len(PLAIN_CONFIGS)]
+                wanted_of_all += train_as_plain(make, width, PLAIN_CONFIGS, own, data, order_key)
+        for config, start, result, wanted in zip(configs, starts, results, wanted_of_all, strict=True):
             assert result.updates == UPDATES
-            with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-                wanted = train_as_plain(make, config, start, data, order_key)
             found = (result.params, result.statistics)
             assert len(jax.tree.leaves(wanted)) == (7 if config["width"] == 12 else 4)
             for (path, plain), own in zip(

@@ -107,6 +107,7 @@ TAKEN = {
 }
 
 
+@pytest.mark.slow_but_for("noise", "partitioning")
 @pytest.mark.parametrize("case", TAKEN)
 def test_taken(case, small_digits):
     model, space = TAKEN[case]
@@ -136,6 +137,7 @@ class NnxAttentive(nnx.Module):
         return self.out(self.attention(self.rnn(self.embed(tokens))).mean(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Attentive, NnxAttentive])
 def test_recurrence_and_attention(model, small_text):
     trainer = Trainer(small_text, model, SPACE, epochs=2, lanes=1, engine="threads")
@@ -143,6 +145,7 @@ def test_recurrence_and_attention(model, small_text):
     assert result.loss[1] < result.loss[0]
 
 
+@pytest.mark.slow
 def test_an_nnx_modules_weights_go_where_they_were():
     """Of a list of twelve too, whose numbers as texts are in another order."""
     one, other = (Listed(0.0, 12, rngs=nnx.Rngs(seed)) for seed in (0, 1))
@@ -152,6 +155,7 @@ def test_an_nnx_modules_weights_go_where_they_were():
     np.testing.assert_array_equal(one(x), other(x))
 
 
+@pytest.mark.slow
 def test_a_form_that_fails_during_a_study_fails_alone(small_digits):
     """Of 500 widths 16 are rehearsed at the door; this one is not."""
 

@@ -130,6 +130,8 @@ def test_the_plan_as_plain_data():
     assert plan["backend"] == jax.default_backend()
 
 
+@pytest.mark.optimized
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_what_a_launch_needs_is_about_what_xla_counts(model, engine, small_digits, small_text):

@@ -1,7 +1,6 @@
 """Schedules, clipping, smoothing, decay and momentum inside a lane equal plain Flax and optax; so do engines."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,8 +8,7 @@ from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Trainer
 from jaxhpo.training.plan import Bucket
-from tests.training.plain import plain, train_plain
-from tests.training.test_equivalence import cut, data_of, run, worst_difference
+from tests.training.test_equivalence import data_of, run, train_alone, worst_difference
 
 EPOCHS, BATCH = 8, 32  # 40 updates, so that a quarter is a whole number
 SPACE = Space(
@@ -39,6 +37,7 @@ NAMES = ("optimizer", "learning_rate", "momentum", "weight_decay", "schedule", "
 CONFIGS = [COMMON | dict(zip(NAMES, recipe, strict=True)) for recipe in RECIPES]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_a_recipe_equals_plain_optax(engine, small_digits):
     key = jax.random.key(3)
@@ -51,15 +50,8 @@ def test_a_recipe_equals_plain_optax(engine, small_digits):
         starts = run(trainer, own, key, data, [0] * len(own))
         results = run(trainer, own, key, data, [EPOCHS] * len(own))
         most = EPOCHS * (len(small_digits.y_train) // BATCH)
-        for lane, (config, result) in enumerate(zip(CONFIGS, results, strict=True)):
-            with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-                model = plain("mlp", small_digits, 2, 8)
-                example = jnp.zeros((1, *small_digits.shape), "float64")
-                shapes = jax.eval_shape(lambda m=model, x=example: m.init(jax.random.key(0), x))["params"]
-                start = cut(starts[lane].params, shapes, 8)
-                trial = jax.random.fold_in(jax.random.fold_in(key, 0), lane)
-                order = jax.random.fold_in(key, 1)
-                params, losses = train_plain(model, start, config, data, trial, order, most)
+        references = train_alone("mlp", small_digits, data, key, CONFIGS, starts, most)
+        for config, result, (params, losses) in zip(CONFIGS, results, references, strict=True):
             assert result.updates == most
             # A schedule's factor is a float32.
             assert worst_difference(config, result.params, params) < 2e-6, config
@@ -80,6 +72,7 @@ AUGMENTED = Space(
 )
 
 
+@pytest.mark.slow
 def test_augmented_lanes_are_the_same_whatever_the_engine(small_digits):
     key = jax.random.key(3)
     rng = np.random.default_rng(0)

@@ -17,6 +17,7 @@ def factors(name, warmup=None):
     return jax.vmap(lambda t: factor(SCHEDULES, index, warmup, t, jnp.int32(UPDATES)))(jnp.arange(UPDATES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "theirs"),
     [
@@ -30,6 +31,7 @@ def test_schedules_equal_optax(name, theirs):
     np.testing.assert_allclose(factors(name), [float(theirs(t)) for t in range(UPDATES)], atol=2e-6)
 
 
+@pytest.mark.slow
 def test_warm_up_rises_to_the_whole_rate_and_then_the_schedule_begins():
     rising = np.arange(1, 11) / 10
     np.testing.assert_allclose(factors(None, 0.2), [*rising, *[1.0] * 40], rtol=1e-6)
@@ -38,6 +40,7 @@ def test_warm_up_rises_to_the_whole_rate_and_then_the_schedule_begins():
     assert factors("one_cycle", 0.2).tolist() == factors("one_cycle").tolist()
 
 
+@pytest.mark.slow
 def test_without_warm_up_a_constant_rate_is_exactly_itself():
     assert factors("constant", 0.0).tolist() == [1.0] * UPDATES
     assert factors("constant").tolist() == [1.0] * UPDATES

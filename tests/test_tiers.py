@@ -1,0 +1,73 @@
+"""The tests' own tools: the cache of compiled programs stays small, and no test is lost unseen."""
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests import compiled, tiers
+
+ROOT = Path(__file__).parent.parent
+REPORT = """<testsuites><testsuite>
+<testcase classname="a" name="passed" time="1"/>
+<testcase classname="a" name="said" time="1"><system-out>something</system-out></testcase>
+<testcase classname="a" name="no data"><skipped message="set TFDS_DATA_DIR to a prepared mnist"/></testcase>
+<testcase classname="a" name="lost"><skipped message="no such package"/></testcase>
+<testcase classname="a" name="failed"><failure message="wrong"/></testcase>
+<testcase classname="a" name="broken"><error message="wrong"/></testcase>
+</testsuite></testsuites>"""
+
+
+def test_what_passed_or_lacks_data_counts(tmp_path):
+    report = tmp_path / "default.xml"
+    report.write_text(REPORT)
+    assert tiers.count(report) == 3
+
+
+@pytest.mark.parametrize(("committed", "code"), [({"default": 3, "rest": 9}, 0), ({"default": 4}, 1), ({"rest": 1}, 1)])
+def test_fewer_tests_than_were_committed_fail(committed, code, tmp_path, monkeypatch, capsys):
+    (tmp_path / "default.xml").write_text(REPORT)
+    (tmp_path / "tiers.json").write_text(json.dumps(committed))
+    monkeypatch.setattr(tiers, "COMMITTED", tmp_path / "tiers.json")
+    assert tiers.main([str(tmp_path / "default.xml")]) == code
+    said = capsys.readouterr()
+    assert "default: 3 tests" in said.out
+    assert ("default: 3 tests, 4 were committed" in said.err) == (committed.get("default") == 4)
+
+
+def test_without_a_report_the_usage_is_shown(capsys):
+    assert tiers.main([]) == 2
+    assert "python -m tests.tiers" in capsys.readouterr().err
+
+
+def test_every_tier_that_is_counted_is_run_by_ci():
+    assert set(json.loads(tiers.COMMITTED.read_text())) == {"default", "rest"}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    apart = {re.match(r"\w+", marker)[0] for marker in settings["markers"]} - {"optimized", "slow_but_for"}
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert f'-m "{" or ".join(sorted(apart, reverse=True))}"' in ci
+    for marker in apart:
+        assert f"not {marker}" in settings["addopts"]
+
+
+def test_the_programs_that_were_used_last_are_kept(tmp_path):
+    for place, (name, size) in enumerate({"old/a": 40, "new/b": 40, "new/c": 40, "old/d": 40}.items()):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(bytes(size))
+        os.utime(file, (place, place))
+    compiled.prune(tmp_path, largest=100)
+    assert sorted(file.name for file in tmp_path.rglob("*") if file.is_file()) == ["c", "d"]
+    compiled.prune(tmp_path, largest=0)
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+def test_programs_of_another_release_python_or_processor_lie_elsewhere(tmp_path, monkeypatch):
+    here = compiled.directory(tmp_path)
+    assert here == compiled.directory(tmp_path)
+    assert here.parent == tmp_path
+    monkeypatch.setattr(compiled, "_processor", lambda: "another")
+    assert compiled.directory(tmp_path) != here
