@@ -14,6 +14,7 @@ import jax
 from jaxhpo.tuning import versions
 
 RESULTS = Path(__file__).parent / "results"
+_PATHS = {"--data-dir": "DIR", "--reports": "DIR", "--whole": "FILE"}
 
 
 def results() -> Path:
@@ -56,8 +57,9 @@ def save(
         show: makes what is printed of the whole; its JSON unless given.
     """
     arguments = [argument for argument in sys.argv[1:] if argument != "--no-save"]
-    if "--data-dir" in arguments:  # where, on this machine, is nobody's business
-        arguments[arguments.index("--data-dir") + 1] = "DIR"
+    for option, shown in _PATHS.items():  # where, on this machine, is nobody's business
+        if option in arguments:
+            arguments[arguments.index(option) + 1] = shown
     command = " ".join(["python", "-m", f"benchmarks.{module or name}", *arguments])
     about = {
         "command": command,
@@ -70,5 +72,6 @@ def save(
     text = json.dumps(whole, indent=2)
     print(text if show is None else show(whole))
     if write:
-        results().mkdir(parents=True, exist_ok=True)
-        (results() / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        file = results() / f"{name}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n", encoding="utf-8")
