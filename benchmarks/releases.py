@@ -64,9 +64,9 @@ def kept(name: str, quick: bool) -> dict[str, Any]:
     from benchmarks.quality.settings import COMPARED_AT, SEQUENTIAL
 
     (method,) = [method for method in ours.methods() if method.who == name]
-    chosen = TASKS[:1] if quick else TASKS
-    was = {run.task: run for run in store.load(who=name, lanes=SEQUENTIAL.lanes, task=set(chosen))}
-    now = list(ours.run(chosen, [SEQUENTIAL], chosen=[method], root=None))
+    chosen = set(TASKS[:1] if quick else TASKS)
+    was = {run.task: run for run in store.load(who=name, lanes=SEQUENTIAL.lanes, task=chosen)}
+    now = list(ours.run(was, [SEQUENTIAL], chosen=[method], root=None))
     before, after = (
         np.array([run.regret([COMPARED_AT])[:, 0] for run in runs]) for runs in ([was[r.task] for r in now], now)
     )

@@ -133,6 +133,61 @@ def accuracy() -> str:
     return accuracy_table(runs, *load("accuracy_study", "loading").values())
 
 
+def tests_tables() -> dict[str, str]:
+    """Return what the tests take as Markdown, from the committed results."""
+    before, after, tiers, lines, imports = load(
+        "testing/dearest_before", "testing/dearest", "testing/tiers", "testing/lines", "testing/imports"
+    ).values()
+    seconds, ratio = tiers["medians"], imports["ratio"]
+    rows = [
+        f"| {place} | {' | '.join(_dear(*row) for row in pair)} |"
+        for place, pair in enumerate(zip(before["dearest"], after["dearest"], strict=True), 1)
+    ]
+    return {
+        "tiers": (
+            f"The default tier takes {seconds['first']:.0f} seconds with an empty cache of compiled programs and "
+            f"{seconds['again']:.0f} with a full one (medians of {len(tiers['seconds']['first'])}; {_machine(tiers)}). "
+            f"It executes {lines['share_of_whole']:.1%} of the {lines['whole']:,} lines of `jaxhpo/` that all tests "
+            f"execute; there are {lines['lines']:,}. `import jaxhpo` takes {ratio:.2f} times `import jax, flax.linen`."
+        ),
+        "dearest": "\n".join(
+            [
+                "| | before | runs | seconds | after | runs | seconds |",
+                "|---|---|---|---|---|---|---|",
+                *rows,
+                "",
+                f"Before: {_total(before)}. After: {_total(after)}.",
+            ]
+        ),
+    }
+
+
+def _dear(name: str, runs: int, seconds: float) -> str:
+    """Return one test function as cells."""
+    return f"`{name.removeprefix('tests.')}` | {runs} | {seconds:.0f}"
+
+
+def _total(found: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} {seconds:,}" for name, seconds in found["seconds"].items())
+    return f"{found['tests']:,} tests in {sum(found['seconds'].values()):,} seconds ({parts}; {_machine(found)})"
+
+
+def releases_tables() -> dict[str, str]:
+    """Return what releases of JAX take and compute as Markdown, from the committed results."""
+    studies, kept = load("releases/studies", "releases/kept").values()
+    lines = ["| study | release | seconds to compile | to train | best score | mean score |", f"{'|---' * 6}|"]
+    for name, found in studies["studies"].items():
+        for release, row in found.items():
+            seconds = f"{row['compile']:.2f} | {row['train']:.2f}"
+            lines.append(f"| {name.upper()} | {release} | {seconds} | {row['best']:.4f} | {row['mean']:.4f} |")
+    rows = ["| method | release | studies | the same | mean regret kept | now |", f"{'|---' * 6}|"]
+    for name, found in kept["kept"].items():
+        for release, row in found.items():
+            regrets = f"{row['mean regret kept']:.5f} | {row['mean regret now']:.5f}"
+            rows.append(f"| `{name}` | {release} | {row['studies']} | {row['same to four digits']} | {regrets} |")
+    return {"studies": "\n".join([*lines, "", f"Medians; {_machine(studies)}."]), "kept": "\n".join(rows)}
+
+
 def load(*names: str) -> dict[str, dict[str, Any]]:
     """Return committed results by name."""
     return {name: json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")) for name in names}
@@ -154,7 +209,7 @@ def main() -> None:
     print(accelerator_table(load("gpu/accelerator")["gpu/accelerator"], speed))
     print()
     print(ways_table(**load("ways")))
-    for table in (comparison() | ablation()).values():
+    for table in (comparison() | ablation() | releases_tables() | tests_tables()).values():
         print("", table, sep="\n")
 
 

@@ -39,8 +39,17 @@ def xla_options() -> dict[str, str]:
 def jit(function: Callable[..., Any]) -> Any:
     """Return the function under `jax.jit`, with `xla_options`.
 
-    It cannot be called under another `jax.jit`: XLA takes its options for a whole program.
+        scores = jit(lambda: run_traced(algorithm, objective, 20, seeds=100).outcome.score)()
+
+    Args:
+        function: of arrays, which JAX can trace. What it makes cannot be called under another `jax.jit`, as XLA takes
+            its options for a whole program.
+
+    Raises:
+        ValueError: it is no function.
     """
+    if not callable(function):
+        raise ValueError(f"function={function!r} must be callable; give it as jax.jit takes it, without its arguments")
 
     @functools.wraps(function)
     def traced(*args: Any, **keywords: Any) -> Any:

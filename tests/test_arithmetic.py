@@ -70,3 +70,8 @@ def test_a_program_of_the_users_is_warned_of_where_the_release_computes_wrongly(
 def test_a_release_without_faults_needs_no_options(monkeypatch):
     monkeypatch.setattr(jaxlib.version, "__version__", "0.9.0")
     assert compilation.xla_options() == {}
+
+
+def test_only_functions_are_compiled():
+    with pytest.raises(ValueError, match="function=3 must be callable"):
+        compilation.jit(3)

@@ -24,7 +24,7 @@ REPORT = """<testsuites><testsuite>
 def test_what_passed_or_lacks_data_counts(tmp_path):
     report = tmp_path / "default.xml"
     report.write_text(REPORT)
-    assert tiers.count(report) == 3
+    assert tiers.names(report) == ["a.passed", "a.said", "a.no data"]
 
 
 @pytest.mark.parametrize(("committed", "code"), [({"default": 3, "rest": 9}, 0), ({"default": 4}, 1), ({"rest": 1}, 1)])
@@ -32,10 +32,25 @@ def test_fewer_tests_than_were_committed_fail(committed, code, tmp_path, monkeyp
     (tmp_path / "default.xml").write_text(REPORT)
     (tmp_path / "tiers.json").write_text(json.dumps(committed))
     monkeypatch.setattr(tiers, "COMMITTED", tmp_path / "tiers.json")
+    monkeypatch.setattr(tiers, "NEEDED", {"what passes": r"a\.passed"})
     assert tiers.main([str(tmp_path / "default.xml")]) == code
     said = capsys.readouterr()
     assert "default: 3 tests" in said.out
     assert ("default: 3 tests, 4 were committed" in said.err) == (committed.get("default") == 4)
+
+
+def test_a_kind_without_a_test_in_the_default_tier_fails(tmp_path, monkeypatch, capsys):
+    (tmp_path / "default.xml").write_text(REPORT)
+    (tmp_path / "tiers.json").write_text('{"default": 3}')
+    monkeypatch.setattr(tiers, "COMMITTED", tmp_path / "tiers.json")
+    monkeypatch.setattr(tiers, "NEEDED", {"what passes": r"a\.passed", "what fails": r"a\.failed"})
+    assert tiers.main([str(tmp_path / "default.xml")]) == 1
+    assert capsys.readouterr().err == "default: no test of what fails (a\\.failed); have one of its cases there\n"
+
+
+@pytest.mark.parametrize("what", ["replay of q_learning", "legal points of gp", "two devices", "texts"])
+def test_every_kind_is_needed(what):
+    assert any(f"no test of {what} (" in line for line in tiers.lacking([]))
 
 
 def test_without_a_report_the_usage_is_shown(capsys):
