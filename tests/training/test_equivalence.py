@@ -16,8 +16,6 @@ from jaxhpo.training.plan import Bucket
 from jaxhpo.training.ranges import read_structure
 from tests.training.plain import plain, train_plain, used
 
-pytestmark = pytest.mark.optimized
-
 UPDATES = {"float32": 50, "float64": 400}
 NARROW, WIDEST, DEEPEST = 8, 16, 3
 AXES = {
