@@ -14,7 +14,7 @@ import jax
 from jaxhpo.tuning import versions
 
 RESULTS = Path(__file__).parent / "results"
-_PATHS = {"--data-dir": "DIR", "--reports": "DIR", "--whole": "FILE"}
+_PATHS = {"--data-dir": "DIR", "--reports": "DIR"}
 
 
 def results() -> Path:
@@ -39,6 +39,16 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
+def about() -> dict[str, Any]:
+    """Return what a figure was measured on: the device, the processor and the versions."""
+    return {
+        "device": f"{jax.default_backend()}: {jax.devices()[0].device_kind}",
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+    }
+
+
 def save(
     name: str,
     result: dict[str, Any],
@@ -61,14 +71,7 @@ def save(
         if option in arguments:
             arguments[arguments.index(option) + 1] = shown
     command = " ".join(["python", "-m", f"benchmarks.{module or name}", *arguments])
-    about = {
-        "command": command,
-        "device": f"{jax.default_backend()}: {jax.devices()[0].device_kind}",
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "versions": versions(),
-    }
-    whole = result | {"measured_on": about}
+    whole = result | {"measured_on": {"command": command} | about()}
     text = json.dumps(whole, indent=2)
     print(text if show is None else show(whole))
     if write:

@@ -27,7 +27,7 @@ TASKS = (
     *("nasbench201_cifar10", "digits_conv", "spirals"),
 )
 AS_IT_IS = "AS_IT_IS"  # in the environment: without the options
-_REPEATS = 5
+_REPEATS = 3
 
 
 def study(name: str, quick: bool) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """What the tests take: seconds of the default tier, its share of the lines, the dearest tests; and importing jaxhpo.
 
-    python -m benchmarks.testing [imports] [tiers] [lines] [--no-save]
+    python -m benchmarks.testing [imports] [tiers] [--no-save]
+    python -m pytest --cov=jaxhpo --cov-report=json:default.json
+    python -m pytest -m "" --cov=jaxhpo --cov-report=json:whole.json
+    python -m benchmarks.testing lines --reports DIR
     REPORTS=DIR bash .ci/run; python -m benchmarks.testing dearest --reports DIR
 
-Each part writes a file of its own. `tiers` runs the default tier three times with an empty cache, each time followed by
-a run with a full one. `lines` runs all tests, unless `--whole FILE` has what coverage.py wrote (`--cov=jaxhpo
---cov-report=json:FILE`) of a run of them. `dearest` reads the JUnit reports of every tier. Run nothing beside it.
+Each part writes a file of its own. `tiers` runs the default tier with an empty cache and again with a full one. It adds
+the seconds to those that were kept on the same processor with the same versions; run it three times. `lines` reads
+`default.json` and `whole.json`, what coverage.py wrote. `dearest` reads the JUnit reports of every tier. Run nothing
+beside them.
 """
 
 import json
@@ -14,18 +18,16 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import parser, save
+from benchmarks.record import about, parser, results, save
 
 ROOT = Path(__file__).parent.parent
 IMPORTS = {"jax, flax.linen": "import jax, flax.linen", "jaxhpo": "import jaxhpo"}
 DEAREST = 30
-_REPEATS = 3
 
 
 def imports(quick: bool) -> dict[str, Any]:
@@ -40,40 +42,34 @@ def imports(quick: bool) -> dict[str, Any]:
     return {"seconds": medians, "ratio": round(medians["jaxhpo"] / medians["jax, flax.linen"], 3)}
 
 
-def tiers(quick: bool) -> dict[str, Any]:
-    """Return the seconds of the default tier, as whole processes, with an empty cache and with a full one."""
+def tiers(quick: bool, kept: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the seconds of the default tier, as whole processes, with an empty cache and again with a full one.
+
+    Args:
+        quick: run one file.
+        kept: what was measured before, to which the seconds are added where it was on the same machine.
+    """
     seconds: dict[str, list[float]] = {"first": [], "again": []}
-    for _ in range(1 if quick else _REPEATS):
-        forget()
-        for which in seconds:
-            start = time.perf_counter()
-            _pytest(["tests/test_space.py"] if quick else [])
-            seconds[which].append(round(time.perf_counter() - start, 1))
+    if kept and all(kept["measured_on"][name] == value for name, value in about().items()):
+        seconds = kept["seconds"]
+    forget()
+    for which in seconds:
+        start = time.perf_counter()
+        _pytest(["tests/test_space.py"] if quick else [])
+        seconds[which].append(round(time.perf_counter() - start, 1))
     return {"seconds": seconds, "medians": {which: statistics.median(rows) for which, rows in seconds.items()}}
 
 
-def lines(quick: bool, whole: Path | None) -> dict[str, Any]:
+def lines(reports: Path) -> dict[str, Any]:
     """Return how many lines of `jaxhpo/` the default tier executes, of those that all tests do."""
-    few = ["tests/test_space.py"] if quick else []
-    with tempfile.TemporaryDirectory() as directory:
-        default, made = Path(directory, "default.json"), Path(directory, "whole.json")
-        _covered(default, few)
-        if whole is None:
-            _covered(made, [*few, "-m", ""])
-        executed, _ = _read_lines(default)
-        all_executed, missing = _read_lines(whole or made)
+    executed, _ = _read_lines(reports / "default.json")
+    all_executed, missing = _read_lines(reports / "whole.json")
     return {
         "lines": len(all_executed | missing),
         "whole": len(all_executed),
         "default": len(executed),
         "share_of_whole": round(len(executed & all_executed) / len(all_executed), 4),
     }
-
-
-def _covered(report: Path, options: list[str]) -> None:
-    # The one with little cost, where Python has it.
-    core = {"COVERAGE_CORE": "sysmon"} if sys.version_info >= (3, 12) else {}
-    _pytest([*options, "--cov=jaxhpo", f"--cov-report=json:{report}", "--cov-report="], core)
 
 
 def _read_lines(report: Path) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
@@ -102,13 +98,16 @@ def dearest(reports: Path) -> dict[str, Any]:
 
 
 def forget() -> None:
-    """Remove what tests have compiled."""
+    """Remove what earlier runs of the tests have compiled."""
     shutil.rmtree(ROOT / ".pytest_cache" / "d", ignore_errors=True)
+    for directory in (ROOT / "tests").rglob("__pycache__"):
+        shutil.rmtree(directory)
 
 
-def _pytest(options: list[str], environment: dict[str, str] | None = None) -> None:
+def _pytest(options: list[str]) -> None:
     command = [sys.executable, "-m", "pytest", "-q", *options]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | (environment or {}), stdout=subprocess.PIPE, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} fails:\n{done.stdout[-3000:]}")
 
@@ -117,15 +116,18 @@ def main() -> None:
     """Measure the parts that are asked for; each writes its own file, as all of them take long."""
     arguments = parser(__doc__)
     arguments.add_argument("parts", nargs="+", choices=["imports", "tiers", "lines", "dearest"])
-    arguments.add_argument("--reports", type=Path, help="directory of JUnit reports, for `dearest`")
-    arguments.add_argument("--whole", type=Path, help="coverage of all tests, for `lines`")
+    arguments.add_argument("--reports", type=Path, help="directory of reports, for `lines` and `dearest`")
     options = arguments.parse_args()
-    if "dearest" in options.parts and not (options.reports and list(options.reports.glob("*.xml"))):
-        arguments.error(f"--reports {options.reports} must be a directory that has JUnit reports (*.xml)")
+    for part, needed in {"lines": ("default.json", "whole.json"), "dearest": ("*.xml",)}.items():
+        for name in needed if part in options.parts else ():
+            if options.reports is None or not list(options.reports.glob(name)):
+                arguments.error(f"--reports {options.reports} must be a directory that has {name}, for {part}")
+    before = results() / "testing" / "tiers.json"
+    kept = json.loads(before.read_text(encoding="utf-8")) if before.exists() and not options.quick else None
     parts = {
         "imports": lambda: imports(options.quick),
-        "tiers": lambda: tiers(options.quick),
-        "lines": lambda: lines(options.quick, options.whole),
+        "tiers": lambda: tiers(options.quick, kept),
+        "lines": lambda: lines(options.reports),
         "dearest": lambda: dearest(options.reports),
     }
     for part in options.parts:
