@@ -133,59 +133,71 @@ def accuracy() -> str:
     return accuracy_table(runs, *load("accuracy_study", "loading").values())
 
 
-def tests_tables() -> dict[str, str]:
-    """Return what the tests take as Markdown, from the committed results."""
-    before, after, tiers, lines, imports = load(
-        "testing/dearest_before", "testing/dearest", "testing/tiers", "testing/lines", "testing/imports"
-    ).values()
-    seconds, ratio = tiers["medians"], imports["ratio"]
-    rows = [
-        f"| {place} | {' | '.join(_dear(*row) for row in pair)} |"
-        for place, pair in enumerate(zip(before["dearest"], after["dearest"], strict=True), 1)
-    ]
+def tables_of_tests() -> dict[str, str]:
+    """Return what the tests take as Markdown, by part, from the committed results; none where it was not measured."""
+    made = {"tiers": _tiers, "lines": _lines, "imports": _imports, "dearest_before": _dearest, "dearest": _dearest}
+    return {part: show(*load(f"testing/{part}").values()) for part, show in made.items() if _measured("testing", part)}
+
+
+def _measured(directory: str, part: str) -> bool:
+    return (RESULTS / directory / f"{part}.json").exists()
+
+
+def _tiers(found: dict[str, Any]) -> str:
+    seconds = found["medians"]
+    return (
+        f"The default tier takes {seconds['first']:.0f} seconds with an empty cache of compiled programs and "
+        f"{seconds['again']:.0f} with a full one (medians of {len(found['seconds']['first'])}; {_machine(found)})."
+    )
+
+
+def _lines(found: dict[str, Any]) -> str:
+    return (
+        f"The default tier executes {found['share_of_whole']:.1%} of the {found['whole']:,} lines of `jaxhpo/` that "
+        f"all tests execute; there are {found['lines']:,} (Python {found['measured_on']['versions']['python']})."
+    )
+
+
+def _imports(found: dict[str, Any]) -> str:
+    return (
+        f"`import jaxhpo` takes {found['ratio']:.2f} times as long as `import jax, flax.linen`, "
+        f"{found['seconds']['jaxhpo']:.1f} seconds ({_machine(found)})."
+    )
+
+
+def _dearest(found: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} {seconds:,}" for name, seconds in found["seconds"].items())
+    total = f"{found['tests']:,} tests in {sum(found['seconds'].values()):,} seconds ({parts}; {_machine(found)})."
+    rows = [f"| `{name.removeprefix('tests.')}` | {runs} | {took:.0f} |" for name, runs, took in found["dearest"]]
+    return "\n".join(["| test | runs | seconds |", "|---|---|---|", *rows, "", total])
+
+
+def tables_of_releases() -> dict[str, str]:
+    """Return what releases of JAX take and compute as Markdown, by part; none where it was not measured."""
+    made = {"studies": _studies, "kept": _kept}
     return {
-        "tiers": (
-            f"The default tier takes {seconds['first']:.0f} seconds with an empty cache of compiled programs and "
-            f"{seconds['again']:.0f} with a full one (medians of {len(tiers['seconds']['first'])}; {_machine(tiers)}). "
-            f"It executes {lines['share_of_whole']:.1%} of the {lines['whole']:,} lines of `jaxhpo/` that all tests "
-            f"execute; there are {lines['lines']:,}. `import jaxhpo` takes {ratio:.2f} times `import jax, flax.linen`."
-        ),
-        "dearest": "\n".join(
-            [
-                "| | before | runs | seconds | after | runs | seconds |",
-                "|---|---|---|---|---|---|---|",
-                *rows,
-                "",
-                f"Before: {_total(before)}. After: {_total(after)}.",
-            ]
-        ),
+        part: show(*load(f"releases/{part}").values()) for part, show in made.items() if _measured("releases", part)
     }
 
 
-def _dear(name: str, runs: int, seconds: float) -> str:
-    """Return one test function as cells."""
-    return f"`{name.removeprefix('tests.')}` | {runs} | {seconds:.0f}"
-
-
-def _total(found: dict[str, Any]) -> str:
-    parts = ", ".join(f"{name} {seconds:,}" for name, seconds in found["seconds"].items())
-    return f"{found['tests']:,} tests in {sum(found['seconds'].values()):,} seconds ({parts}; {_machine(found)})"
-
-
-def releases_tables() -> dict[str, str]:
-    """Return what releases of JAX take and compute as Markdown, from the committed results."""
-    studies, kept = load("releases/studies", "releases/kept").values()
+def _studies(found: dict[str, Any]) -> str:
     lines = ["| study | release | seconds to compile | to train | best score | mean score |", f"{'|---' * 6}|"]
-    for name, found in studies["studies"].items():
-        for release, row in found.items():
+    for name, releases in found["studies"].items():
+        for release, row in releases.items():
             seconds = f"{row['compile']:.2f} | {row['train']:.2f}"
             lines.append(f"| {name.upper()} | {release} | {seconds} | {row['best']:.4f} | {row['mean']:.4f} |")
-    rows = ["| method | release | studies | the same | mean regret kept | now |", f"{'|---' * 6}|"]
-    for name, found in kept["kept"].items():
-        for release, row in found.items():
-            regrets = f"{row['mean regret kept']:.5f} | {row['mean regret now']:.5f}"
-            rows.append(f"| `{name}` | {release} | {row['studies']} | {row['same to four digits']} | {regrets} |")
-    return {"studies": "\n".join([*lines, "", f"Medians; {_machine(studies)}."]), "kept": "\n".join(rows)}
+    return "\n".join([*lines, "", f"Medians; {_machine(found)}."])
+
+
+def _kept(found: dict[str, Any]) -> str:
+    lines = ["| method | release | studies | the same | mean regret kept | now | difference |", f"{'|---' * 7}|"]
+    for name, releases in found["kept"].items():
+        for release, row in releases.items():
+            kept, now = row["mean regret kept"], row["mean regret now"]
+            difference = f"{now - kept:.5f} +- {row['standard error of the difference']:.5f}"
+            same = f"{row['studies']} | {row['same to four digits']}"
+            lines.append(f"| `{name}` | {release} | {same} | {kept:.5f} | {now:.5f} | {difference} |")
+    return "\n".join(lines)
 
 
 def load(*names: str) -> dict[str, dict[str, Any]]:
@@ -209,7 +221,7 @@ def main() -> None:
     print(accelerator_table(load("gpu/accelerator")["gpu/accelerator"], speed))
     print()
     print(ways_table(**load("ways")))
-    for table in (comparison() | ablation() | releases_tables() | tests_tables()).values():
+    for table in (comparison() | ablation() | tables_of_releases() | tables_of_tests()).values():
         print("", table, sep="\n")
 
 

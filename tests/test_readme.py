@@ -16,6 +16,8 @@ from benchmarks.tables import (
     load,
     speed_table,
     status_table,
+    tables_of_releases,
+    tables_of_tests,
     ways_table,
 )
 from jaxhpo.training.hyperparameters import HYPERPARAMETERS
@@ -90,3 +92,9 @@ def test_the_comparison_is_what_was_measured():
 def test_what_the_agents_parts_bring_is_what_was_measured():
     page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     assert [part for part, text in ablation().items() if text not in page] == []
+
+
+@pytest.mark.parametrize("tables", [tables_of_releases, tables_of_tests])
+def test_what_releases_and_tests_take_is_what_was_measured(tables):
+    page = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [name for name, text in tables().items() if text not in page] == []
