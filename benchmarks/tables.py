@@ -144,10 +144,11 @@ def _measured(directory: str, part: str) -> bool:
 
 
 def _tiers(found: dict[str, Any]) -> str:
-    seconds = found["medians"]
+    seconds, runs = found["medians"], len(found["seconds"]["first"])
+    how = "one run" if runs == 1 else f"medians of {runs}"
     return (
         f"The default tier takes {seconds['first']:.0f} seconds with an empty cache of compiled programs and "
-        f"{seconds['again']:.0f} with a full one (medians of {len(found['seconds']['first'])}; {_machine(found)})."
+        f"{seconds['again']:.0f} with a full one ({how}; {_machine(found)})."
     )
 
 
