@@ -1,5 +1,6 @@
 """Where programs that tests have compiled are kept from one run to the next."""
 
+import contextlib
 import hashlib
 import platform
 import sys
@@ -29,11 +30,15 @@ def _processor() -> str:
 
 def prune(root: Path, largest: int = LARGEST) -> None:
     """Remove the files below `root` that were used the longest ago, until the others take `largest` bytes at most."""
-    files = [(path, path.stat()) for path in root.rglob("*") if path.is_file()]
+    files = []
+    for path in root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another run removes files, too
+            if path.is_file():
+                files.append((path, path.stat()))
     # A file system may keep no time of access.
     files.sort(key=lambda file: max(file[1].st_atime, file[1].st_mtime), reverse=True)
     total = 0
     for path, stat in files:
         total += stat.st_size
         if total > largest:
-            path.unlink()
+            path.unlink(missing_ok=True)

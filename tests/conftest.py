@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures, which compile too
 def pytest_runtest_setup(item):
-    """Compile without most of XLA's optimisations, which take half the time, but where a test is marked `optimized`."""
+    """Compile without most of XLA's optimisations, a third of the time, but where a test is marked `optimized`."""
     jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimized") is None)
 
 
