@@ -1,5 +1,7 @@
 """Strict settings for every test, how programs are compiled for them, and where those are kept."""
 
+import gc
+
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
@@ -17,6 +19,13 @@ def pytest_configure(config):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     compilation_cache.reset_cache()
+
+
+def pytest_collection_finish():
+    """Look for garbage less often: Python's way of counting makes it a tenth of the time of tests that trace much."""
+    gc.collect()
+    gc.freeze()  # modules and tests live to the end
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure(config):

@@ -47,7 +47,7 @@ def score_of(point):
 
 
 class Compiled:
-    """A method with its functions jitted once, for all tests of it; counts traces."""
+    """A method with its functions jitted once, for all tests of it; counts traces, and keeps what plain runs did."""
 
     def __init__(self, variant, lanes, space=SPACE):
         name, options = VARIANTS[variant]
@@ -58,6 +58,7 @@ class Compiled:
         self.traces = {"init": 0, "ask": 0, "tell": 0}
         parts = {part: jax.jit(self._counted(part)) for part in self.traces}
         self.jitted = self.plain._replace(**parts)
+        self.kept = {}
 
     def _counted(self, part):
         function = getattr(self.plain, part)
@@ -72,8 +73,13 @@ class Compiled:
     def run(self, rounds, *, seed=0, score=score_of, edit=None):
         """Run rounds; return the states (the first included), proposals, outcomes and metrics."""
         key = jax.random.key(seed)
-        states, told = [self.jitted.init(key)], []
-        for r in range(rounds):
+        if score is score_of and edit is None:  # the first rounds of a longer run are those of a shorter one
+            states, told = self.kept.setdefault(seed, ([], []))
+        else:
+            states, told = [], []
+        if not states:
+            states.append(self.jitted.init(key))
+        for r in range(len(told), rounds):
             proposal = self.jitted.ask(jax.random.fold_in(key, r), states[-1])
             trial = jnp.arange(self.lanes, dtype=jnp.int32) + r * self.lanes
             proposal = proposal._replace(trial=jnp.where(proposal.active, trial, -1))
@@ -84,7 +90,7 @@ class Compiled:
             state, metrics = self.jitted.tell(jax.random.fold_in(key, r), state, proposal, outcome)
             states.append(state)
             told.append((proposal, outcome, metrics))
-        return states, told
+        return states[: rounds + 1], told[:rounds]
 
 
 LANES = dict.fromkeys(VARIANTS, 8) | {"tabular_q-small": 1}

@@ -197,6 +197,7 @@ def test_repr():
     assert repr(load("digits")) == ("Dataset('digits', image (8, 8, 1), 10 classes, 1077/360/360 train/valid/test)")
 
 
+@pytest.mark.slow
 def test_loading_digits_does_not_import_tfds():
     code = "import sys; from jaxhpo.data import load; load('digits'); print('tensorflow_datasets' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)

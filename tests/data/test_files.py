@@ -148,6 +148,7 @@ def test_a_target_is_for_tables(save):
         load(save(x=X, y=Y), task="guess")
 
 
+@pytest.mark.slow
 def test_reading_files_imports_no_pil_nor_pyarrow(save, tmp_path):
     # The data room alone: pandas looks for pyarrow itself where it is there.
     code = "import sys; from jaxhpo.data import load; load(sys.argv[1]); print('PIL' in sys.modules)"
