@@ -59,8 +59,9 @@ def train(name: str, data_dir: str, quick: bool) -> dict[str, Any]:
     """Train the configuration of a task; return what it reached."""
     task = TASKS[name]
     small = {"epochs": 1, "train_examples": 1000} if quick else {"epochs": task["epochs"]}
-    text = jh.TextOptions(**task["text"]) if "text" in task else None
-    space = jh.Space({key: jh.Choice((value,)) for key, value in task["config"].items()})
+    text = jh.TextOptions(**task["text"] | ({"length": 20} if quick else {})) if "text" in task else None
+    config = task["config"] | ({"units": 8} if quick else {})
+    space = jh.Space({key: jh.Choice((value,)) for key, value in config.items()})
     study = jh.tune(
         name, space=space, algorithm="random_search", trials=1, lanes=1, data_dir=data_dir, text=text, **small
     )

@@ -15,8 +15,6 @@ from jaxhpo.training.examples import Split, TrainingData, epoch_order, normalise
 from tests.training.own_models import Net, NnxNet
 from tests.training.plain import optimizer_of
 
-pytestmark = pytest.mark.optimized
-
 BATCH = 16
 UPDATES = 30  # three epochs of ten
 
