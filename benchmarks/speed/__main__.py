@@ -113,7 +113,7 @@ def naive(name: str, common: dict[str, Any]) -> dict[str, Any]:
 def grow(name: str, common: dict[str, Any], *, quick: bool) -> dict[str, Any]:
     """Return how seconds a lane and memory grow."""
     lanes = [1, 4] if quick else _LANES.get(jax.default_backend(), _ACCELERATOR_LANES)
-    epochs, units = ([1, 2], [8, 16]) if quick else ([1, 2, 4, 8], [8, 16, 32, 64, 128])
+    epochs, units = ([2], [8]) if quick else ([1, 2, 4, 8], [8, 16, 32, 64, 128])
     engine = "vmap" if jax.default_backend() != "cpu" else None
     with tempfile.TemporaryDirectory() as cache:
         found = call("growth:measure", cache=cache, name=name, lanes=lanes, epochs=epochs, units=units, **common)

@@ -66,10 +66,8 @@ def test_texts_of_ones_own(x):
 
 @pytest.mark.slow
 def test_texts_can_be_tuned():
-    space = jh.Space(
-        {"learning_rate": jh.Float(1e-3, 1e-1, log=True), "units": jh.Choice((8,)), "batch_size": jh.Choice((16,))}
-    )
-    study = jh.tune((TEXTS * 3, LABELS * 3), space=space, trials=4, lanes=4, epochs=1, cache=False, verbose=False)
+    options = {"algorithm": "random_search", "trials": 4, "lanes": 4, "epochs": 1, "cache": False, "verbose": False}
+    study = jh.tune((TEXTS * 3, LABELS * 3), **options)
     assert study.summary["model"] == "rnn"
     assert len(study.trials) == 4
 
