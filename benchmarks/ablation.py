@@ -26,9 +26,9 @@ from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import curves, tables
 from benchmarks.record import parser, results, save
 from jaxhpo import algorithms
-from jaxhpo.algorithms.q_learning import meaning
 from jaxhpo.algorithms.q_learning.q_learning import _GAMMA
 from jaxhpo.algorithms.schedule import VarianceRule
+from jaxhpo.priors import hyperparameter_features
 
 AGENT = "q_learning"
 SEEDS = 20
@@ -80,7 +80,7 @@ def cheap_tasks() -> tuple[str, ...]:
 
 def unnamed(names: Sequence[str]) -> list[str]:
     """Return the tasks whose hyperparameters' names mean nothing."""
-    return [name for name in names if not meaning.read(tasks.load(name).space)]
+    return [name for name in names if not hyperparameter_features.read(tasks.load(name).space)]
 
 
 def parts() -> dict[str, Part]:

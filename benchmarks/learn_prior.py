@@ -20,8 +20,8 @@ from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import curves, surrogates, tables
 from benchmarks.record import parser
-from jaxhpo.algorithms.q_learning import LearnedPrior
-from jaxhpo.algorithms.q_learning.learning import Lesson, learn, lesson
+from jaxhpo.meta_learning import Lesson, learn, lesson
+from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Space
 
 SHIPPED = "shipped"
@@ -49,7 +49,7 @@ def family(name: str) -> str | None:
 def path(left_out: str) -> Path:
     """Return where a prior lies."""
     if left_out == SHIPPED:
-        return Path(inspect.getfile(LearnedPrior)).parent / "prior.npz"
+        return Path(inspect.getfile(LearnedPrior)).parent / "shipped.npz"
     return surrogates.DATA / f"prior_without_{left_out}.npz"
 
 

@@ -21,7 +21,7 @@ from benchmarks.quality.markdown import (
 from benchmarks.record import RESULTS
 from benchmarks.speed.markdown import accelerator_table, speed_table
 from jaxhpo import algorithms as methods
-from jaxhpo.algorithms.q_learning.meaning import MEANINGS
+from jaxhpo.priors.hyperparameter_features import MEANINGS
 
 
 def _span(values: list[float], form: str) -> str:

@@ -3,10 +3,12 @@
 from importlib.metadata import version as _version
 
 from jaxhpo import algorithms, data
-from jaxhpo.algorithms import LearnedPrior, Prior, fit_prior
+from jaxhpo.algorithms import Prior
 from jaxhpo.data import Dataset, TextOptions
+from jaxhpo.meta_learning import fit_prior
 from jaxhpo.models import dropout
 from jaxhpo.objectives import function, traceable
+from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.study import Best, Study, Suggestion, Trial, read_journal, run_traced
 from jaxhpo.training import FinalFit, Model, Trainer, default_space, load_model

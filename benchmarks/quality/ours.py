@@ -24,12 +24,12 @@ from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import Task
 from jaxhpo import algorithms, run_traced
-from jaxhpo.algorithms.q_learning import meaning
 from jaxhpo.compilation import jit, xla_options
+from jaxhpo.priors import hyperparameter_features
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import Algorithm, Array
 
-_PACKAGE = "jaxhpo.algorithms"
+_PACKAGES = ("jaxhpo.algorithms.", "jaxhpo.priors.")  # whose code decides what a method does
 _ONE_BY_ONE = frozenset({"gp", "q_learning"})  # studies in turn, not side by side: rounds are large products
 _SLOW, _SLOW_SEEDS = frozenset({"gp"}), 5  # of a batch setting
 _COMPILER = {"xla_backend_optimization_level": 1}  # half the seconds to compile; programs run no longer
@@ -59,7 +59,11 @@ class Method(NamedTuple):
         """
         if self.who == "gp_ucb" and (setting.lanes > 1 or task.family not in tasks.TABLES):
             return None
-        if self.who == "q_learning_no_prior" and task.family not in tasks.TABLES and not meaning.read(task.space):
+        if (
+            self.who == "q_learning_no_prior"
+            and task.family not in tasks.TABLES
+            and not hyperparameter_features.read(task.space)
+        ):
             return None
         slow = self.algorithm in _SLOW and setting.lanes > 1
         return setting._replace(seeds=min(setting.seeds, _SLOW_SEEDS)) if slow else setting
@@ -273,18 +277,21 @@ def _study(
 
 @cache
 def version(algorithm: str) -> str:
-    """Return a hash of a method's code and of what it imports from `jaxhpo.algorithms`; comments do not count."""
-    modules = sorted(_imports(getattr(algorithms, algorithm).__module__))
-    return hashlib.sha256("".join(map(_code, modules)).encode()).hexdigest()[:8]
+    """Return a hash of a method's code and of what it imports of algorithms and priors.
+
+    Comments do not count, and neither does where the modules lie.
+    """
+    code = sorted(map(_code, _imports(getattr(algorithms, algorithm).__module__)))
+    return hashlib.sha256("".join(code).encode()).hexdigest()[:8]
 
 
 def _imports(module: str) -> set[str]:
-    """Return the modules of `jaxhpo.algorithms` that one of them needs, itself included."""
+    """Return the modules of algorithms and priors that one of them needs, itself included."""
     found: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found or not name.startswith(f"{_PACKAGE}.") or _spec(name) is None:
+        if name in found or not name.startswith(_PACKAGES) or _spec(name) is None:
             continue
         found.add(name)
         for node in ast.walk(ast.parse(_source(name))):
@@ -309,8 +316,9 @@ def _source(module: str) -> str:
 
 
 def _code(module: str) -> str:
-    """Return a module's syntax tree as text, without docstrings."""
+    """Return a module's syntax tree as text, without docstrings and imports."""
     tree = ast.parse(_source(module))
+    tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]

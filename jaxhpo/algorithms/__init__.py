@@ -10,7 +10,7 @@ from jaxhpo.algorithms.hyperband import hyperband
 from jaxhpo.algorithms.metaqnn import metaqnn
 from jaxhpo.algorithms.pbt import pbt
 from jaxhpo.algorithms.prior import Prior, warm_started
-from jaxhpo.algorithms.q_learning import LearnedPrior, fit_prior, q_learning
+from jaxhpo.algorithms.q_learning import q_learning
 from jaxhpo.algorithms.random_search import random_search
 from jaxhpo.algorithms.registry import make, names, options, summary, use
 from jaxhpo.algorithms.regularized_evolution import regularized_evolution
@@ -23,12 +23,10 @@ from jaxhpo.algorithms.tpe import tpe
 from jaxhpo.algorithms.ucb import ucb
 
 __all__ = [
-    "LearnedPrior",
     "Prior",
     "actor_critic",
     "asha",
     "cmaes",
-    "fit_prior",
     "genetic",
     "gp",
     "grid_search",

@@ -3,11 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
-from jaxhpo.algorithms.q_learning.prior import Learned, Network
+from jaxhpo.priors import LearnedPrior, hyperparameter_features
+from jaxhpo.priors.learned_prior import Learned, Network
 from jaxhpo.space import Choice, Float, Int, Space
 
-KINDS = list(meaning.MEANINGS)
+KINDS = list(hyperparameter_features.MEANINGS)
 UNNAMED = Space({"x1": Float(0.0, 1.0), "x2": Int(1, 6), "kind": Choice(("a", "b", "c"))})
 NAMED = Space(
     {

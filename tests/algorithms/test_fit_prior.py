@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxhpo import meta_learning as learning
 from jaxhpo.algorithms import q_learning
-from jaxhpo.algorithms.q_learning import fit_prior, learning
-from jaxhpo.algorithms.q_learning.prior import Knowledge, outputs
+from jaxhpo.meta_learning import fit_prior
+from jaxhpo.priors.learned_prior import Knowledge, outputs
 from jaxhpo.space import Float, Int, Space
 from tests.algorithms.priors import KINDS, UNNAMED, drawn, matern, points
 

@@ -13,9 +13,9 @@ from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.q_learning.actions import Considered
 from jaxhpo.algorithms.q_learning.belief import Model
 from jaxhpo.algorithms.q_learning.ladder import Ladder
-from jaxhpo.algorithms.q_learning.prior import Knowledge
 from jaxhpo.algorithms.q_learning.value import Decision, choose
 from jaxhpo.algorithms.rungs import rung_of
+from jaxhpo.priors.learned_prior import Knowledge
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Proposal
 

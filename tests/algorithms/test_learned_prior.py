@@ -14,9 +14,9 @@ from jaxhpo.algorithms.gp import kernel
 from jaxhpo.algorithms.gp.fit import prior_mode
 from jaxhpo.algorithms.gp.warp import soften
 from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
 from jaxhpo.algorithms.q_learning.belief import Model
-from jaxhpo.algorithms.q_learning.prior import Knowledge, outputs, read_prior
+from jaxhpo.priors import LearnedPrior, hyperparameter_features
+from jaxhpo.priors.learned_prior import Knowledge, outputs, read_prior
 from jaxhpo.space import Choice, Float, Space
 from tests.algorithms.priors import KINDS, NAMED, ORDERED, UNNAMED, drawn, matern, points
 
@@ -174,7 +174,7 @@ def test_a_prior_is_read_as_given():
 
 def plain(prior, point):
     """Return the mean and the features in float64: [N, D] of NAMED -> [N], [N, K]."""
-    z = meaning.features(meaning.read(NAMED), NAMED, point, np).astype(float)
+    z = hyperparameter_features.features(hyperparameter_features.read(NAMED), NAMED, point, np).astype(float)
     first, first_bias, second, second_bias, last, last_bias = (leaf.astype(float) for leaf in prior.learned.network)
     out = np.tanh(np.tanh(z @ first + first_bias) @ second + second_bias) @ last + last_bias
     return out[:, 0], out[:, 1:]

@@ -12,8 +12,10 @@ import jaxhpo as jh
 from benchmarks.exploration import without_variance
 from benchmarks.record import RESULTS
 from benchmarks.tables import meanings_table
+from jaxhpo import meta_learning as learning
 from jaxhpo.algorithms.gp.data import FITTED, USED
-from jaxhpo.algorithms.q_learning import actions, learning, meaning, q_learning, value
+from jaxhpo.algorithms.q_learning import actions, q_learning, value
+from jaxhpo.priors import hyperparameter_features
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "jaxhpo" / "algorithms" / "q_learning" / "README.md").read_text(encoding="utf-8")
@@ -23,13 +25,13 @@ WORDS = " ".join(PAGE.split())
 def test_the_table_of_names_is_what_is_read():
     rows = re.findall(r"^\| `(\w+)` \| ([^|$]+) \|$", PAGE, re.MULTILINE)
     told = {name: tuple(re.findall(r"`(\w+)`", others)) for name, others in rows}
-    assert told == {name: kind.names for name, kind in meaning.MEANINGS.items()}
+    assert told == {name: kind.names for name, kind in hyperparameter_features.MEANINGS.items()}
     assert meanings_table() in PAGE
 
 
 def test_names_that_are_not_read_are_said():
-    names = [(other, name) for name, kind in meaning.MEANINGS.items() for other in (name, *kind.names)]
-    unread = [other for other, name in names if meaning.meaning_of(other) != name]
+    names = [(other, name) for name, kind in hyperparameter_features.MEANINGS.items() for other in (name, *kind.names)]
+    unread = [other for other, name in names if hyperparameter_features.meaning_of(other) != name]
     (said,) = re.findall(r"Not read yet: (.*?),", WORDS) or [""]
     assert re.findall(r"`(\w+)`", said) == unread
 

@@ -11,7 +11,7 @@ from benchmarks.quality import drawn, tasks
 from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import curves, surrogates, tables
-from jaxhpo.algorithms.q_learning import LearnedPrior, meaning
+from jaxhpo.priors import LearnedPrior, hyperparameter_features
 
 MEMBERS = {
     "digits": "digits_few digits_many digits_short digits_noisy digits_conv digits_conv_sgd digits_parity digits_alike "
@@ -77,7 +77,7 @@ def test_the_verdict_is_never_learned_from():
 
 @recorded
 def test_what_the_shipped_prior_saw_alike_says_nothing_there():
-    assert meaning.read(tasks.load("nasbench201_cifar10").space) == []  # it learned from CIFAR-10 too
+    assert hyperparameter_features.read(tasks.load("nasbench201_cifar10").space) == []  # it learned from CIFAR-10 too
 
 
 @pytest.mark.parametrize("left_out", [learn_prior.SHIPPED, *learn_prior.FAMILIES])

@@ -12,7 +12,7 @@ from jaxhpo.algorithms.gp.posterior import Posterior, condition, known
 from jaxhpo.algorithms.gp.warp import soften
 from jaxhpo.algorithms.history import History
 from jaxhpo.algorithms.proposals import ordered
-from jaxhpo.algorithms.q_learning.prior import Knowledge
+from jaxhpo.priors.learned_prior import Knowledge
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 

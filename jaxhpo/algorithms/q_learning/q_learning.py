@@ -1,6 +1,5 @@
 """Q-learning over a posterior of rewards."""
 
-import os
 from typing import NamedTuple
 
 import jax
@@ -18,10 +17,10 @@ from jaxhpo.algorithms.proposals import legal
 from jaxhpo.algorithms.q_learning.actions import STATES, Actions
 from jaxhpo.algorithms.q_learning.belief import Model
 from jaxhpo.algorithms.q_learning.ladder import Ladder
-from jaxhpo.algorithms.q_learning.prior import Knowledge, LearnedPrior, read_prior
 from jaxhpo.algorithms.q_learning.value import Decision, choose, variance
 from jaxhpo.algorithms.rungs import read_rungs, record
 from jaxhpo.algorithms.schedule import Schedule, VarianceRule
+from jaxhpo.priors.learned_prior import Knowledge, PriorOption, read_prior
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
@@ -50,7 +49,7 @@ def q_learning(
     k_0: float = 0.1,
     lam: float = 10.0,
     variance_rule: VarianceRule = "high_var_slower",
-    prior: str | os.PathLike | LearnedPrior | None = "shipped",
+    prior: PriorOption = "shipped",
     min_budget: int | None = None,
     eta: int = 3,
     keep: int = 32,
@@ -85,7 +84,7 @@ def q_learning(
     from the first epochs what a configuration may reach in the end; that is what R and Q are of, divided by the epochs
     that the configuration lacks: what does not promise enough for these is left where it stands.
 
-    Where hyperparameters have names that mean something (`jaxhpo.algorithms.q_learning.meaning`), such as
+    Where hyperparameters have names that mean something (`jaxhpo.priors.hyperparameter_features`), such as
     learning_rate, units or dropout, the process begins with what they did in other studies: see `LearnedPrior`. It
     replaces the trials that are spread evenly; where no name is known nothing changes.
 

@@ -13,8 +13,8 @@ from jaxhpo.algorithms.checks import check_integer
 from jaxhpo.algorithms.gp.kernel import matern
 from jaxhpo.algorithms.gp.warp import soften
 from jaxhpo.algorithms.prior import Past
-from jaxhpo.algorithms.q_learning import meaning
-from jaxhpo.algorithms.q_learning.prior import Learned, LearnedPrior, Network, outputs
+from jaxhpo.priors import hyperparameter_features
+from jaxhpo.priors.learned_prior import Learned, LearnedPrior, Network, outputs
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
@@ -46,8 +46,8 @@ class _Weights(NamedTuple):
 def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> LearnedPrior:
     """Learn what rewards look like from past studies, also of other spaces: `q_learning(..., prior=...)` starts there.
 
-    Names say what is the same (`jaxhpo.algorithms.q_learning.meaning`); trials are to have been trained as long as each
-    other, and the more varied they are the better: random search's are best. A network of the names' features, of two
+    Names say what is the same (`jaxhpo.priors.hyperparameter_features`). All trials should have the same budget, and
+    varied ones teach more: random search's are best. A network of the names' features, of two
     hidden layers of 48, and a kernel are trained to make each study's rewards likely, as few of them and as many, by
     AdamW: a Gaussian process with a deep mean and kernel, shared by all tasks (Wistuba & Grabocka 2021, arXiv
     2101.07667). Some minutes on a CPU; with few studies it learns what these have in common, and no more.
@@ -66,7 +66,7 @@ def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> L
     if not lessons:
         raise ValueError(
             f"studies hold none of at least {_FEWEST} finished trials whose hyperparameters have known names; "
-            f"known are {', '.join(meaning.MEANINGS)}"
+            f"known are {', '.join(hyperparameter_features.MEANINGS)}"
         )
     return learn(lessons, steps, seed)
 
@@ -74,7 +74,7 @@ def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> L
 def _lesson(study: Past) -> Lesson | None:
     sign = -1.0 if study.direction == "minimize" else 1.0
     good = [trial for trial in study.finished if np.isfinite(trial.score)]
-    if len(good) < _FEWEST or not meaning.read(study.space):
+    if len(good) < _FEWEST or not hyperparameter_features.read(study.space):
         return None
     score = sign * np.array([trial.score for trial in good], np.float32)
     return lesson(study.space, np.stack([trial.point for trial in good]).astype(np.float32), score)
@@ -87,7 +87,10 @@ def lesson(space: Space, point: np.ndarray, score: np.ndarray) -> Lesson:
     there = np.arange(len(history.score)) < size
     told = np.pad(score, (0, len(there) - size), constant_values=np.nan)
     reward = soften(history._replace(score=jnp.asarray(told), budget=jnp.asarray(there, jnp.int32)))
-    return Lesson(np.asarray(meaning.features(meaning.read(space), space, point, np)), np.asarray(reward)[:size])
+    return Lesson(
+        np.asarray(hyperparameter_features.features(hyperparameter_features.read(space), space, point, np)),
+        np.asarray(reward)[:size],
+    )
 
 
 def learn(lessons: list[Lesson], steps: int, seed: int) -> LearnedPrior:
@@ -133,12 +136,12 @@ def learn(lessons: list[Lesson], steps: int, seed: int) -> LearnedPrior:
     return LearnedPrior(weights.learned)
 
 
-_OPTIMIZER = np.array([name == "optimizer" for name in meaning.MEANINGS])
+_OPTIMIZER = np.array([name == "optimizer" for name in hyperparameter_features.MEANINGS])
 
 
 def _begin(key: Key) -> _Weights:
     keys = jax.random.split(key, 4)
-    kinds = len(meaning.MEANINGS)
+    kinds = len(hyperparameter_features.MEANINGS)
 
     def normal(key: Key, *shape: int) -> Array:
         return jax.random.normal(key, shape, jnp.float32)

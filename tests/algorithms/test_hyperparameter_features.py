@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms.q_learning import meaning
+from jaxhpo.priors.hyperparameter_features import features, meaning_of, read
 from jaxhpo.space import Choice, Float, Int, Space
 from tests.algorithms.priors import KINDS
 
@@ -37,24 +37,24 @@ from tests.algorithms.priors import KINDS
     ],
 )
 def test_names(name, meant):
-    assert meaning.meaning_of(name) == meant
+    assert meaning_of(name) == meant
 
 
 def test_what_training_understands_under_several_names_means_the_same():
     from jaxhpo.training import ALIASES, DEFAULTS
 
-    assert {name for name in DEFAULTS if meaning.meaning_of(name)} == {*KINDS, "l2"}
+    assert {name for name in DEFAULTS if meaning_of(name)} == {*KINDS, "l2"}
     for alias, name in ALIASES.items():
-        assert meaning.meaning_of(alias) == meaning.meaning_of(name), alias
+        assert meaning_of(alias) == meaning_of(name), alias
 
 
 def feature(name, *values):
     """Return the features, all of one kind, that values of a hyperparameter have."""
     space = Space({name: Choice(values)})
     point = np.stack([space.from_config({name: value}) for value in values])
-    made = meaning.features(meaning.read(space), space, point, np)
+    made = features(read(space), space, point, np)
     assert made.dtype == np.float32
-    place = KINDS.index(meaning.meaning_of(name))
+    place = KINDS.index(meaning_of(name))
     assert not np.delete(made, place, axis=1).any()
     return made[:, place].tolist()
 
@@ -80,19 +80,19 @@ def test_a_range_is_read_along_its_way():
     space = Space({"lr": Float(1e-4, 1e-1, log=True), "momentum": Float(0.0, 0.99), "other": Int(1, 3)})
     point = np.random.default_rng(0).uniform(size=(50, 3)).astype(np.float32)
     point[0], point[1] = 0.0, 1.0
-    made = meaning.features(meaning.read(space), space, point, np)
+    made = features(read(space), space, point, np)
     np.testing.assert_allclose(made[:, 0], (-4 + 3 * point[:, 0] + 2) / 1.2, atol=2e-3)
     np.testing.assert_allclose(made[:, 2], -2 * np.log10(1 - 0.99 * point[:, 1]) - 1, atol=5e-2)
     assert not np.delete(made, [0, 2], axis=1).any()
-    np.testing.assert_array_equal(meaning.features(meaning.read(space), space, jnp.asarray(point), jnp), made)
+    np.testing.assert_array_equal(features(read(space), space, jnp.asarray(point), jnp), made)
 
 
 def test_of_several_of_one_kind_the_mean_counts():
     space = Space({"units_1": Choice((32, 128)), "lr": Choice((1e-2,)), "units_2": Choice((8, 32))})
-    meant = meaning.read(space)
-    made = meaning.features(meant, space, space.from_config({"units_1": 128, "lr": 1e-2, "units_2": 8})[None], np)
+    meant = read(space)
+    made = features(meant, space, space.from_config({"units_1": 128, "lr": 1e-2, "units_2": 8})[None], np)
     np.testing.assert_allclose(made[0, KINDS.index("units")], (2 / 1.3 - 2 / 1.3) / 2, atol=1e-6)
-    made = meaning.features(meant, space, space.from_config({"units_1": 32, "lr": 1e-2, "units_2": 8})[None], np)
+    made = features(meant, space, space.from_config({"units_1": 32, "lr": 1e-2, "units_2": 8})[None], np)
     np.testing.assert_allclose(made[0, KINDS.index("units")], (0 - 2 / 1.3) / 2, atol=1e-6)
 
 
@@ -109,10 +109,10 @@ def test_of_several_of_one_kind_the_mean_counts():
     ],
 )
 def test_what_says_nothing_is_not_read(dimensions):
-    assert meaning.read(Space(dimensions)) == []
+    assert read(Space(dimensions)) == []
 
 
 def test_what_is_not_read_takes_no_part_in_the_mean():
     space = Space({"units_1": Choice((32, 128)), "units_2": Choice(("few", "many"))})
-    made = meaning.features(meaning.read(space), space, space.from_config({"units_1": 128, "units_2": "few"})[None], np)
+    made = features(read(space), space, space.from_config({"units_1": 128, "units_2": "few"})[None], np)
     np.testing.assert_allclose(made[0, KINDS.index("units")], 2 / 1.3, atol=1e-6)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.q_learning import meaning
+from jaxhpo.priors import hyperparameter_features
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 
-_SHIPPED = "prior.npz"
+_SHIPPED = "shipped.npz"
 _FORMAT = 1
 _MEAN_SPREAD = 0.25  # variance of the mean's weight around 1: how far a task may differ from the others
 _LEVEL_SPREAD = 1.0  # variance of a constant, as told scores have mean 0 wherever they were taken
@@ -58,7 +58,7 @@ class LearnedPrior:
         self.learned = _checked(learned)
 
     def __repr__(self) -> str:
-        return f"LearnedPrior({', '.join(meaning.MEANINGS)})"
+        return f"LearnedPrior({', '.join(hyperparameter_features.MEANINGS)})"
 
     def save(self, path: str | os.PathLike) -> None:
         """Write it to a NumPy archive, a few kilobytes."""
@@ -106,14 +106,14 @@ class LearnedPrior:
 
 @cache
 def _shipped() -> LearnedPrior:
-    content = resources.files("jaxhpo.algorithms.q_learning").joinpath(_SHIPPED).read_bytes()
+    content = resources.files("jaxhpo.priors").joinpath(_SHIPPED).read_bytes()
     return LearnedPrior._read(content, _SHIPPED)
 
 
 def _checked(learned: Learned) -> Learned:
     network = Network(*(np.asarray(leaf, np.float32) for leaf in learned.network))
     relevance, signal = np.asarray(learned.relevance, np.float32), np.asarray(learned.signal, np.float32)
-    kinds, hidden, outputs = len(meaning.MEANINGS), network.first_bias.size, network.last_bias.size
+    kinds, hidden, outputs = len(hyperparameter_features.MEANINGS), network.first_bias.size, network.last_bias.size
     shapes = ((kinds, hidden), (hidden,), (hidden, hidden), (hidden,), (hidden, outputs), (outputs,))
     found = (*(leaf.shape for leaf in network), relevance.shape, signal.shape)
     if found != (*shapes, (kinds,), ()) or outputs < 1:
@@ -142,7 +142,7 @@ class Knowledge:
 
     def __init__(self, space: Space, prior: LearnedPrior | None):
         self._space = space
-        self._meant = [] if prior is None else meaning.read(space)
+        self._meant = [] if prior is None else hyperparameter_features.read(space)
         self._learned = prior.learned if prior is not None and self._meant else None
         self.centre = np.zeros(len(space), np.float32)
         """[D] float32: logarithms of the relevances that are expected, in units of the cube."""
@@ -162,13 +162,17 @@ class Knowledge:
         """Return rewards that are expected, and columns whose products are a covariance: [M, D] -> [M], [M, F]."""
         if self._learned is None:
             return jnp.zeros(point.shape[0], jnp.float32), jnp.zeros((point.shape[0], 0), jnp.float32)
-        out = outputs(self._learned.network, meaning.features(self._meant, self._space, point, jnp))
+        out = outputs(self._learned.network, hyperparameter_features.features(self._meant, self._space, point, jnp))
         mean = out[:, :1]
         level = jnp.full_like(mean, _LEVEL_SPREAD**0.5)
         return out[:, 0], jnp.concatenate([out[:, 1:], _MEAN_SPREAD**0.5 * mean, level], axis=1)
 
 
-def read_prior(prior: Any) -> LearnedPrior | None:
+PriorOption = LearnedPrior | str | os.PathLike | None
+"""What `read_prior` takes."""
+
+
+def read_prior(prior: PriorOption) -> LearnedPrior | None:
     """Return the prior that an option means: "shipped", a LearnedPrior, the path of one, or None.
 
     Raises:
