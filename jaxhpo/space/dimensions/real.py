@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.dimensions.checks import SMALLEST, When, check_range, fits_float32, number, read_when, spread
+from jaxhpo.space.dimensions.checks import SMALLEST, When, check_range, fits_float32, number, read_when, spread
 
 
 @dataclass(frozen=True)

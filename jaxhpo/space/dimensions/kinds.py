@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxhpo.dimensions.choice import Choice
-from jaxhpo.dimensions.real import Float
-from jaxhpo.dimensions.whole import Int
+from jaxhpo.space.dimensions.choice import Choice
+from jaxhpo.space.dimensions.real import Float
+from jaxhpo.space.dimensions.whole import Int
 
 Dimension = Float | Int | Choice
 

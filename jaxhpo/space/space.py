@@ -17,11 +17,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.constraints import Constraint, feasible, find_feasible, read_constraints
-from jaxhpo.dimensions import Choice, Conditions, Dimension, Float, Int, place
+from jaxhpo.space.constraints import Constraint, feasible, find_feasible, read_constraints
+from jaxhpo.space.dimensions import Choice, Conditions, Dimension, Float, Int, place
 from jaxhpo.types import Array
-
-__all__ = ["Choice", "Dimension", "Float", "Int", "Space", "describe"]
 
 _KINDS: dict[str, type] = {"float": Float, "int": Int, "choice": Choice}
 _CONSTRAINTS = "constraints"  # their place in JSON, where a list is no hyperparameter's
@@ -35,7 +33,7 @@ class Space(Mapping[str, Dimension]):
     Args:
         dimensions: by name. One with a `when` is active only where its parents have the values that it names.
         constraints: expressions that every configuration fulfils, ``["units * layers <= 256"]``; see
-            `jaxhpo.constraints`. One that names an inactive hyperparameter is fulfilled.
+            `jaxhpo.space.constraints`. One that names an inactive hyperparameter is fulfilled.
 
     Raises:
         ValueError: a name is not a non-empty string, a dimension is not a Float, Int or Choice; a condition or

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.dimensions.checks import When, fits_float32, fits_int32, number, read_when
+from jaxhpo.space.dimensions.checks import When, fits_float32, fits_int32, number, read_when
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxhpo.dimensions import Choice, Dimension
+from jaxhpo.space.dimensions import Choice, Dimension
 
 POOL = 64  # feasible points that a space keeps
 _DRAWS, _CHUNK, _RAREST = 100_000, 4096, 10_000

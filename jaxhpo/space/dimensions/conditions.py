@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from jaxhpo.dimensions.choice import Choice
-from jaxhpo.dimensions.kinds import Dimension, place, place_of
-from jaxhpo.dimensions.real import Float
+from jaxhpo.space.dimensions.choice import Choice
+from jaxhpo.space.dimensions.kinds import Dimension, place, place_of
+from jaxhpo.space.dimensions.real import Float
 
 
 class _Rule(NamedTuple):

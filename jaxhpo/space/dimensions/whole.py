@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.dimensions.checks import IMPLICIT_LEVELS, RESOLUTION, When, check_range, number, read_when, spread
+from jaxhpo.space.dimensions.checks import IMPLICIT_LEVELS, RESOLUTION, When, check_range, number, read_when, spread
 
 
 @dataclass(frozen=True)

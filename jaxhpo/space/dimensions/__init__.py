@@ -8,10 +8,10 @@ level's value comes back exactly, and on the device as its nearest float32. What
 its arithmetic: with NumPy's in place of JAX's it runs on the host.
 """
 
-from jaxhpo.dimensions.choice import Choice
-from jaxhpo.dimensions.conditions import Conditions
-from jaxhpo.dimensions.kinds import Dimension, place
-from jaxhpo.dimensions.real import Float
-from jaxhpo.dimensions.whole import Int
+from jaxhpo.space.dimensions.choice import Choice
+from jaxhpo.space.dimensions.conditions import Conditions
+from jaxhpo.space.dimensions.kinds import Dimension, place
+from jaxhpo.space.dimensions.real import Float
+from jaxhpo.space.dimensions.whole import Int
 
 __all__ = ["Choice", "Conditions", "Dimension", "Float", "Int", "place"]
