@@ -13,7 +13,7 @@ import jax
 import jaxlib.version
 from jax.experimental.compilation_cache import compilation_cache
 
-from jaxhpo.cache import cache_directory
+from jaxhpo.machine import cache_directory
 
 COMPILERS = 2
 """Programs that are compiled at once: XLA compiles one on little more than one core."""

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.processor import cores
+from jaxhpo.machine import cores
 
 _OPERATIONS = {"cpu": 2e9}  # of one launch: an accelerator does many in the time that a launch takes
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from jaxhpo.cache import cache_directory
 from jaxhpo.data import store
 from jaxhpo.errors import first_line
+from jaxhpo.machine import cache_directory
 
 _DEFAULT = "~/tensorflow_datasets"  # TFDS's own
 

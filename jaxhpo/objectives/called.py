@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.compilation import HostFunction
+from jaxhpo.machine import cores
 from jaxhpo.objectives.pool import Call, Pool, Reply
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.worker import attempt
-from jaxhpo.processor import cores
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 

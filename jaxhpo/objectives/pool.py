@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxhpo.processor import cores
+from jaxhpo.machine import cores
 
 _WORKER = Path(__file__).with_name("worker.py")
 _IDLE = 60.0  # seconds after which workers that nobody uses end: a notebook keeps its study for hours

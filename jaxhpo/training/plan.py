@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxhpo.machine import cores
 from jaxhpo.models import Variant
-from jaxhpo.processor import cores
 from jaxhpo.training.costs import machine, memory_limit
 from jaxhpo.training.engines import ENGINES, SHARDED, THREADS
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import flax.linen as nn
 
+from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Variant
-from jaxhpo.processor import cores
 from jaxhpo.training.costs import epoch_seconds, lane_bytes, machine, tile_of
 from jaxhpo.training.engines import THREADS
 from jaxhpo.training.plan import HORIZONS, Bucket, Means, Plan, power_of_two, read_means

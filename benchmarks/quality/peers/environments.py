@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jaxhpo.cache import cache_directory
+from jaxhpo.machine import cache_directory
 
 HERE = Path(__file__).parent
 

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.quality.tasks.task import Task
-from jaxhpo.cache import cache_directory
+from jaxhpo.machine import cache_directory
 from jaxhpo.space import Choice, Space
 from jaxhpo.types import Array
 

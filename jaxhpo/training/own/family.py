@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from jaxhpo.data import Dataset
+from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Costed, Variant
-from jaxhpo.processor import cores
 from jaxhpo.space import Dimension, Float, Int, Space
 from jaxhpo.training.costs import lane_bytes
 from jaxhpo.training.engines import THREADS
