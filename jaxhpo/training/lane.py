@@ -25,8 +25,8 @@ from jaxhpo.training.examples import (
     outputs_of,
 )
 from jaxhpo.training.goals import Goal
+from jaxhpo.training.hyper import Hyper
 from jaxhpo.training.learner import Batch, Learner
-from jaxhpo.training.ranges import Hyper
 from jaxhpo.types import Array, Key
 
 __all__ = [

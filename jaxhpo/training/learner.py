@@ -12,7 +12,7 @@ import numpy as np
 from jaxhpo.models import Active, Dropout, init_together, narrow, widen
 from jaxhpo.training.examples import TrainingData, normalise
 from jaxhpo.training.goals import Goal, cross_entropy, squared_error
-from jaxhpo.training.ranges import Hyper
+from jaxhpo.training.hyper import Hyper
 from jaxhpo.types import Array, Key
 
 

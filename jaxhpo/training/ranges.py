@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
+from jaxhpo.training.hyper import Hyper
 from jaxhpo.training.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
 from jaxhpo.training.optimizers import DECAYS
 from jaxhpo.types import Array
@@ -18,33 +19,6 @@ _REPRESENTATIVES = 32  # of an Int's values
 _LACKING = {"momentum": 0.9, "schedule": "constant"}
 """What a lane has whose hyperparameter is inactive, where DEFAULTS has None: if not these, 0, or its own decay."""
 _DEEPEST = 8  # convolutions of a network whose channels grow; each depth is a program
-
-
-class Hyper(NamedTuple):
-    """One lane's hyperparameters as the training step reads them; scalars, or [B] each.
-
-    None is one that the space lacks: the step then has nothing of it.
-    """
-
-    learning_rate: Array  # float32
-    batch_size: Array  # int32
-    layers: Array  # int32
-    units: Array  # int32
-    l1: Array  # float32
-    l2: Array  # float32
-    dropout: Array  # float32
-    optimizer: Array  # int32: index into `Ranges.optimizers`
-    momentum: Array | None = None  # float32
-    weight_decay: Array | None = None  # float32
-    schedule: Array | None = None  # int32: index into `Ranges.schedules`
-    warmup: Array | None = None  # float32
-    clip: Array | None = None  # float32
-    label_smoothing: Array | None = None  # float32
-    crop: Array | None = None  # int32
-    flip: Array | None = None  # float32
-    cutout: Array | None = None  # int32
-    embedding_dropout: Array | None = None  # float32
-    own: dict[str, Array] | None = None  # float32 each: what a user's model takes, by name
 
 
 _WHOLE = ("batch_size", "layers", "units", "optimizer", "schedule", "crop", "cutout")

@@ -12,12 +12,13 @@ from jaxhpo.data import Dataset
 from jaxhpo.space import Space
 from jaxhpo.training.accounts import Account, Ledger, Meter
 from jaxhpo.training.batch import Findings, cut, structures_of
+from jaxhpo.training.builtin import Builtin
 from jaxhpo.training.continuing import find_sources, gather, keep, retain, shaping
 from jaxhpo.training.default_spaces import default_space
 from jaxhpo.training.examples import Split, TrainingData, group_texts
 from jaxhpo.training.executor import Executor, Work
 from jaxhpo.training.facts import Facts
-from jaxhpo.training.families import Builtin, Family, fitting_model
+from jaxhpo.training.families import Family, fitting_model
 from jaxhpo.training.goals import Loss, Metric, read_goal
 from jaxhpo.training.lane import Result, Source
 from jaxhpo.training.model import Model, scaling_of

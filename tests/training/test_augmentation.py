@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.training.augmentation import blank, move
-from jaxhpo.training.ranges import Hyper
+from jaxhpo.training.hyper import Hyper
 
 KEY = jnp.array([3, 7], jnp.uint32)
 N, SIDE = 400, 6

@@ -15,8 +15,8 @@ from jaxhpo.data import Dataset
 from jaxhpo.models import dropout, faster_convolutions, use_faster_convolutions
 from jaxhpo.training.examples import TrainingData, normalise
 from jaxhpo.training.goals import Goal
+from jaxhpo.training.hyper import Hyper
 from jaxhpo.training.learner import Batch, loss_of
-from jaxhpo.training.ranges import Hyper
 from jaxhpo.types import Array, Key
 
 _FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False}
