@@ -21,7 +21,7 @@ import optax
 from benchmarks.record import parser, save
 from benchmarks.speed.limits import rate
 from jaxhpo.models import CNN, MLP, RNN, faster_convolutions
-from jaxhpo.training.costs import tile_of
+from jaxhpo.training.planning.costs import tile_of
 
 _BATCH, _CLASSES, _TOKENS, _VOCABULARY = 32, 10, 100, 5000
 

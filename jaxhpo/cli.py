@@ -21,7 +21,7 @@ from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
-from jaxhpo.training import hyperparameters
+from jaxhpo.training.config import hyperparameters
 from jaxhpo.tuning import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Options, Tuning
 
 _TEXT = TextOptions()

@@ -116,7 +116,7 @@ def test_a_cache_directory_that_cannot_be_made(tmp_path):
 WITHOUT_OPTIONS = {
     "compilation.py": "it is `jit`",
     "study/traced.py": "within a program of the caller's",
-    "training/executor.py": "has them where it compiles",
+    "training/run/executor.py": "has them where it compiles",
     "models/dropout.py": "within another program",
     "algorithms/gp/gp.py": "within another program",
     "algorithms/q_learning/q_learning.py": "within another program",
@@ -129,7 +129,7 @@ def test_every_program_has_the_options_with_which_the_release_computes_right():
     package = Path(compilation.__file__).parent
     bare = {str(path.relative_to(package)) for path in package.rglob("*.py") if "jax.jit" in code_of(path)}
     assert bare == set(WITHOUT_OPTIONS)
-    assert "xla_options()" in code_of(package / "training" / "executor.py")
+    assert "xla_options()" in code_of(package / "training" / "run" / "executor.py")
 
 
 def code_of(path):

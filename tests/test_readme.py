@@ -20,7 +20,7 @@ from benchmarks.tables import (
     tables_of_tests,
     ways_table,
 )
-from jaxhpo.training.hyperparameters import HYPERPARAMETERS
+from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,8 @@ import numpy as np
 import jaxhpo as jh
 from benchmarks.speed import tasks
 from benchmarks.speed.process import started
-from jaxhpo.training import Trainer, executor
+from jaxhpo.training import Trainer
+from jaxhpo.training.run import executor
 from jaxhpo.types import FRESH, Proposal
 
 LANES = 16  # of a study

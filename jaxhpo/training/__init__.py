@@ -1,15 +1,15 @@
 """Training many configurations at once: one lane's step, optimizers by lane, engines, and the plan that picks them."""
 
-from jaxhpo.training.default_spaces import default_space
+from jaxhpo.training.config.default_spaces import default_space
+from jaxhpo.training.config.hyperparameters import ALIASES, DEFAULTS
 from jaxhpo.training.final import FinalFit, final_fit
-from jaxhpo.training.hyperparameters import ALIASES, DEFAULTS
-from jaxhpo.training.model import Model, load_model
-from jaxhpo.training.optimizers import OPTIMIZERS
-from jaxhpo.training.plan import Plan, default_lanes
-from jaxhpo.training.planner import make_plan
+from jaxhpo.training.planning.plan import Plan, default_lanes
+from jaxhpo.training.planning.planner import make_plan
 from jaxhpo.training.probe import PROBE, probe
+from jaxhpo.training.run.state import TrainerState
+from jaxhpo.training.step.optimizers import OPTIMIZERS
+from jaxhpo.training.trained.model import Model, load_model
 from jaxhpo.training.trainer import Trainer
-from jaxhpo.training.weights import TrainerState
 
 __all__ = [
     "ALIASES",

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from jaxhpo.space import Choice, Space, describe
-from jaxhpo.training.executor import Work
-from jaxhpo.training.lane import Result
-from jaxhpo.training.model import Model
+from jaxhpo.training.run.executor import Work
+from jaxhpo.training.run.state import Weights
+from jaxhpo.training.step.lane import Result
+from jaxhpo.training.trained.model import Model
 from jaxhpo.training.trainer import Trainer
-from jaxhpo.training.weights import Weights
 from jaxhpo.types import FRESH, Proposal
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
-from jaxhpo.training.engines import ENGINES
+from jaxhpo.training.step.engines import ENGINES
 from jaxhpo.training.trainer import Trainer
 from jaxhpo.types import FRESH, Proposal
 

@@ -10,22 +10,22 @@ import numpy as np
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
-from jaxhpo.training.accounts import Account, Ledger, Meter
-from jaxhpo.training.batch import Findings, cut, structures_of
-from jaxhpo.training.builtin import Builtin
-from jaxhpo.training.continuing import find_sources, gather, keep, retain, shaping
-from jaxhpo.training.default_spaces import default_space
-from jaxhpo.training.examples import Split, TrainingData, group_texts
-from jaxhpo.training.executor import Executor, Work
-from jaxhpo.training.facts import Facts
-from jaxhpo.training.families import Family, fitting_model
-from jaxhpo.training.goals import Loss, Metric, read_goal
-from jaxhpo.training.lane import Result, Source
-from jaxhpo.training.model import Model, scaling_of
-from jaxhpo.training.own import Own
-from jaxhpo.training.plan import EARLY
-from jaxhpo.training.programs import Programs
-from jaxhpo.training.weights import Kept, TrainerState, Weights
+from jaxhpo.training.config.default_spaces import default_space
+from jaxhpo.training.networks.builtin import Builtin
+from jaxhpo.training.networks.families import Family, fitting_model
+from jaxhpo.training.networks.user import Own
+from jaxhpo.training.planning.plan import EARLY
+from jaxhpo.training.run.batch import Findings, cut, structures_of
+from jaxhpo.training.run.continuing import find_sources, gather, keep, retain, shaping
+from jaxhpo.training.run.executor import Executor, Work
+from jaxhpo.training.run.programs import Programs
+from jaxhpo.training.run.state import Kept, TrainerState, Weights
+from jaxhpo.training.run.usage import Account, Ledger, Meter
+from jaxhpo.training.step.examples import Split, TrainingData, group_texts
+from jaxhpo.training.step.lane import Result, Source
+from jaxhpo.training.step.scoring import Loss, Metric, read_goal
+from jaxhpo.training.trained.data_spec import Facts
+from jaxhpo.training.trained.model import Model, scaling_of
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
 

@@ -8,7 +8,7 @@ from jaxhpo.algorithms import Prior
 from jaxhpo.data import TextOptions
 from jaxhpo.space import Space
 from jaxhpo.study import Study
-from jaxhpo.training.goals import Loss, Metric
+from jaxhpo.training.step.scoring import Loss, Metric
 from jaxhpo.tuning.options import DEFAULT_ALGORITHM, AlgorithmFactory, Options
 from jaxhpo.tuning.tuning import Tuning
 

@@ -12,7 +12,7 @@ from jaxhpo.space import Space
 from jaxhpo.study import Best, Study
 from jaxhpo.training import PROBE, Trainer, probe
 from jaxhpo.training.final import FinalFit, final_fit
-from jaxhpo.training.model import Model
+from jaxhpo.training.trained.model import Model
 from jaxhpo.tuning.options import Options
 from jaxhpo.types import Objective
 

@@ -9,7 +9,7 @@ from jaxhpo.algorithms import Prior
 from jaxhpo.data import TextOptions
 from jaxhpo.space import Space
 from jaxhpo.training import default_lanes
-from jaxhpo.training.goals import Loss, Metric
+from jaxhpo.training.step.scoring import Loss, Metric
 from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "q_learning"

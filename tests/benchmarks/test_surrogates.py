@@ -11,7 +11,7 @@ from benchmarks.quality import fit_surrogates, record_trainings, tasks
 from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import surrogates
-from jaxhpo.training.hyperparameters import DEFAULTS
+from jaxhpo.training.config.hyperparameters import DEFAULTS
 
 NEED_DATA = ("mnist", "cifar", "reviews")
 DRAWN = [name for name in LESSONS if name.startswith("drawn")]

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 
 from jaxhpo.models.dropout import drop_bits
-from jaxhpo.training.lane import dropout_key, epoch_order
+from jaxhpo.training.step.lane import dropout_key, epoch_order
 
 OPTAX = {
     "sgd": lambda lr: optax.sgd(lr),

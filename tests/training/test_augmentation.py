@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.training.augmentation import blank, move
-from jaxhpo.training.hyper import Hyper
+from jaxhpo.training.step.augmentation import blank, move
+from jaxhpo.training.step.hyper import Hyper
 
 KEY = jnp.array([3, 7], jnp.uint32)
 N, SIDE = 400, 6

@@ -11,8 +11,9 @@ import pytest
 
 from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training import Trainer, engines, probe
-from jaxhpo.training.plan import Bucket
+from jaxhpo.training import Trainer, probe
+from jaxhpo.training.planning.plan import Bucket
+from jaxhpo.training.step import engines
 from jaxhpo.types import Proposal
 
 SPACE = Space(

@@ -6,10 +6,11 @@ import pytest
 
 import jaxhpo as jh
 from jaxhpo.models import Variant
-from jaxhpo.training import Trainer, schedules
-from jaxhpo.training.continuing import find_sources, shaping
-from jaxhpo.training.plan import Bucket
-from jaxhpo.training.weights import Kept
+from jaxhpo.training import Trainer
+from jaxhpo.training.planning.plan import Bucket
+from jaxhpo.training.run.continuing import find_sources, shaping
+from jaxhpo.training.run.state import Kept
+from jaxhpo.training.step import schedules
 from jaxhpo.types import Proposal
 from tests.training.own_models import Net, NnxNet
 

@@ -11,9 +11,9 @@ import pytest
 
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import OPTIMIZERS, Trainer
-from jaxhpo.training.lane import Split, TrainingData
-from jaxhpo.training.plan import Bucket
-from jaxhpo.training.ranges import read_structure
+from jaxhpo.training.config.ranges import read_structure
+from jaxhpo.training.planning.plan import Bucket
+from jaxhpo.training.step.lane import Split, TrainingData
 from tests.training.plain import plain, train_plain, used
 
 UPDATES = {"float32": 50, "float64": 400}

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.training.executor import Executor, Work
+from jaxhpo.training.run.executor import Executor, Work
 
 
 class Doubled(NamedTuple):

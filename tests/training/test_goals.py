@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhpo.training.goals import METRICS, accuracy, cross_entropy, mae, r2, read_goal, rmse, squared_error
+from jaxhpo.training.step.scoring import METRICS, accuracy, cross_entropy, mae, r2, read_goal, rmse, squared_error
 
 LOGITS = np.log(np.array([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]], np.float32))
 Y = np.array([0, 1], np.int32)

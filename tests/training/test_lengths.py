@@ -9,7 +9,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.models import RNN
 from jaxhpo.space import Choice, Float, Space
 from jaxhpo.training import Trainer
-from jaxhpo.training.examples import (
+from jaxhpo.training.step.examples import (
     Split,
     epoch_batches,
     epoch_order,
@@ -18,9 +18,9 @@ from jaxhpo.training.examples import (
     outputs_of,
     text_lengths,
 )
-from jaxhpo.training.goals import read_goal
-from jaxhpo.training.lane import Job, TrainingData, evaluate
-from jaxhpo.training.learner import Batch, Masked
+from jaxhpo.training.step.lane import Job, TrainingData, evaluate
+from jaxhpo.training.step.learner import Batch, Masked
+from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.types import Proposal
 
 BATCH, EPOCHS, LANES = 16, 2, 4

@@ -15,7 +15,7 @@ import pytest
 import jaxhpo as jh
 from jaxhpo.data import Dataset
 from jaxhpo.training import load_model
-from jaxhpo.training.model import Facts
+from jaxhpo.training.trained.model import Facts
 from tests.training.small_models import CASES, Linen, Nnx, assert_same, train
 
 

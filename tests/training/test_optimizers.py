@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhpo.training.optimizers import OPTIMIZERS, clip, coefficients, start, update
+from jaxhpo.training.step.optimizers import OPTIMIZERS, clip, coefficients, start, update
 
 OPTAX = {
     "sgd": optax.sgd(0.1),

@@ -11,7 +11,7 @@ from flax import nnx
 
 from jaxhpo.space import Choice, Space
 from jaxhpo.training import Trainer
-from jaxhpo.training.examples import Split, TrainingData, epoch_order, normalise
+from jaxhpo.training.step.examples import Split, TrainingData, epoch_order, normalise
 from tests.training.own_models import Net, NnxNet
 from tests.training.plain import optimizer_of
 

@@ -12,7 +12,7 @@ from flax import nnx
 import jaxhpo
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Trainer
-from jaxhpo.training.own.nnx_module import replace_state, state_of
+from jaxhpo.training.networks.user.nnx_module import replace_state, state_of
 from tests.training.own_models import Net, train
 
 BASE = {"lr": Float(1e-4, 1e-2, log=True), "batch_size": Choice((16,))}

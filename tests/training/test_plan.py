@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jaxhpo.models import CNN, MLP, RNN, Variant
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import Trainer
-from jaxhpo.training.plan import default_lanes
-from jaxhpo.training.planner import Task, make_plan
+from jaxhpo.training.planning.plan import default_lanes
+from jaxhpo.training.planning.planner import Task, make_plan
 
 SHAPES = {"mlp": (8, 8, 1), "cnn": (28, 28, 1), "rnn": (100,)}
 NETWORKS = {

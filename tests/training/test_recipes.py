@@ -7,7 +7,7 @@ import pytest
 from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Trainer
-from jaxhpo.training.plan import Bucket
+from jaxhpo.training.planning.plan import Bucket
 from tests.training.test_equivalence import data_of, run, train_alone, worst_difference
 
 EPOCHS, BATCH = 8, 32  # 40 updates, so that a quarter is a whole number

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhpo.training.schedules import SCHEDULES, factor
+from jaxhpo.training.step.schedules import SCHEDULES, factor
 
 UPDATES = 50
 

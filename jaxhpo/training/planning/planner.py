@@ -14,9 +14,9 @@ import flax.linen as nn
 
 from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Variant
-from jaxhpo.training.costs import epoch_seconds, lane_bytes, machine, tile_of
-from jaxhpo.training.engines import THREADS
-from jaxhpo.training.plan import HORIZONS, Bucket, Means, Plan, power_of_two, read_means
+from jaxhpo.training.planning.costs import epoch_seconds, lane_bytes, machine, tile_of
+from jaxhpo.training.planning.plan import HORIZONS, Bucket, Means, Plan, power_of_two, read_means
+from jaxhpo.training.step.engines import THREADS
 
 _CLASSES = 6  # candidates for the widths, or depths, that buckets are made for
 _GIB = 2.0**30

@@ -13,10 +13,10 @@ from jax.core import Tracer
 
 from jaxhpo.data import Dataset
 from jaxhpo.models import dropout, faster_convolutions, use_faster_convolutions
-from jaxhpo.training.examples import TrainingData, normalise
-from jaxhpo.training.goals import Goal
-from jaxhpo.training.hyper import Hyper
-from jaxhpo.training.learner import Batch, loss_of
+from jaxhpo.training.step.examples import TrainingData, normalise
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.learner import Batch, loss_of
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 _FLAGS = {"train": True, "training": True, "is_training": True, "deterministic": False}
@@ -175,7 +175,9 @@ def _is_nnx(value: Any) -> bool:
 
 
 def _nnx() -> ModuleType:
-    from jaxhpo.training.own import nnx_module  # imports nnx, a third of a second that a linen user need not wait
+    from jaxhpo.training.networks.user import (
+        nnx_module,  # imports nnx, a third of a second that a linen user need not wait
+    )
 
     return nnx_module
 

@@ -5,13 +5,13 @@ import warnings
 import numpy as np
 
 from jaxhpo.space import Space
-from jaxhpo.training.accounts import Meter
-from jaxhpo.training.executor import Work
-from jaxhpo.training.families import Family
-from jaxhpo.training.lane import Result
-from jaxhpo.training.plan import Plan
-from jaxhpo.training.ranges import Structure
-from jaxhpo.training.weights import Weights
+from jaxhpo.training.config.ranges import Structure
+from jaxhpo.training.networks.families import Family
+from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.run.executor import Work
+from jaxhpo.training.run.state import Weights
+from jaxhpo.training.run.usage import Meter
+from jaxhpo.training.step.lane import Result
 from jaxhpo.types import Outcome, Proposal
 
 

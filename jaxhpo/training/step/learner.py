@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.models import Active, Dropout, init_together, narrow, widen
-from jaxhpo.training.examples import TrainingData, normalise
-from jaxhpo.training.goals import Goal, cross_entropy, squared_error
-from jaxhpo.training.hyper import Hyper
+from jaxhpo.training.step.examples import TrainingData, normalise
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.scoring import Goal, cross_entropy, squared_error
 from jaxhpo.types import Array, Key
 
 

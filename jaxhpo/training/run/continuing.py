@@ -8,10 +8,10 @@ import jax
 import numpy as np
 
 from jaxhpo.space import Float, Space
-from jaxhpo.training.executor import Work
-from jaxhpo.training.hyperparameters import ALIASES, KINDS, TRACED
-from jaxhpo.training.lane import Progress, Result, Source
-from jaxhpo.training.weights import Kept
+from jaxhpo.training.config.hyperparameters import ALIASES, KINDS, TRACED
+from jaxhpo.training.run.executor import Work
+from jaxhpo.training.run.state import Kept
+from jaxhpo.training.step.lane import Progress, Result, Source
 from jaxhpo.types import FRESH, Proposal
 
 

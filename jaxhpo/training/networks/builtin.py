@@ -9,16 +9,16 @@ import numpy as np
 from jaxhpo.data import Dataset
 from jaxhpo.models import CHOICES, MODELS, Variant, narrow
 from jaxhpo.space import Space
-from jaxhpo.training.costs import tile_of
-from jaxhpo.training.engines import THREADS
-from jaxhpo.training.examples import length_groups, text_lengths
-from jaxhpo.training.families import check_space, examples_bytes
-from jaxhpo.training.goals import Goal
-from jaxhpo.training.hyper import Hyper
-from jaxhpo.training.learner import Learner, Masked
-from jaxhpo.training.plan import Plan
-from jaxhpo.training.planner import Task, make_plan
-from jaxhpo.training.ranges import Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.config.ranges import Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.networks.families import check_space, examples_bytes
+from jaxhpo.training.planning.costs import tile_of
+from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.planning.planner import Task, make_plan
+from jaxhpo.training.step.engines import THREADS
+from jaxhpo.training.step.examples import length_groups, text_lengths
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.learner import Learner, Masked
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 

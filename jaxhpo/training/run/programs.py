@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxhpo.training.engines import Chunk, train_chunk
-from jaxhpo.training.examples import Split, TrainingData
-from jaxhpo.training.families import Family
-from jaxhpo.training.goals import Goal
-from jaxhpo.training.lane import Job, Lane, Result, Source, evaluate, start_lane
-from jaxhpo.training.plan import Plan
+from jaxhpo.training.networks.families import Family
+from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.step.engines import Chunk, train_chunk
+from jaxhpo.training.step.examples import Split, TrainingData
+from jaxhpo.training.step.lane import Job, Lane, Result, Source, evaluate, start_lane
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 _TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with

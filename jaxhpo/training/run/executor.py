@@ -14,8 +14,8 @@ import jax
 import numpy as np
 
 from jaxhpo.compilation import COMPILERS, xla_options
-from jaxhpo.training.accounts import Account, Ledger
-from jaxhpo.training.lane import Result
+from jaxhpo.training.run.usage import Account, Ledger
+from jaxhpo.training.step.lane import Result
 
 
 class Work(NamedTuple):

@@ -6,8 +6,8 @@ import jax
 
 from jaxhpo.machine import cores
 from jaxhpo.models import Variant
-from jaxhpo.training.costs import machine, memory_limit
-from jaxhpo.training.engines import ENGINES, SHARDED, THREADS
+from jaxhpo.training.planning.costs import machine, memory_limit
+from jaxhpo.training.step.engines import ENGINES, SHARDED, THREADS
 
 HORIZONS = {"short": 64, "long": 1024}
 """Trials over which a compilation has to pay."""

@@ -15,11 +15,11 @@ from jaxhpo.data import Dataset
 from jaxhpo.errors import UNTRACEABLE, first_line
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
-from jaxhpo.training.examples import Split, TrainingData
-from jaxhpo.training.goals import METRICS, Goal
-from jaxhpo.training.learner import Batch, loss_of
-from jaxhpo.training.own.arithmetic import cost_of
-from jaxhpo.training.own.model import OwnModel, UnfitError
+from jaxhpo.training.networks.user.arithmetic import cost_of
+from jaxhpo.training.networks.user.model import OwnModel, UnfitError
+from jaxhpo.training.step.examples import Split, TrainingData
+from jaxhpo.training.step.learner import Batch, loss_of
+from jaxhpo.training.step.scoring import METRICS, Goal
 from jaxhpo.types import Array
 
 

@@ -6,12 +6,12 @@ from typing import Any, Protocol
 from jaxhpo.data import Dataset
 from jaxhpo.models import MODELS, Costed, Variant
 from jaxhpo.space import Space
-from jaxhpo.training.goals import Goal
-from jaxhpo.training.hyper import Hyper
-from jaxhpo.training.hyperparameters import canonical_name
-from jaxhpo.training.learner import Learner
-from jaxhpo.training.plan import Plan
-from jaxhpo.training.ranges import Ranges, Structure
+from jaxhpo.training.config.hyperparameters import canonical_name
+from jaxhpo.training.config.ranges import Ranges, Structure
+from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.learner import Learner
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 _FITTING = {"image": "cnn", "vector": "mlp", "text": "rnn"}

@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
-from jaxhpo.training.hyper import Hyper
-from jaxhpo.training.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
-from jaxhpo.training.optimizers import DECAYS
+from jaxhpo.training.config.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.optimizers import DECAYS
 from jaxhpo.types import Array
 
 _REPRESENTATIVES = 32  # of an Int's values

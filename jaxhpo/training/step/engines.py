@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.training.lane import (
+from jaxhpo.training.step.lane import (
     Job,
     Lane,
     Progress,

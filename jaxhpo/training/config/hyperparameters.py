@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxhpo.models import ACTIVATIONS, CELLS, MODELS, NORMS
-from jaxhpo.training.optimizers import OPTIMIZERS
-from jaxhpo.training.schedules import SCHEDULES
+from jaxhpo.training.step.optimizers import OPTIMIZERS
+from jaxhpo.training.step.schedules import SCHEDULES
 
 TRACED, MASKABLE, STRUCTURAL = "traced", "maskable", "structural"
 

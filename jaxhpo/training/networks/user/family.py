@@ -12,16 +12,8 @@ from jaxhpo.data import Dataset
 from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Costed, Variant
 from jaxhpo.space import Dimension, Float, Int, Space
-from jaxhpo.training.costs import lane_bytes
-from jaxhpo.training.engines import THREADS
-from jaxhpo.training.families import check_space, examples_bytes
-from jaxhpo.training.goals import Goal
-from jaxhpo.training.hyperparameters import ALIASES, HYPERPARAMETERS, TRACED
-from jaxhpo.training.learner import Learner
-from jaxhpo.training.own.model import OwnModel, read_factory
-from jaxhpo.training.own.rehearsal import Rehearsal
-from jaxhpo.training.plan import EARLY, Bucket, Plan, power_of_two, read_means
-from jaxhpo.training.ranges import (
+from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, TRACED
+from jaxhpo.training.config.ranges import (
     Hyper,
     Ranges,
     Structure,
@@ -32,6 +24,14 @@ from jaxhpo.training.ranges import (
     read_names,
     read_structure,
 )
+from jaxhpo.training.networks.families import check_space, examples_bytes
+from jaxhpo.training.networks.user.model import OwnModel, read_factory
+from jaxhpo.training.networks.user.rehearsal import Rehearsal
+from jaxhpo.training.planning.costs import lane_bytes
+from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two, read_means
+from jaxhpo.training.step.engines import THREADS
+from jaxhpo.training.step.learner import Learner
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 _GIB = 2.0**30

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.models.dropout import threefry
-from jaxhpo.training.hyper import Hyper
+from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.types import Array
 
 _PLACE = 129 << 24  # of these bits among dropout's

@@ -2,7 +2,7 @@
 
 from jaxhpo.models import MODELS
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training.optimizers import OPTIMIZERS
+from jaxhpo.training.step.optimizers import OPTIMIZERS
 
 _SMALL_SIDE = 16  # pixels
 

@@ -19,12 +19,12 @@ from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.errors import first_line
 from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import describe
-from jaxhpo.training.builtin import build_network
-from jaxhpo.training.examples import Split, TrainingData
-from jaxhpo.training.facts import Facts, read_examples
-from jaxhpo.training.hyper import Hyper
-from jaxhpo.training.learner import Learner, Masked
-from jaxhpo.training.own import OwnModel, read_factory
+from jaxhpo.training.networks.builtin import build_network
+from jaxhpo.training.networks.user import OwnModel, read_factory
+from jaxhpo.training.step.examples import Split, TrainingData
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.learner import Learner, Masked
+from jaxhpo.training.trained.data_spec import Facts, read_examples
 
 _FACTS, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"
 _BATCH = 512  # examples of a forward pass

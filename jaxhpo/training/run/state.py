@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxhpo.training.examples import TrainingData
-from jaxhpo.training.lane import Progress
+from jaxhpo.training.step.examples import TrainingData
+from jaxhpo.training.step.lane import Progress
 
 
 class Weights(NamedTuple):

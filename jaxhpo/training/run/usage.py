@@ -8,10 +8,10 @@ import numpy as np
 
 from jaxhpo.data import Dataset
 from jaxhpo.models import Cost, Costed, Variant
-from jaxhpo.training.engines import THREADS
-from jaxhpo.training.examples import group_texts
-from jaxhpo.training.plan import Plan
-from jaxhpo.training.ranges import Structure
+from jaxhpo.training.config.ranges import Structure
+from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.step.engines import THREADS
+from jaxhpo.training.step.examples import group_texts
 
 
 def training_flops(cost: Cost, examples: int, valid: int) -> float:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxhpo.training import augmentation, optimizers, schedules
-from jaxhpo.training.examples import (
+from jaxhpo.training.step import augmentation, optimizers, schedules
+from jaxhpo.training.step.examples import (
     Split,
     TrainingData,
     by_length,
@@ -24,9 +24,9 @@ from jaxhpo.training.examples import (
     normalise,
     outputs_of,
 )
-from jaxhpo.training.goals import Goal
-from jaxhpo.training.hyper import Hyper
-from jaxhpo.training.learner import Batch, Learner
+from jaxhpo.training.step.hyper import Hyper
+from jaxhpo.training.step.learner import Batch, Learner
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 __all__ = [

@@ -1,0 +1,6 @@
+"""The networks that a study trains.
+
+- `families.py`: what a family of networks has to provide (`Family`), and which of jaxhpo's fits the data
+- `builtin.py`: jaxhpo's own MLP, CNN and RNN (`Builtin`)
+- `user/`: the user's own Flax models
+"""

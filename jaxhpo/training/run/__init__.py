@@ -1,0 +1,9 @@
+"""Running a round of trials on the host.
+
+- `programs.py`: the programs of a plan, as pure functions
+- `executor.py`: compiles them, and runs chunks of lanes
+- `batch.py`: cuts a round into chunks, and collects scores, curves and the best weights
+- `continuing.py`: trials that continue others
+- `state.py`: what is kept between two rounds
+- `usage.py`: floating-point operations and seconds of training
+"""

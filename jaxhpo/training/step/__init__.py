@@ -1,0 +1,12 @@
+"""The training step: pure functions that are traced into the compiled programs.
+
+- `lane.py`: the training of one configuration, epoch by epoch: minibatches, gradients, L1 and L2, updates, evaluation
+- `engines.py`: how the lanes of a chunk run: in threads, side by side, or on several devices
+- `learner.py`: a network as a lane trains it: initial weights, dropout, loss and gradients (`Masked` for jaxhpo's own)
+- `hyper.py`: the hyperparameters of a lane
+- `optimizers.py`: all optimizers as one formula, and clipping
+- `schedules.py`: learning-rate schedules and warm-up
+- `augmentation.py`: crops, mirror images and cutout
+- `examples.py`: examples on the device, the order of an epoch, groups of texts by length
+- `scoring.py`: losses and metrics
+"""
