@@ -26,8 +26,8 @@ from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import curves, tables
 from benchmarks.record import parser, results, save
 from jaxhpo import algorithms
+from jaxhpo.algorithms.common.epsilon import VarianceRule
 from jaxhpo.algorithms.q_learning.q_learning import _GAMMA
-from jaxhpo.algorithms.schedule import VarianceRule
 from jaxhpo.priors import hyperparameter_features
 
 AGENT = "q_learning"

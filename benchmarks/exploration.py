@@ -18,7 +18,7 @@ from typing import Any
 import jaxhpo as jh
 from benchmarks.record import parser, results, save
 from jaxhpo import algorithms
-from jaxhpo.algorithms.schedule import VarianceRule
+from jaxhpo.algorithms.common.epsilon import VarianceRule
 from jaxhpo.study import Study
 from jaxhpo.training import Trainer
 

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxhpo.algorithms import history as histories
-from jaxhpo.algorithms.checks import check_integer
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.checks import check_integer
 from jaxhpo.algorithms.gp.kernel import matern
 from jaxhpo.algorithms.gp.warp import soften
-from jaxhpo.algorithms.prior import Past
+from jaxhpo.algorithms.warm_start import Past
 from jaxhpo.priors import hyperparameter_features
 from jaxhpo.priors.learned_prior import Learned, LearnedPrior, Network, outputs
 from jaxhpo.space import Space

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxhpo as jh
-from jaxhpo.algorithms import proposals
+from jaxhpo.algorithms.common import proposals
 from jaxhpo.report.console import best_table
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Proposal

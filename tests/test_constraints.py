@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxhpo as jh
-from jaxhpo.algorithms.proposals import legal, uniform
+from jaxhpo.algorithms.common.proposals import legal, uniform
 from jaxhpo.space import Choice, Float, Int, Space
 
 PARTS = {

@@ -5,25 +5,25 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from jaxhpo.algorithms.actor_critic import actor_critic
-from jaxhpo.algorithms.asha import asha
-from jaxhpo.algorithms.cmaes import cmaes
-from jaxhpo.algorithms.genetic import genetic
+from jaxhpo.algorithms.evolution.cmaes import cmaes
+from jaxhpo.algorithms.evolution.genetic import genetic
+from jaxhpo.algorithms.evolution.regularized_evolution import regularized_evolution
 from jaxhpo.algorithms.gp import gp
-from jaxhpo.algorithms.grid_search import grid_search
-from jaxhpo.algorithms.hyperband import hyperband
-from jaxhpo.algorithms.metaqnn import metaqnn
-from jaxhpo.algorithms.pbt import pbt
+from jaxhpo.algorithms.model_based.thompson import thompson
+from jaxhpo.algorithms.model_based.tpe import tpe
+from jaxhpo.algorithms.model_based.ucb import ucb
+from jaxhpo.algorithms.multi_fidelity.asha import asha
+from jaxhpo.algorithms.multi_fidelity.hyperband import hyperband
+from jaxhpo.algorithms.multi_fidelity.pbt import pbt
+from jaxhpo.algorithms.multi_fidelity.successive_halving import successive_halving
 from jaxhpo.algorithms.q_learning import q_learning
-from jaxhpo.algorithms.random_search import random_search
-from jaxhpo.algorithms.regularized_evolution import regularized_evolution
-from jaxhpo.algorithms.reinforce import reinforce
-from jaxhpo.algorithms.sobol import sobol
-from jaxhpo.algorithms.successive_halving import successive_halving
-from jaxhpo.algorithms.tabular_q import tabular_q
-from jaxhpo.algorithms.thompson import thompson
-from jaxhpo.algorithms.tpe import tpe
-from jaxhpo.algorithms.ucb import ucb
+from jaxhpo.algorithms.sampling.grid_search import grid_search
+from jaxhpo.algorithms.sampling.random_search import random_search
+from jaxhpo.algorithms.sampling.sobol import sobol
+from jaxhpo.algorithms.sequential.actor_critic import actor_critic
+from jaxhpo.algorithms.sequential.metaqnn import metaqnn
+from jaxhpo.algorithms.sequential.reinforce import reinforce
+from jaxhpo.algorithms.tabular_q.tabular_q import tabular_q
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms import thompson, ucb
-from jaxhpo.algorithms.linear_bandit import Arms, reward
-from jaxhpo.algorithms.thompson import draw
-from jaxhpo.algorithms.ucb import choose
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.model_based.linear_bandit import Arms, reward
+from jaxhpo.algorithms.model_based.thompson import draw
+from jaxhpo.algorithms.model_based.ucb import choose
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome, Proposal
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from jaxhpo import run_traced
-from jaxhpo.algorithms import cma, cmaes
-from jaxhpo.algorithms.cma_space import MixedSpace
-from jaxhpo.algorithms.cmaes import default_population
+from jaxhpo.algorithms import cmaes
+from jaxhpo.algorithms.evolution import cma
+from jaxhpo.algorithms.evolution.cma_space import MixedSpace
+from jaxhpo.algorithms.evolution.cmaes import default_population
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Objective, Outcome
 

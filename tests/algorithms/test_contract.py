@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxhpo import algorithms
-from jaxhpo.algorithms.history import History
+from jaxhpo.algorithms.common.history import History
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome, Proposal
 

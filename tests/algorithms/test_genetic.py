@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.algorithms import genetic
-from jaxhpo.algorithms.genetic import parents as eager_parents
+from jaxhpo.algorithms.evolution.genetic import parents as eager_parents
 from tests.algorithms.test_regularized_evolution import KEY, SPACE, told
 
 parents = jax.jit(eager_parents, static_argnums=(2, 3, 4))

@@ -9,8 +9,9 @@ import pytest
 from scipy import special
 
 from jaxhpo import Objective, Outcome, Proposal, run_traced
-from jaxhpo.algorithms import gp, make, triangle
-from jaxhpo.algorithms import history as histories
+from jaxhpo.algorithms import gp, make
+from jaxhpo.algorithms.common import cholesky
+from jaxhpo.algorithms.common import history as histories
 from jaxhpo.algorithms.gp import acquisition, fit, kernel, posterior
 from jaxhpo.algorithms.gp.data import modelled
 from jaxhpo.algorithms.gp.search import Search, codes
@@ -154,7 +155,7 @@ def test_a_triangle_is_inverted(size):
     rng = np.random.default_rng(size)
     a = rng.normal(size=(size, 2 * size))
     lower = np.linalg.cholesky(a @ a.T / size + np.eye(size)).astype(np.float32)
-    np.testing.assert_allclose(triangle.inverse(jnp.asarray(lower)), np.linalg.inv(lower), atol=1e-5)
+    np.testing.assert_allclose(cholesky.inverse(jnp.asarray(lower)), np.linalg.inv(lower), atol=1e-5)
 
 
 def test_a_triangle_of_near_points_is_inverted():
@@ -164,7 +165,7 @@ def test_a_triangle_of_near_points_is_inverted():
     hyper = kernel.Hyperparameters(jnp.full(3, 0.1, jnp.float32), jnp.float32(1), jnp.float32(1e-5))
     there = kernel.covariance(np.ones(3, bool), hyper, jnp.asarray(point), jnp.asarray(point))
     lower = np.asarray(jnp.linalg.cholesky(there + 1e-5 * jnp.eye(64, dtype=jnp.float32)))
-    found = np.asarray(triangle.inverse(jnp.asarray(lower)), float)
+    found = np.asarray(cholesky.inverse(jnp.asarray(lower)), float)
     np.testing.assert_allclose(found @ lower, np.eye(64), atol=2e-3)
 
 

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms import history, tpe
+from jaxhpo.algorithms import tpe
+from jaxhpo.algorithms.common import history
 from jaxhpo.compilation import CompilationCounter
 from jaxhpo.space import Float, Space
 from jaxhpo.study import Study

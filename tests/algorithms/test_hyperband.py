@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxhpo import algorithms
-from jaxhpo.algorithms.hyperband import bracket_plans
-from jaxhpo.algorithms.rungs import read_rungs
+from jaxhpo.algorithms.multi_fidelity.hyperband import bracket_plans
+from jaxhpo.algorithms.multi_fidelity.rungs import read_rungs
 
 from .multi_fidelity import SPACE, Reference, Rounds, pairs
 

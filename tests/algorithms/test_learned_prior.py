@@ -10,11 +10,11 @@ import pytest
 
 from jaxhpo import Objective, Outcome, run_traced
 from jaxhpo.algorithms import q_learning
+from jaxhpo.algorithms.common.history import History
 from jaxhpo.algorithms.gp import kernel
 from jaxhpo.algorithms.gp.fit import prior_mode
 from jaxhpo.algorithms.gp.warp import soften
-from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.q_learning.belief import Model
+from jaxhpo.algorithms.q_learning.reward_posterior import Model
 from jaxhpo.priors import LearnedPrior, hyperparameter_features
 from jaxhpo.priors.learned_prior import Knowledge, outputs, read_prior
 from jaxhpo.space import Choice, Float, Space

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms.moves import Moves
+from jaxhpo.algorithms.tabular_q.moves import Moves
 from jaxhpo.space import Choice, Int, Space
 
 SPACE = Space(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxhpo import algorithms
-from jaxhpo.algorithms.exploration import Exploration
+from jaxhpo.algorithms.multi_fidelity.perturbation import Exploration
 from jaxhpo.space import Choice, Float, Int, Space
 
 from .multi_fidelity import SPACE, Rounds, pairs

@@ -14,7 +14,7 @@ from jaxhpo.algorithms.gp import kernel, posterior
 from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.q_learning import value
 from jaxhpo.algorithms.q_learning.actions import Actions, Considered
-from jaxhpo.algorithms.q_learning.belief import Model, Told
+from jaxhpo.algorithms.q_learning.reward_posterior import Model, Told
 from jaxhpo.priors.learned_prior import Knowledge
 from jaxhpo.space import Choice, Float, Int, Space
 from tests.algorithms.priors import matern

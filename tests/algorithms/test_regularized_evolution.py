@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms import regularized_evolution
-from jaxhpo.algorithms.proposals import fresh
-from jaxhpo.algorithms.regularized_evolution import parents as eager_parents
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.proposals import fresh
+from jaxhpo.algorithms.evolution.regularized_evolution import parents as eager_parents
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.types import Outcome
 

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms import actor_critic, history, metaqnn, policy, reinforce
-from jaxhpo.algorithms.history import first_new
-from jaxhpo.algorithms.sequential import Walk
+from jaxhpo.algorithms import actor_critic, metaqnn, reinforce
+from jaxhpo.algorithms.common import history
+from jaxhpo.algorithms.common.history import first_new
+from jaxhpo.algorithms.sequential import policy
+from jaxhpo.algorithms.sequential.walk import Walk
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome, Proposal
 

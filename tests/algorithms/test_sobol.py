@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import qmc
 
 from jaxhpo.algorithms import sobol
-from jaxhpo.algorithms.sobol import direction_numbers, owen_scrambled, sequence, to_unit
+from jaxhpo.algorithms.sampling.sobol import direction_numbers, owen_scrambled, sequence, to_unit
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome
 

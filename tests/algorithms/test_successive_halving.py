@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxhpo import algorithms
-from jaxhpo.algorithms.brackets import halve, open_brackets
-from jaxhpo.algorithms.rungs import read_rungs
+from jaxhpo.algorithms.multi_fidelity.brackets import halve, open_brackets
+from jaxhpo.algorithms.multi_fidelity.rungs import read_rungs
 from jaxhpo.space import Choice, Space
 from jaxhpo.study import run_traced
 from jaxhpo.types import Objective, Outcome

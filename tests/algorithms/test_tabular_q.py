@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms import q_table, tabular_q
-from jaxhpo.algorithms.moves import Moves
-from jaxhpo.algorithms.q_table import Packing
-from jaxhpo.algorithms.tabular_q import _bin, _remember, _rewards
+from jaxhpo.algorithms import tabular_q
+from jaxhpo.algorithms.tabular_q import q_table
+from jaxhpo.algorithms.tabular_q.moves import Moves
+from jaxhpo.algorithms.tabular_q.q_table import Packing
+from jaxhpo.algorithms.tabular_q.tabular_q import _bin, _remember, _rewards
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome, Proposal
 

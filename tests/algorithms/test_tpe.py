@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from jaxhpo.algorithms import history as histories
 from jaxhpo.algorithms import tpe
-from jaxhpo.algorithms.tpe import Kernels, pick, split
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.model_based.tpe import Kernels, pick, split
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Outcome, Proposal
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.algorithms.variation import Variation, crossover
+from jaxhpo.algorithms.evolution.variation import Variation, crossover
 from jaxhpo.space import Choice, Float, Int, Space
 
 KEY = jax.random.key(0)

@@ -85,9 +85,11 @@ def test_a_method_that_trains_in_part_may_spend_as_many_epochs(monkeypatch):
 
 def test_the_version_is_of_the_code_that_counts():
     assert ours.version("random_search") != ours.version("tabular_q")
-    needed = ours._imports("jaxhpo.algorithms.tabular_q")
-    assert {"jaxhpo.algorithms.tabular_q", "jaxhpo.algorithms.q_table"} <= needed
-    assert "jaxhpo.algorithms.random_search" not in needed
+    needed = ours._imports("jaxhpo.algorithms.tabular_q.tabular_q")
+    assert {"jaxhpo.algorithms.tabular_q.tabular_q", "jaxhpo.algorithms.tabular_q.q_table"} <= needed
+    assert "jaxhpo.algorithms.sampling.random_search" not in needed
+    learned = ours._imports("jaxhpo.algorithms.q_learning.q_learning")
+    assert {"jaxhpo.priors.learned_prior", "jaxhpo.algorithms.gp.kernel"} <= learned
 
 
 def test_tasks_are_chosen_by_name_or_family():

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms import history as histories
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.history import History
 from jaxhpo.algorithms.gp.warp import warp
-from jaxhpo.algorithms.history import History
 from jaxhpo.types import Array
 
 FITTED, USED = 256, 512  # rows that hyperparameters are fitted to, and that predictions use; the others are left out

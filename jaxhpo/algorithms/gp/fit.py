@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms import triangle
+from jaxhpo.algorithms.common import cholesky
 from jaxhpo.algorithms.gp.kernel import matern, matern_slope, unpack
 from jaxhpo.types import Array
 
@@ -60,7 +60,7 @@ def log_likelihood(theta: Array, data: Data) -> tuple[Array, Array]:
     if data.covariance is not None:
         known = known + jnp.where(pair, data.covariance, 0.0)
     lower = jax.lax.linalg.cholesky(signal + known, symmetrize_input=False)
-    root = triangle.inverse(lower)
+    root = cholesky.inverse(lower)
     precision = _product(root.T, root)
     weight = _product(precision, data.target)
     value = -0.5 * jnp.dot(data.target, weight, precision="highest") - jnp.sum(jnp.log(jnp.diagonal(lower)))

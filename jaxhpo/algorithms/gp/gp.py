@@ -6,16 +6,16 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import sequential_vmap
 
-from jaxhpo.algorithms import history as histories
-from jaxhpo.algorithms.checks import check_common, check_integer
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.checks import check_common, check_integer
+from jaxhpo.algorithms.common.history import History
+from jaxhpo.algorithms.common.proposals import fresh, legal, ordered
 from jaxhpo.algorithms.gp.acquisition import ACQUISITIONS
 from jaxhpo.algorithms.gp.data import FITTED, USED, even_sequence, modelled
 from jaxhpo.algorithms.gp.fit import Data, fit, prior_mode
 from jaxhpo.algorithms.gp.kernel import squares, unpack
 from jaxhpo.algorithms.gp.posterior import Posterior, append, condition, predict
 from jaxhpo.algorithms.gp.search import STARTS, Search, codes
-from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.proposals import fresh, legal, ordered
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms import triangle
+from jaxhpo.algorithms.common import cholesky
 from jaxhpo.algorithms.gp.kernel import Hyperparameters, covariance
 from jaxhpo.types import Array
 
@@ -50,7 +50,7 @@ def condition(
         return factor(10.0 * noise), 10.0 * noise, tries + 1
 
     lower, noise, _ = jax.lax.while_loop(fails, again, (factor(hyper.noise), hyper.noise, jnp.int32(0)))
-    root = triangle.inverse(lower)
+    root = cholesky.inverse(lower)
     target = jnp.where(there, target, 0.0)
     weight = _product(root.T, _product(root, target))
     return Posterior(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.proposals import ordered
+from jaxhpo.algorithms.common.proposals import ordered
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key
 

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from jaxhpo.algorithms import history as histories
-from jaxhpo.algorithms.history import History
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.history import History
 from jaxhpo.types import Array
 
 _WORST = 10.0  # below the median, in deviations of the better half, a soft score goes at most

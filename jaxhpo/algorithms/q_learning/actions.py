@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.algorithms.common.proposals import uniform
 from jaxhpo.algorithms.gp.search import Search, codes
-from jaxhpo.algorithms.proposals import uniform
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 

@@ -7,19 +7,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import sequential_vmap
 
-from jaxhpo.algorithms import history as histories
-from jaxhpo.algorithms.checks import check_common, check_integer, check_number
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.checks import check_common, check_integer, check_number
+from jaxhpo.algorithms.common.epsilon import Schedule, VarianceRule
+from jaxhpo.algorithms.common.history import History
+from jaxhpo.algorithms.common.proposals import legal
 from jaxhpo.algorithms.gp.data import even_sequence
 from jaxhpo.algorithms.gp.kernel import unpack
 from jaxhpo.algorithms.gp.search import codes
-from jaxhpo.algorithms.history import History
-from jaxhpo.algorithms.proposals import legal
+from jaxhpo.algorithms.multi_fidelity.rungs import read_rungs, record
 from jaxhpo.algorithms.q_learning.actions import STATES, Actions
-from jaxhpo.algorithms.q_learning.belief import Model
-from jaxhpo.algorithms.q_learning.ladder import Ladder
+from jaxhpo.algorithms.q_learning.promotion import Ladder
+from jaxhpo.algorithms.q_learning.reward_posterior import Model
 from jaxhpo.algorithms.q_learning.value import Decision, choose, variance
-from jaxhpo.algorithms.rungs import read_rungs, record
-from jaxhpo.algorithms.schedule import Schedule, VarianceRule
 from jaxhpo.priors.learned_prior import Knowledge, PriorOption, read_prior
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
@@ -77,7 +77,7 @@ def q_learning(
     the other, the process supposing its own mean where the earlier ones go (kriging believer, Ginsbourger et al. 2010).
     Every lane is epsilon-greedy: with probability epsilon it jumps anywhere. Epsilon decays with the trials told by the
     posterior's variance of Q, as a part of the prior's, over the actions that set one of the incumbent's
-    hyperparameters to one of four levels (`jaxhpo.algorithms.schedule`).
+    hyperparameters to one of four levels (`jaxhpo.algorithms.common.epsilon`).
 
     With a `min_budget` below the budget, trials begin at the lowest of the rungs budget, budget / eta, ..., and an
     action also lets one go on to its next rung. The share of epochs is one more input of the process, so that it tells

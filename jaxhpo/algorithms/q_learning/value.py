@@ -10,7 +10,7 @@ from jaxhpo.algorithms.gp.acquisition import log_ei
 from jaxhpo.algorithms.gp.kernel import covariance
 from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.q_learning.actions import Considered
-from jaxhpo.algorithms.q_learning.belief import Beliefs, Model, Told
+from jaxhpo.algorithms.q_learning.reward_posterior import Beliefs, Model, Told
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 

@@ -1,0 +1,1 @@
+"""Evolutionary search: a genetic algorithm, regularized evolution, CMA-ES."""

@@ -1,0 +1,208 @@
+"""Covariance matrix adaptation."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.algorithms.common import history as histories
+from jaxhpo.algorithms.common.checks import check_common, check_integer, check_number
+from jaxhpo.algorithms.common.history import History, first_new_rows
+from jaxhpo.algorithms.common.proposals import fresh, uniform
+from jaxhpo.algorithms.evolution import cma
+from jaxhpo.algorithms.evolution.cma import Normal
+from jaxhpo.algorithms.evolution.cma_space import MixedSpace
+from jaxhpo.space import Space
+from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
+
+_TRIES = 3  # draws of a lane for one that is new, before as many from anywhere
+_DOUBLINGS = 3  # of a generation, one a restart
+
+
+class Generation(NamedTuple):
+    """The trials told since the last update; G is the largest generation."""
+
+    sample: Array  # [G, D] float32, as they were drawn
+    score: Array  # [G] float32, -inf = failed or not told
+    filled: Array  # [] int32
+
+
+class Progress(NamedTuple):
+    """What restarts are decided by."""
+
+    best: Array  # [] float32: best score since the last restart, -inf at first
+    stalled: Array  # [] int32: generations since then that were not better
+    stuck: Array  # [] bool: the last batch was hard to draw
+    restarts: Array  # [] int32
+
+
+class CmaState(NamedTuple):
+    """The search; n ordered and m unordered hyperparameters of L options at most."""
+
+    history: History
+    normal: Normal
+    odds: Array  # [m, L] float32: probabilities of the options
+    generation: Generation
+    progress: Progress
+    sample: Array  # [B, D] float32: the next batch as it was drawn
+    point: Array  # [B, D] float32: the same as it is proposed
+
+
+def cmaes(
+    space: Space,
+    *,
+    lanes: int,
+    budget: int = 1,
+    population: int | None = None,
+    sigma: float = 0.25,
+    option_rate: float = 0.5,
+    tolerance: float = 1e-5,
+) -> Algorithm:
+    """Search by CMA-ES (Hansen 2016, arXiv 1604.00772): a normal distribution over the cube learns where to look.
+
+    It is the tutorial's method, with negative weights. Beyond it:
+
+    - A generation is gathered over as many batches as it takes. Told points of others at the same budget are part of it
+      (Hansen 2011, injected solutions), their steps cut to the length that a draw could have.
+    - Whole numbers and ordered options are drawn in the cube and rounded. No standard deviation is so small that a draw
+      would leave its cell with less than probability 1 / (population * D): CMA-ES with margin (Hamano et al. 2022), as
+      a floor.
+    - Unordered options have probabilities of their own, that move towards those of the better half and never become 0:
+      CatCMA (Hamano et al. 2024), with a fixed rate.
+    - Draws beyond the cube are moved to its face. What was told already is not proposed again, as far as a few draws
+      find something new.
+    - Where it has converged, has not got better for long, or draws little that is new, it starts again anywhere, with a
+      generation twice as large, up to eight times (IPOP, Auger & Hansen 2005).
+
+    Take it for some hundred trials or more, mostly of real numbers. Costs under a millisecond, and D + 3 numbers a
+    trial; an eigendecomposition of n x n a generation.
+
+    Args:
+        space: what to search.
+        lanes: rows a proposal has.
+        budget: every trial's budget, such as epochs.
+        population: trials of a generation; None is 4 + 3 ln D, as the nearest multiple of `lanes`.
+        sigma: standard deviation to begin with, in units of each range.
+        option_rate: how far probabilities of unordered options move in a generation.
+        tolerance: standard deviation of real numbers that counts as converged, in units of each range.
+
+    Raises:
+        ValueError: naming the argument that cannot be.
+    """
+    check_common(space, lanes, budget)
+    if population is None:
+        population = default_population(len(space), lanes)
+    check_integer("population", population, 4)
+    check_number("sigma", sigma, 1e-3, 1.0)
+    check_number("option_rate", option_rate, 0.0, 1.0)
+    check_number("tolerance", tolerance, 0.0, 1.0)
+    mixed = MixedSpace(space, 1 / (population * len(space)))
+    n = len(mixed.normal)
+    sizes = np.array([population << i for i in range(_DOUBLINGS + 1)], np.int32)
+    tables = _by_size(max(n, 1), sizes)
+    patience = (10 + np.ceil(30 * len(space) / sizes)).astype(np.int32)
+
+    def stage(progress: Progress) -> Array:
+        return jnp.minimum(progress.restarts, _DOUBLINGS)
+
+    def emptied() -> Generation:
+        size = int(sizes[-1])
+        samples = jnp.zeros((size, len(space)), jnp.float32)
+        return Generation(samples, jnp.full(size, -jnp.inf, jnp.float32), jnp.int32(0))
+
+    def draw(key: Key, state: CmaState) -> CmaState:
+        """Return the state with another next batch."""
+        draw_key, uniform_key = jax.random.split(key)
+        sample, point = mixed.draw(draw_key, state.normal, state.odds, _TRIES * lanes)
+        anywhere = uniform(uniform_key, space, _TRIES * lanes)
+        sample, point = jnp.concatenate([sample, anywhere]), jnp.concatenate([point, anywhere])
+        row = first_new_rows(state.history, point, lanes)
+        stuck = 2 * jnp.sum(row < _TRIES * lanes, dtype=jnp.int32) < lanes
+        return state._replace(sample=sample[row], point=point[row], progress=state.progress._replace(stuck=stuck))
+
+    def gather(state: CmaState, proposal: Proposal, outcome: Outcome) -> Generation:
+        """Return the generation with a told batch; what is beyond its size is not learned from."""
+        generation, size = state.generation, jnp.asarray(sizes)[stage(state.progress)]
+        counts = proposal.active & (proposal.budget == budget)
+        own = jnp.all(proposal.point == state.point, axis=1)
+        sample = jnp.where(own[:, None], state.sample, proposal.point)
+        place = generation.filled + jnp.cumsum(counts, dtype=jnp.int32) - 1
+        place = jnp.where(counts & (place < size), place, sizes[-1])  # out of range, hence dropped
+        score = jnp.where(jnp.isfinite(outcome.score), outcome.score, -jnp.inf)
+        return Generation(
+            generation.sample.at[place].set(sample, mode="drop"),
+            generation.score.at[place].set(score, mode="drop"),
+            jnp.minimum(generation.filled + jnp.sum(counts, dtype=jnp.int32), size),
+        )
+
+    def learn(key: Key, state: CmaState) -> CmaState:
+        """Return the state after a whole generation, started again where that is due."""
+        generation, progress = state.generation, state.progress
+        order = jnp.argsort(-generation.score)
+        sample = generation.sample[order]
+        k = jax.tree.map(lambda table: jnp.asarray(table)[stage(progress)], tables)
+        learned = jnp.isfinite(generation.score[order[0]])  # from failures alone nothing is
+        normal, odds = state.normal, state.odds
+        if n:
+            normal = cma.update(normal, k, mixed.steps(normal, sample), mixed.stretch(normal))
+            normal = mixed.clamped(normal)
+        odds = mixed.learned(odds, sample, jnp.maximum(k.weights, 0.0), option_rate)
+        normal, odds = jax.tree.map(
+            lambda new, old: jnp.where(learned, new, old), (normal, odds), (state.normal, state.odds)
+        )
+        top = generation.score[order[0]]
+        stalled = jnp.where(top > progress.best, 0, progress.stalled + 1)
+        late = stalled >= jnp.asarray(patience)[stage(progress)]
+        again = late | progress.stuck | mixed.settled(normal, odds, tolerance)
+        progress = Progress(
+            jnp.where(again, -jnp.inf, jnp.maximum(progress.best, top)),
+            jnp.where(again, 0, stalled),
+            jnp.bool_(False),
+            progress.restarts + again.astype(jnp.int32),
+        )
+        anew = cma.start(jax.random.uniform(key, (n,), jnp.float32), sigma), jnp.asarray(mixed.even)
+        normal, odds = jax.tree.map(lambda new, old: jnp.where(again, new, old), anew, (normal, odds))
+        return state._replace(normal=normal, odds=odds, generation=emptied(), progress=progress)
+
+    def init(key: Key) -> CmaState:
+        batch = jnp.zeros((lanes, len(space)), jnp.float32)
+        progress = Progress(jnp.float32(-jnp.inf), jnp.int32(0), jnp.bool_(False), jnp.int32(0))
+        normal = cma.start(jnp.full(n, 0.5, jnp.float32), sigma)
+        history = histories.empty(len(space), lanes)
+        return draw(key, CmaState(history, normal, jnp.asarray(mixed.even), emptied(), progress, batch, batch))
+
+    def ask(key: Key, state: CmaState) -> Proposal:
+        del key  # the batch was drawn when the last one was told
+        return fresh(state.point, budget)
+
+    def tell(key: Key, state: CmaState, proposal: Proposal, outcome: Outcome) -> tuple[CmaState, Metrics]:
+        learn_key, draw_key = jax.random.split(key)
+        after = state._replace(
+            history=histories.append(state.history, proposal, outcome), generation=gather(state, proposal, outcome)
+        )
+        full = after.generation.filled >= jnp.asarray(sizes)[stage(after.progress)]
+        after = draw(draw_key, jax.lax.cond(full, learn, lambda _, same: same, learn_key, after))
+        # A batch of padding changes nothing.
+        after = jax.tree.map(lambda new, old: jnp.where(jnp.any(proposal.active), new, old), after, state)
+        return after, {"sigma": after.normal.sigma, "restarts": after.progress.restarts}
+
+    def grow(state: CmaState, trials: int) -> CmaState:
+        return state._replace(history=histories.grow(state.history, trials))
+
+    return Algorithm(init, ask, tell, grow)
+
+
+def default_population(dimensions: int, lanes: int) -> int:
+    """Return 4 + 3 ln D as the nearest multiple of `lanes`, of at least 4."""
+    wanted = 4 + math.floor(3 * math.log(dimensions))
+    size = lanes * max(1, round(wanted / lanes))
+    return size if size >= 4 else lanes * -(-4 // lanes)
+
+
+def _by_size(n: int, sizes: np.ndarray) -> cma.Constants:
+    """Return the constants of every size of a generation, stacked; weights are padded with zeros."""
+    rows = [cma.constants(n, int(size)) for size in sizes]
+    padded = [row._replace(weights=np.pad(row.weights, (0, int(sizes[-1]) - len(row.weights)))) for row in rows]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *padded)

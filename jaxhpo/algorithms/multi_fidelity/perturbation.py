@@ -1,0 +1,63 @@
+"""How population based training varies the hyperparameters of a training that goes on."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.algorithms.evolution.variation import Variation
+from jaxhpo.space import Float, Space
+from jaxhpo.types import Array, Key
+
+_FACTORS = 0.8, 1.2  # of a Float's value
+_STEP = 0.05  # of an ordered hyperparameter that is not a Float, on average, in units of its range; a level at least
+
+
+class Exploration:
+    """Perturbs some hyperparameters of a space.
+
+    Args:
+        space: what points lie in.
+        names: which hyperparameters; the others stay as they are.
+        resample: how many of the changes draw a value anew.
+    """
+
+    def __init__(self, space: Space, names: tuple[str, ...], resample: float):
+        self._space, self._resample = space, resample
+        self._varies = np.array([name in names for name in space])
+        self._real = np.array([isinstance(dimension, Float) for dimension in space.values()])
+        # A value times a factor is a unit coordinate times a slope and shifted: [2, D] each, down and up.
+        lines = [[_line(dimension, factor) for dimension in space.values()] for factor in _FACTORS]
+        self._slope, self._shift = np.moveaxis(np.array(lines, np.float32), -1, 0)
+        self._variation = Variation(space, _STEP, 1 - resample)
+
+    def perturb(self, key: Key, point: Array) -> Array:
+        """Return legal points with every hyperparameter that varies changed: [N, D] canonical -> [N, D] canonical.
+
+        A point stays as it is where that would break a constraint or touch another hyperparameter.
+        """
+        side_key, kind_key, value_key, other_key = jax.random.split(key, 4)
+        up = jax.random.bernoulli(side_key, 0.5, point.shape)
+        slope = jnp.where(up, jnp.asarray(self._slope)[1:], jnp.asarray(self._slope)[:1])
+        shift = jnp.where(up, jnp.asarray(self._shift)[1:], jnp.asarray(self._shift)[:1])
+        scaled = jnp.clip(point * slope + shift, 0.0, 1.0)
+        anew = jax.random.uniform(kind_key, point.shape, jnp.float32) < self._resample
+        scaled = jnp.where(anew, jax.random.uniform(value_key, point.shape, jnp.float32), scaled)
+        other = self._variation.others(other_key, point)
+        varies = jnp.asarray(self._varies)[None]
+        child = jnp.where(varies, jnp.where(jnp.asarray(self._real)[None], scaled, other), point)
+        child = self._space.canonical(child)
+        whole = jnp.all(varies | (child == point), axis=1) & self._space.feasible(child)
+        if self._space.conditional:
+            whole = whole & jnp.all(self._space.active(child) == self._space.active(point), axis=1)
+        return jnp.where(whole[:, None], child, point)
+
+
+def _line(dimension: object, factor: float) -> tuple[float, float]:
+    """Return the slope and the shift that multiply a Float's value; of other dimensions those that change nothing."""
+    if not isinstance(dimension, Float):
+        return 1.0, 0.0
+    if dimension.log:
+        return 1.0, math.log(factor) / math.log(dimension.high / dimension.low)
+    return factor, dimension.low * (factor - 1) / (dimension.high - dimension.low)

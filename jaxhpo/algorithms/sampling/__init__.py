@@ -1,0 +1,1 @@
+"""Search that learns nothing from scores: random, grid, Sobol."""

@@ -1,0 +1,42 @@
+"""Random search."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxhpo.algorithms.common.checks import check_common
+from jaxhpo.algorithms.common.proposals import uniform
+from jaxhpo.space import Space
+from jaxhpo.types import FRESH, Algorithm, Key, Metrics, Outcome, Proposal, State
+
+
+def random_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
+    """Search uniformly at random in the unit cube (Bergstra & Bengio 2012). Learns nothing, and is hard to shame.
+
+    Args:
+        space: what to search.
+        lanes: rows a proposal has.
+        budget: every trial's budget, such as epochs.
+
+    Raises:
+        ValueError: naming the argument that cannot be.
+    """
+    check_common(space, lanes, budget)
+
+    def init(key: Key) -> State:
+        del key
+        return ()
+
+    def ask(key: Key, state: State) -> Proposal:
+        del state
+        if space.constrained:
+            point = uniform(key, space, lanes)
+        else:
+            point = space.canonical(jax.random.uniform(key, (lanes, len(space)), jnp.float32))
+        none = jnp.full((lanes,), FRESH, jnp.int32)
+        return Proposal(point, jnp.full((lanes,), budget, jnp.int32), none, jnp.ones((lanes,), bool), none)
+
+    def tell(key: Key, state: State, proposal: Proposal, outcome: Outcome) -> tuple[State, Metrics]:
+        del key, proposal, outcome
+        return state, {}
+
+    return Algorithm(init, ask, tell)
