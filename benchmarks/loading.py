@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.record import parser, save
-from jaxhpo.data import load, named, prepared
+from jaxhpo.data import load
+from jaxhpo.data.named import prepared, sources
 from jaxhpo.data.text import fit_vocabulary
 
 _REPEATS = 3
@@ -36,7 +37,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--data-dir", required=True, help="where TFDS data sets lie")
     options = arguments.parse_args()
-    names = ["mnist"] if options.quick else list(named.SOURCES)
+    names = ["mnist"] if options.quick else list(sources.SOURCES)
     loads: dict[str, dict[str, list[float]]] = {name: {"first": [], "later": []} for name in names}
     load(names[0], data_dir=options.data_dir)  # imports TFDS
     for _ in range(1 if options.quick else _REPEATS):
@@ -49,7 +50,7 @@ def main() -> None:
         "seconds": {name: {which: median(rows) for which, rows in found.items()} for name, found in loads.items()}
     }
     if not options.quick:
-        reviews = prepared.texts(prepared.read(named.SOURCES["imdb"], options.data_dir), "train")
+        reviews = prepared.texts(prepared.read(sources.SOURCES["imdb"], options.data_dir), "train")
         times = [seconds(lambda: fit_vocabulary(reviews, 20_000)) for _ in range(_REPEATS)]
         result["vocabulary"] = {"reviews": len(reviews), "words": 20_000, "seconds": median(times)}
     save("loading", result, write=not options.no_save)

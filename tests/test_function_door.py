@@ -134,9 +134,9 @@ def check_refused(message, data, **options):
 
 @pytest.mark.parametrize("name", OF_DATA)
 def test_what_is_for_data_cannot_go_with_a_function(name):
-    from jaxhpo.tuning import jobs
+    from jaxhpo.tuning import workloads
 
-    assert set(OF_DATA) == set(jobs._OF_DATA)
+    assert set(OF_DATA) == set(workloads._OF_DATA)
     value = OF_DATA[name]
     message = f"{name}={value!r} is for data, and the trials are calls of a function; leave it out"
     for function in (jh.traceable(train), jh.function(score, workers=0)):

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def imported(path):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names = [f"jaxhpo.{alias.name}" for alias in node.names] if node.module == "jaxhpo" else [node.module]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]  # of modules, and of what is in them
         else:
             continue
         yield from names
@@ -62,6 +63,37 @@ def test_imports_go_one_way(path):
             other = rest.split(".")[0]
             other = other if other in ROOMS else ""  # `from jaxhpo import Study`
             assert other == room or other in ROOMS[room], f"{path.name} imports {name}"
+
+
+FOLDERS = sorted({path.parent for path in FILES})
+MOST, MOST_AT_THE_TOP, MOST_LINES = 12, 16, 320
+
+
+def boxes_of(folder):
+    """Return what a reader sees in a folder: its modules and the folders in it, without `__init__`."""
+    return {path.relative_to(folder).parts[0].removesuffix(".py") for path in folder.rglob("*.py")} - {"__init__"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_folder_fits_in_the_head(folder):
+    assert len(boxes_of(folder)) <= (MOST_AT_THE_TOP if folder == PACKAGE else MOST)
+    assert (folder / "__init__.py").exists()
+    for path in folder.glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES, path
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_within_a_folder_go_in_no_circle(folder):
+    prefix = ".".join(("jaxhpo", *folder.relative_to(PACKAGE).parts)) + "."
+    boxes = boxes_of(folder)
+    needs = {box: set() for box in boxes}
+    for path in folder.rglob("*.py"):
+        box = path.relative_to(folder).parts[0].removesuffix(".py")
+        if box != "__init__":
+            others = {name.removeprefix(prefix).split(".")[0] for name in imported(path) if name.startswith(prefix)}
+            needs[box] |= others & boxes - {box}
+    # Raises CycleError, which names the circle.
+    assert set(TopologicalSorter(needs).static_order()) == boxes
 
 
 def test_algorithms_and_study_see_no_models_data_or_disk():

@@ -8,17 +8,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxhpo.data import digits
 from jaxhpo.data.arrays import check_text, from_arrays
 from jaxhpo.data.checks import check_task
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.files import OPTIONS, from_npz, from_path, is_given
-from jaxhpo.data.folders import from_folder
-from jaxhpo.data.named import SOURCES, load_named
+from jaxhpo.data.image_folders import from_folder
+from jaxhpo.data.named import digits
+from jaxhpo.data.named.preparation import prepare
+from jaxhpo.data.named.sources import SOURCES, load_named
 from jaxhpo.data.paths import looks_like_path
-from jaxhpo.data.preparation import prepare
-from jaxhpo.data.readers import is_frame
-from jaxhpo.data.tables import from_table
+from jaxhpo.data.tables.from_table import from_table
+from jaxhpo.data.tables.readers import is_frame
 from jaxhpo.data.text import TextOptions, Vocabulary, check_options
 
 if TYPE_CHECKING:

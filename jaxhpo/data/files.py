@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxhpo.data.arrays import from_arrays
 from jaxhpo.data.dataset import Dataset
-from jaxhpo.data.folders import from_folder
+from jaxhpo.data.image_folders import from_folder
 from jaxhpo.data.paths import ARRAYS, SUFFIXES, TABLES, existing, refuse_unreadable, stem_of, suffix_of
-from jaxhpo.data.tables import from_table
+from jaxhpo.data.tables.from_table import from_table
 from jaxhpo.data.text import TextOptions
 
 _WHOLE = ("x", "y")

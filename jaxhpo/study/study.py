@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
-from jaxhpo.study.host import Host, Queue, Seconds, planned_programs, to_host
+from jaxhpo.study.compiled_round import Host, Queue, Seconds, planned_programs, to_host
 from jaxhpo.study.rounds import Carry, Clock, Keys, Record, round_step
 from jaxhpo.study.trials import Best, Suggestion, Trial
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal, State

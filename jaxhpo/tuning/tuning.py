@@ -17,8 +17,8 @@ from jaxhpo.objectives import Function, Traceable
 from jaxhpo.report.progress import Progress
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
-from jaxhpo.tuning.jobs import FunctionJob, Job, TrainingJob
 from jaxhpo.tuning.options import Options
+from jaxhpo.tuning.workloads import FunctionJob, Job, TrainingJob
 from jaxhpo.types import Algorithm
 
 

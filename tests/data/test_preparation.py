@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from jaxhpo.data import archives, load, prepare
-from jaxhpo.data.named import SOURCES
-from jaxhpo.data.preparation import _MNIST
+from jaxhpo.data import load, prepare
+from jaxhpo.data.named import archives
+from jaxhpo.data.named.preparation import _MNIST
+from jaxhpo.data.named.sources import SOURCES
 
 SIZES = {"train": 60, "test": 20}
 
@@ -207,7 +208,7 @@ def test_a_download_that_was_altered_later(name, originals, server, tmp_path, mo
 
 def test_a_server_that_does_not_answer(name, originals, tmp_path, monkeypatch):
     register(name, originals, "http://127.0.0.1:9", monkeypatch)
-    monkeypatch.setattr("jaxhpo.data.preparation._RETRIES", 1)
+    monkeypatch.setattr("jaxhpo.data.named.preparation._RETRIES", 1)
     assert f"{name} cannot be prepared in " in refused(name, tmp_path / "tfds")
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxhpo.data import TextOptions, load, prepared, store
-from jaxhpo.data.named import SOURCES
+from jaxhpo.data import TextOptions, load
+from jaxhpo.data.named import prepared, store
+from jaxhpo.data.named.sources import SOURCES
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxhpo.data import store
+from jaxhpo.data.named import store
 
 ARRAYS = {
     "x": np.arange(6000 * 4).reshape(6000, 2, 2, 1).astype(np.uint8),

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import jaxhpo as jh
-from jaxhpo.data.columns import features_of
+from jaxhpo.data.tables.columns import features_of
 
 ROWS = 60
 

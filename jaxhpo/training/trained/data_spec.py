@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from jaxhpo.data import Dataset, Vocabulary
-from jaxhpo.data.columns import features_of
-from jaxhpo.data.readers import is_frame
+from jaxhpo.data.tables.columns import features_of
+from jaxhpo.data.tables.readers import is_frame
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from jaxhpo.data import store
+from jaxhpo.data.named import store
 from jaxhpo.errors import first_line
 from jaxhpo.machine import cache_directory
 

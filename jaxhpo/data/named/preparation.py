@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxhpo.data import archives
-from jaxhpo.data.named import SOURCES
-from jaxhpo.data.prepared import quiet
+from jaxhpo.data.named import archives
+from jaxhpo.data.named.prepared import quiet
+from jaxhpo.data.named.sources import SOURCES
 from jaxhpo.errors import first_line
 
 _MNIST = {

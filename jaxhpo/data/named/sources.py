@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
-from jaxhpo.data import prepared
 from jaxhpo.data.dataset import Dataset
-from jaxhpo.data.prepared import Source
+from jaxhpo.data.named import prepared
+from jaxhpo.data.named.prepared import Source
 from jaxhpo.data.splits import hold_out
 from jaxhpo.data.text import TextOptions, tokenise
 

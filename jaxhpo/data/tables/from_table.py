@@ -10,11 +10,11 @@ import numpy as np
 
 from jaxhpo.data.arrays import assemble
 from jaxhpo.data.checks import check_task, check_varied, read_labels, read_targets
-from jaxhpo.data.columns import check_complete, check_features, encode, is_number, strings
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, stem_of
-from jaxhpo.data.readers import Table, is_frame, read_file, read_frame
 from jaxhpo.data.splits import three_way
+from jaxhpo.data.tables.columns import check_complete, check_features, encode, is_number, strings
+from jaxhpo.data.tables.readers import Table, is_frame, read_file, read_frame
 from jaxhpo.data.text import TextOptions
 
 if TYPE_CHECKING:

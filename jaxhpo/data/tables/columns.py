@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxhpo.data.checks import check_resolved
-from jaxhpo.data.readers import Table
+from jaxhpo.data.tables.readers import Table
 
 if TYPE_CHECKING:  # it is imported where it is used, as whoever has no table need not wait for it
     import pandas as pd
