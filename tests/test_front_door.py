@@ -93,7 +93,7 @@ def test_a_folder_of_images(tmp_path):
         jh.tune(tmp_path / "pets", **SMALL)
     study = jh.tune(tmp_path / "pets", model="mlp", image_size=(4, 3), **SMALL)
     model = study.best_model()
-    assert model.facts.shape == (4, 3, 1)
+    assert model.data_spec.shape == (4, 3, 1)
     assert set(model.predict(random.integers(0, 256, (5, 4, 3)))) <= {"cat", "dog"}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import jaxhpo as jh
 from jaxhpo.report.console import best_table, closing_lines
-from jaxhpo.report.progress import Progress
+from jaxhpo.report.progress import ProgressBar
 
 LINE = jh.Space({"x": jh.Float(-2.0, 2.0, levels=41), "kind": jh.Choice(("a", "b"))})
 
@@ -96,12 +96,12 @@ def test_progress_is_shown_in_a_terminal(monkeypatch, capfd):
     study = jh.Study(LINE, jh.algorithms.grid_search(LINE, lanes=2))
     study.ask()
     study.tell([0.25, 0.5])
-    with Progress(4, 2, enabled=True) as progress:
+    with ProgressBar(4, 2, enabled=True) as progress:
         progress.update(study, {"epsilon": 0.125})
     shown = capfd.readouterr().err
     for part in ("tuning", "2/4", "best 0.5000", "epsilon 0.12", "2 lanes"):
         assert part in shown
-    with Progress(4, 2, enabled=False) as progress:
+    with ProgressBar(4, 2, enabled=False) as progress:
         progress.update(study, {})
     assert capfd.readouterr() == ("", "")
 

@@ -35,7 +35,7 @@ def page(monkeypatch):
 
 def test_a_notebook_has_one_line_that_changes(page):
     study = run(8)
-    with progress.Progress(8, 4, enabled=True) as shown:
+    with progress.ProgressBar(8, 4, enabled=True) as shown:
         assert "compiling" in page.shown[-1]
         shown.update(study, {"epsilon": 0.25})
         assert "tuning" in page.shown[-1]
@@ -46,14 +46,14 @@ def test_a_notebook_has_one_line_that_changes(page):
 
 
 def test_a_study_that_is_interrupted_says_so(page):
-    with progress.Progress(16, 4, enabled=True) as shown:
+    with progress.ProgressBar(16, 4, enabled=True) as shown:
         shown.update(run(8), {})
     assert "stopped" in page.shown[-1]
 
 
 def test_nothing_is_shown_in_a_log_or_where_it_is_not_wanted(capfd):
     for enabled in (True, False):
-        with progress.Progress(8, 4, enabled=enabled) as shown:
+        with progress.ProgressBar(8, 4, enabled=enabled) as shown:
             shown.update(run(8), {})
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""

@@ -11,7 +11,7 @@ from rich.progress import Progress as RichProgress
 from jaxhpo.study import Study
 
 
-class Progress:
+class ProgressBar:
     """Shows trials, incumbent, epsilon, lanes, and time; silent where not `enabled`.
 
     A terminal's is on standard error. A notebook's needs no widgets, and its last state stays in the saved notebook.
@@ -26,7 +26,7 @@ class Progress:
         elif enabled and console.is_terminal:
             self._shown = _Bar(console, trials, f"{lanes} lanes")
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         if self._shown is not None:
             self._shown.start()
         return self

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxhpo.space import Choice, Space, describe
-from jaxhpo.training.run.executor import Work
+from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.step.lane import Result
 from jaxhpo.training.trained.model import Model
@@ -81,11 +81,11 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
     )
     found: dict[int, Weights] = {}
 
-    def done(work: Work, result: Result) -> None:
+    def done(launch: Launch, result: Result) -> None:
         scores = np.asarray(result.score)
-        for i, lane in enumerate(work.lanes.tolist()):
+        for i, lane in enumerate(launch.lanes.tolist()):
             score = float(scores[i])
-            found[lane] = Weights(lane, score, score, work.bucket, i, result.params, result.statistics, point[lane])
+            found[lane] = Weights(lane, score, score, launch.bucket, i, result.params, result.statistics, point[lane])
 
     key = jax.random.key(seed, impl="threefry2x32")
     state = again.objective.init(key)

@@ -13,18 +13,18 @@ from jaxhpo.space import Space
 from jaxhpo.training.config.default_spaces import default_space
 from jaxhpo.training.networks.builtin import Builtin
 from jaxhpo.training.networks.families import Family, fitting_model
-from jaxhpo.training.networks.user import Own
+from jaxhpo.training.networks.user import UserFamily
 from jaxhpo.training.planning.plan import EARLY
-from jaxhpo.training.run.batch import Findings, cut, structures_of
+from jaxhpo.training.run.batch import BatchResult, cut, structures_of
 from jaxhpo.training.run.continuing import find_sources, gather, keep, retain, shaping
-from jaxhpo.training.run.executor import Executor, Work
+from jaxhpo.training.run.executor import Executor, Launch
 from jaxhpo.training.run.programs import Programs
-from jaxhpo.training.run.state import Kept, TrainerState, Weights
+from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
 from jaxhpo.training.run.usage import Account, Ledger, Meter
 from jaxhpo.training.step.examples import Split, TrainingData, group_texts
 from jaxhpo.training.step.lane import Result, Source
 from jaxhpo.training.step.scoring import Loss, Metric, read_goal
-from jaxhpo.training.trained.data_spec import Facts
+from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model, scaling_of
 from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
 
@@ -85,7 +85,7 @@ class Trainer:
         else:
             if space is None:
                 raise ValueError("space=None cannot go with a model of your own; say what varies")
-            self.space, self.family = space, Own(model, data, space, self.goal, epochs)
+            self.space, self.family = space, UserFamily(model, data, space, self.goal, epochs)
         self._made_with = {"loss": loss, "metric": metric, "minimize": minimize, "model": model, "epochs": epochs}
         self._made_with |= {"engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
         self._means = {"lanes": lanes, "engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
@@ -147,7 +147,7 @@ class Trainer:
         learner, params, made = self.family.alone(self.plan, weights.bucket, config, params)
         params, statistics = jax.tree.map(np.asarray, (params, statistics))
         data = self.data
-        return Model(config, params, statistics, Facts.of(data), scaling_of(data), data.words, learner, made)
+        return Model(config, params, statistics, DataSpec.of(data), scaling_of(data), data.words, learner, made)
 
     @property
     def test_seconds(self) -> float:
@@ -220,12 +220,12 @@ class Trainer:
         key: Key,
         data: TrainingData,
         proposal: Proposal,
-        done: Callable[[Work, Result], None],
-        sources: Mapping[int, Kept] | None = None,
+        done: Callable[[Launch, Result], None],
+        sources: Mapping[int, ResumeState] | None = None,
     ) -> Account:
         """Train the active lanes of a proposal (NumPy arrays) in chunks; return what that took.
 
-        `done` takes each chunk and its result ([size, ...] each, the lanes of `Work.lanes` first), one at a time.
+        `done` takes each chunk and its result ([size, ...] each, the lanes of `Launch.lanes` first), one at a time.
         `sources` has what lanes go on from, by lane.
         """
         structures = structures_of(self.family, self.space, proposal)
@@ -234,31 +234,33 @@ class Trainer:
         for lane, kept in sources.items():
             start[lane], root[lane] = kept.budget, kept.root
 
-        def arguments(work: Work) -> tuple:
-            size = self.plan.buckets[work.bucket].size
-            real = np.arange(size) < len(work.lanes)
-            rows = np.concatenate([work.lanes, np.full(size - len(work.lanes), work.lanes[0], work.lanes.dtype)])
+        def arguments(launch: Launch) -> tuple:
+            size = self.plan.buckets[launch.bucket].size
+            real = np.arange(size) < len(launch.lanes)
+            rows = np.concatenate(
+                [launch.lanes, np.full(size - len(launch.lanes), launch.lanes[0], launch.lanes.dtype)]
+            )
             trial = np.where(real, root[rows], np.int32(FRESH))
             plain = key, data, proposal.point[rows], proposal.budget[rows], real, trial
             if not self.continues:
                 return plain
             chunk = [sources.get(int(row)) if own else None for row, own in zip(rows, real, strict=True)]
-            return *plain, gather(self._sources[work.bucket], chunk)
+            return *plain, gather(self._sources[launch.bucket], chunk)
 
-        def take(work: Work, result: Result) -> None:
-            done(work, result)
-            chunk = [structures[int(lane)] for lane in work.lanes]
+        def take(launch: Launch, result: Result) -> None:
+            done(launch, result)
+            chunk = [structures[int(lane)] for lane in launch.lanes]
             epochs = np.asarray(result.epochs)[: len(chunk)]
-            account = self.meter.account(self.plan, work.bucket, chunk, epochs, start[work.lanes])
-            self.executor.ledger.buckets.setdefault(work.bucket, Account()).add(account)
+            account = self.meter.account(self.plan, launch.bucket, chunk, epochs, start[launch.lanes])
+            self.executor.ledger.buckets.setdefault(launch.bucket, Account()).add(account)
             total.add(account)
 
-        works = cut(self.plan, self.meter, structures, start, np.clip(proposal.budget, 0, self.epochs))
-        for work in works:
-            self._prepare(work.bucket, data)
+        launches = cut(self.plan, self.meter, structures, start, np.clip(proposal.budget, 0, self.epochs))
+        for launch in launches:
+            self._prepare(launch.bucket, data)
         ledger = self.executor.ledger
         before = sum(account.busy for account in ledger.buckets.values())
-        self.executor.run(works, arguments, take)
+        self.executor.run(launches, arguments, take)
         total.busy = sum(account.busy for account in ledger.buckets.values()) - before
         return total
 
@@ -267,18 +269,18 @@ class Trainer:
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
         valid = (proposal.budget >= 1) & (proposal.budget <= self.epochs)
         valid &= (proposal.source == FRESH) | self.continues
-        found = Findings(proposal, valid, self.epochs, self.goal.sign, state.best)
-        sources: dict[int, Kept] = {}
+        found = BatchResult(proposal, valid, self.epochs, self.goal.sign, state.best)
+        sources: dict[int, ResumeState] = {}
         states = {trial: kept for trial, kept in state.kept.items() if kept.retained}
         if self.continues:
-            own = self.family.factory.takes if isinstance(self.family, Own) else ()
+            own = self.family.factory.takes if isinstance(self.family, UserFamily) else ()
             shape = shaping(self.space, own)
             proposal, sources = find_sources(proposal, state.kept, self.space, shape, self.epochs)
 
-        def done(work: Work, result: Result) -> None:
-            found.take(work, result)
+        def done(launch: Launch, result: Result) -> None:
+            found.take(launch, result)
             if self.continues:
-                states.update(keep(work, result, proposal, sources, self.space, self.epochs))
+                states.update(keep(launch, result, proposal, sources, self.space, self.epochs))
 
         ledger = self.executor.ledger
         before = (ledger.seconds, ledger.waited)

@@ -14,11 +14,11 @@ import jax
 from jaxhpo import algorithms
 from jaxhpo.compilation import CompilationCounter, enable_persistent_cache
 from jaxhpo.objectives import Function, Traceable
-from jaxhpo.report.progress import Progress
+from jaxhpo.report.progress import ProgressBar
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.tuning.options import Options
-from jaxhpo.tuning.workloads import FunctionJob, Job, TrainingJob
+from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
 from jaxhpo.types import Algorithm
 
 
@@ -40,9 +40,9 @@ class Tuning:
         space, algorithm = options.space, options.algorithm
         if space is not None and not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})")
-        function = isinstance(data, Traceable | Function)
-        self.job: Job = FunctionJob(data, options, lanes) if function else TrainingJob(data, options, lanes)
-        space, lanes, budget = self.job.space, self.job.lanes, self.job.budget
+        kind = FunctionWorkload if isinstance(data, Traceable | Function) else TrainingWorkload
+        self.workload: Workload = kind(data, options, lanes)
+        space, lanes, budget = self.workload.space, self.workload.lanes, self.workload.budget
         if callable(algorithm):
             self.algorithm = getattr(algorithm, "__name__", "custom")
             made = algorithm(space, lanes=lanes, budget=budget)
@@ -53,21 +53,21 @@ class Tuning:
         if options.prior is not None and isinstance(made, Algorithm):
             made = algorithms.warm_started(made, space, options.prior)
         continues = isinstance(made, Algorithm) and made.resumable is not None
-        objective = self.job.objective(continues=continues)
-        self.study = Study(space, made, objective, seed=options.seed, direction=self.job.direction)
+        objective = self.workload.objective(continues=continues)
+        self.study = Study(space, made, objective, seed=options.seed, direction=self.workload.direction)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
         self._profile = None if options.profile is None else _check_directory(options.profile)
         self._journal = None
         if options.output is not None:
-            words = self.job.vocabulary()
+            words = self.workload.vocabulary()
             self._journal = Journal(options.output, self._header() | ({} if words is None else {"vocabulary": words}))
         self.lost: OSError | None = None  # what ended the writing of `output`
 
     def run(self, *, verbose: bool = True) -> Study:
         """Run the trials, score the winner on the test split once, and return the study."""
         try:
-            with Progress(self.trials, self.study.lanes, enabled=verbose) as progress:
+            with ProgressBar(self.trials, self.study.lanes, enabled=verbose) as progress:
 
                 def on_round(study: Study, trials: list[Trial], metrics: dict[str, float]) -> None:
                     self._append(trials)
@@ -77,7 +77,7 @@ class Tuning:
                 with trace:
                     self.study.run(self.trials, timeout=self.timeout, on_round=on_round)
                 if not all(trial.failed for trial in self.study.finished):
-                    self.job.finish(self.study)
+                    self.workload.finish(self.study)
         finally:  # an interrupted study reports what it has
             self.study.summary = self._summarise()
             self._finish()
@@ -111,15 +111,15 @@ class Tuning:
         )
 
     def _header(self) -> dict[str, Any]:
-        plan = self.job.plan()
+        plan = self.workload.plan()
         if "programs" in plan:
             plan["programs"] += self.study.planned_programs(self.trials)
-        return self.job.about() | {
-            "metric": self.job.metric,
-            "direction": self.job.direction,
+        return self.workload.about() | {
+            "metric": self.workload.metric,
+            "direction": self.workload.direction,
             "algorithm": self.algorithm,
             "prior": None if self._prior is None else self._prior.configs,
-            "epochs": self.job.budget,
+            "epochs": self.workload.budget,
             "seed": self.study.seed,
             "plan": plan,
             "space": self.study.space.to_json(),
@@ -152,7 +152,7 @@ class Tuning:
                 "train": seconds.train,
                 "algorithm": seconds.algorithm,
             },
-            "training": self.job.report(),
+            "training": self.workload.report(),
             "compilations": self._counter.compiled,
             "cache_hits": self._counter.hits,
             "device": f"{header['plan']['backend']}: {header['plan']['device']}",

@@ -22,7 +22,7 @@ _OF_DATA = ("model", "loss", "metric", "target", "task", "final_fit", "engine", 
 _OF_DATA += ("train_examples", "data_dir", "text", "drop", "image_size")
 
 
-class Job(Protocol):
+class Workload(Protocol):
     """What `Tuning` has to know of its trials."""
 
     space: Space
@@ -56,7 +56,7 @@ class Job(Protocol):
         ...
 
 
-class TrainingJob:
+class TrainingWorkload:
     """Trainings of a network on data. Raises ValueError naming the argument that cannot be."""
 
     def __init__(self, data: Any, options: Options, lanes: int):
@@ -152,7 +152,7 @@ class _Trained:
         return final_fit(self._trainer, best.config, budget=budget, seeds=seeds, seed=self._seed)
 
 
-class FunctionJob:
+class FunctionWorkload:
     """Calls of a user's function. Raises ValueError naming the argument that cannot be."""
 
     def __init__(self, function: Traceable | Function, options: Options, lanes: int):

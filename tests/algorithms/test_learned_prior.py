@@ -14,7 +14,7 @@ from jaxhpo.algorithms.common.history import History
 from jaxhpo.algorithms.gp import kernel
 from jaxhpo.algorithms.gp.fit import prior_mode
 from jaxhpo.algorithms.gp.warp import soften
-from jaxhpo.algorithms.q_learning.reward_posterior import Model
+from jaxhpo.algorithms.q_learning.reward_posterior import RewardPosterior
 from jaxhpo.priors import LearnedPrior, hyperparameter_features
 from jaxhpo.priors.learned_prior import Knowledge, outputs, read_prior
 from jaxhpo.space import Choice, Float, Space
@@ -189,7 +189,7 @@ def test_where_nothing_is_known_the_mean_is_0(space, prior):
     assert columns.shape == (7, 0)
     assert not knowledge.centre.any()
     assert knowledge.signal == 0
-    model = Model(space, knowledge, 1, 1)
+    model = RewardPosterior(space, knowledge, 1, 1)
     np.testing.assert_array_equal(model.start, prior_mode(len(space)))
 
 
@@ -224,7 +224,7 @@ def test_relevances_that_are_expected_by_hand():
     assert knowledge.signal == prior.learned.signal
     fixed = Knowledge(Space({"lr": Choice((0.1,))}), prior)
     np.testing.assert_allclose(fixed.centre, [relevance["learning_rate"] + 2 * math.log(0.1)], atol=1e-5)
-    start = Model(NAMED, knowledge, 1, 1).start
+    start = RewardPosterior(NAMED, knowledge, 1, 1).start
     np.testing.assert_allclose(start, np.append(knowledge.centre, [knowledge.signal, -6.0]), atol=1e-6)
 
 
@@ -233,7 +233,7 @@ def test_relevances_that_are_expected_by_hand():
 def test_the_posterior_is_that_of_a_float64_process(budget):
     prior, told, at = drawn(), points(16), points(24, 1)
     spent = np.array([1, 3, 9, 1] * 4, np.int32) if budget > 1 else np.ones(16, np.int32)
-    model = Model(NAMED, Knowledge(NAMED, prior), budget, 1)
+    model = RewardPosterior(NAMED, Knowledge(NAMED, prior), budget, 1)
     theta = np.asarray(model.start, float) + np.append(np.linspace(-0.5, 0.5, len(model.order)), [0.2, 2.0])
     theta = theta.astype(np.float32)
     score = (np.sin(4 * told[:, 0]) + told[:, 1] - 0.3 * (spent < budget)).astype(np.float32)
@@ -246,7 +246,7 @@ def test_the_posterior_is_that_of_a_float64_process(budget):
         jnp.int32(16),
     )
     made = jax.jit(model.condition)(jnp.asarray(theta), history)
-    beliefs = jax.jit(model.believe)(made.posterior, jnp.asarray(at))
+    predicted = jax.jit(model.predict)(made.posterior, jnp.asarray(at))
 
     def known(point, spent):
         mean, phi = plain(prior, point)
@@ -265,9 +265,9 @@ def test_the_posterior_is_that_of_a_float64_process(budget):
     target = np.asarray(soften(history), float)[:16]
     whole = matern(theta, ordered, new_x, new_x) + new_phi @ new_phi.T
     left = whole - across @ inverse @ across.T
-    np.testing.assert_allclose(beliefs.mean, after + across @ inverse @ (target - before), atol=2e-3)
-    np.testing.assert_allclose(beliefs.variance, np.diag(left), atol=2e-3)
-    np.testing.assert_allclose(beliefs.white @ beliefs.white.T, across @ inverse @ across.T, atol=2e-3)
+    np.testing.assert_allclose(predicted.mean, after + across @ inverse @ (target - before), atol=2e-3)
+    np.testing.assert_allclose(predicted.variance, np.diag(left), atol=2e-3)
+    np.testing.assert_allclose(predicted.white @ predicted.white.T, across @ inverse @ across.T, atol=2e-3)
     np.testing.assert_allclose(
         made.mean[:16], before + (np.linalg.inv(inverse) - noise * np.eye(16)) @ inverse @ (target - before), atol=2e-3
     )

@@ -12,8 +12,8 @@ from jaxhpo.algorithms.common.history import History
 from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.multi_fidelity.rungs import rung_of
 from jaxhpo.algorithms.q_learning.actions import Considered
-from jaxhpo.algorithms.q_learning.promotion import Ladder
-from jaxhpo.algorithms.q_learning.reward_posterior import Model
+from jaxhpo.algorithms.q_learning.promotion import Promotion
+from jaxhpo.algorithms.q_learning.reward_posterior import RewardPosterior
 from jaxhpo.algorithms.q_learning.value import Decision, choose
 from jaxhpo.priors.learned_prior import Knowledge
 from jaxhpo.space import Float, Space
@@ -52,7 +52,7 @@ def flags(*rows):
 
 
 def open_rows(keep, opened, place, told, proposal):
-    made = jax.jit(Ladder(RUNGS, keep).told)(flags(*opened), jnp.array(place, jnp.int32), told, proposal)
+    made = jax.jit(Promotion(RUNGS, keep).told)(flags(*opened), jnp.array(place, jnp.int32), told, proposal)
     return np.flatnonzero(np.asarray(made)).tolist()
 
 
@@ -110,7 +110,7 @@ def considered(point, row):
 def test_proposals_go_on_where_their_trials_stopped():
     told = history((1, 0.5), (3, 0.6), (1, 0.2), point=[0.1, 0.2, 0.3])
     actions = considered([0.2, 0.1, 0.7, 0.8], [1, 0, -1, -1])
-    made = Ladder(RUNGS, 1).proposal(actions, jnp.array([2, 0, 1], jnp.int32), told)
+    made = Promotion(RUNGS, 1).proposal(actions, jnp.array([2, 0, 1], jnp.int32), told)
     np.testing.assert_array_equal(made.point[:, 0], np.float32([0.7, 0.2, 0.1]))
     assert made.budget.tolist() == [1, 9, 3]
     assert made.source.tolist() == [-1, 101, 100]
@@ -129,7 +129,7 @@ def test_proposals_go_on_where_their_trials_stopped():
 )
 def test_progress_is_0_at_the_lowest_rung_and_1_at_the_largest(rungs, budgets, progress):
     space = Space({"x": Float(0.0, 1.0)})
-    model = Model(space, Knowledge(space, None), rungs[-1], rungs[0])
+    model = RewardPosterior(space, Knowledge(space, None), rungs[-1], rungs[0])
     np.testing.assert_allclose(model.progress(jnp.array(budgets, jnp.int32)), progress, atol=1e-6)
     assert model.progresses == (len(rungs) > 1)
     assert model.inputs(jnp.zeros((4, 1)))[1].shape == (4, 3 if len(rungs) > 1 else 1)
@@ -148,14 +148,14 @@ def height(x):
 
 
 NEW = considered([0.42, 0.35, 0.5], [-1, -1, -1])
-LADDER, MODEL = Ladder(RUNGS, 8), Model(LINE, Knowledge(LINE, None), 9, 1)
+PROMOTION, MODEL = Promotion(RUNGS, 8), RewardPosterior(LINE, Knowledge(LINE, None), 9, 1)
 
 
 @jax.jit
 def act(opened, fresh, told):
     code = jnp.where(told.budget > 0, codes(told.point), jnp.uint32(0))
     decision = Decision(LINE, MODEL, MODEL.condition(MODEL.start, told), code)
-    made = LADDER.join(fresh, decision, told, opened)
+    made = PROMOTION.join(fresh, decision, told, opened)
     return made, choose(decision, made, jnp.zeros(3, bool), 0.0), decision.worth(told.point)
 
 
@@ -164,7 +164,7 @@ def joined(opened, fresh):
     trials = [(9, height(x)) for x in WHOLE] + [(3, height(HALF[0]) - 0.1), (1, height(HALF[1]) - 0.4)]
     told = history(*trials, point=WHOLE + HALF)
     made, chosen, worth = act(opened, fresh, told)
-    return jax.tree.map(np.asarray, made), LADDER.proposal(made, chosen, told), np.asarray(worth)
+    return jax.tree.map(np.asarray, made), PROMOTION.proposal(made, chosen, told), np.asarray(worth)
 
 
 @pytest.mark.slow

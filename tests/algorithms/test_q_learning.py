@@ -14,7 +14,7 @@ from jaxhpo.algorithms.gp import kernel, posterior
 from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.q_learning import value
 from jaxhpo.algorithms.q_learning.actions import Actions, Considered
-from jaxhpo.algorithms.q_learning.reward_posterior import Model, Told
+from jaxhpo.algorithms.q_learning.reward_posterior import RewardPosterior, Told
 from jaxhpo.priors.learned_prior import Knowledge
 from jaxhpo.space import Choice, Float, Int, Space
 from tests.algorithms.priors import matern
@@ -49,7 +49,7 @@ def improvement(mean, deviation, top):
     return deviation * (stats.norm.pdf(z) + z * stats.norm.cdf(z))
 
 
-MODEL = Model(MIXED, Knowledge(MIXED, None), 1, 1)
+MODEL = RewardPosterior(MIXED, Knowledge(MIXED, None), 1, 1)
 
 
 def decision(told, target):

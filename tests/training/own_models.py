@@ -81,8 +81,8 @@ def train(trainer, configs, *, budget, key=7):
     data = trainer.objective.init(key).data
     results = {}
 
-    def done(work, result):
-        for i, lane in enumerate(work.lanes.tolist()):
+    def done(launch, result):
+        for i, lane in enumerate(launch.lanes.tolist()):
             results[lane] = jax.tree.map(lambda leaf, i=i: np.asarray(leaf[i]), result)
 
     trainer.train(key, data, proposal(trainer.space, configs, budget), done)

@@ -9,7 +9,7 @@ from jaxhpo.models import Variant
 from jaxhpo.training import Trainer
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.run.continuing import find_sources, shaping
-from jaxhpo.training.run.state import Kept
+from jaxhpo.training.run.state import ResumeState
 from jaxhpo.training.step import schedules
 from jaxhpo.types import Proposal
 from tests.training.own_models import Net, NnxNet
@@ -197,7 +197,7 @@ def test_a_user_s_model_keeps_its_static_values():
     names = shaping(space, ("width", "rate", "lr_mult"))
     assert names == ("width", "lr_mult", "optim")
     config = OF_OWN | {"lr_mult": 1, "optim": "sgd"}
-    kept = {0: Kept(0, 3, config, None, True)}
+    kept = {0: ResumeState(0, 3, config, None, True)}
     point = np.stack([space.from_config(config | change) for change in ({"rate": 0.0, "batch_size": 32}, {"width": 8})])
     asked = Proposal(point, np.full(2, 6), np.zeros(2, np.int32), np.ones(2, bool), np.arange(1, 3))
     with pytest.warns(RuntimeWarning, match="trial 2 failed: it continues trial 0 with another width;"):
@@ -237,7 +237,7 @@ def test_only_what_is_named_is_kept(mlp):
     state = mlp.trainer.objective.retain(state, np.array([2, -1, 55], np.int32))
     assert set(state.kept) == {2}
     assert set(before.kept) == {0, 2}
-    for leaf in jax.tree.leaves(state.kept[2].progress):
+    for leaf in jax.tree.leaves(state.kept[2].state):
         assert getattr(leaf.base, "nbytes", leaf.nbytes) == leaf.nbytes  # no chunk is kept for a lane
     state, _ = mlp.run(state, (3, -1, 1, c))
     state, _ = mlp.run(state, (4, -1, 1, c))  # nobody named 3: it makes room
@@ -252,10 +252,10 @@ def test_chunks_of_a_batch_take_lanes_that_start_together(small_digits):
     state, _ = bench.run(bench.start, (0, -1, 5, CONFIG), (1, -1, 4, CONFIG), retain=[0, 1])
     chunks = []
     run = trainer.executor.run
-    trainer.executor.run = lambda works, *rest: (chunks.extend(works), run(works, *rest))[1]
+    trainer.executor.run = lambda launches, *rest: (chunks.extend(launches), run(launches, *rest))[1]
     lanes = [(2, 0, 6, CONFIG), (3, -1, 1, CONFIG), (4, 1, 6, CONFIG), (5, -1, 1, CONFIG)]
     _, outcome = bench.run(state, *lanes)
-    assert [work.lanes.tolist() for work in chunks] == [[1, 3], [2, 0]]
+    assert [launch.lanes.tolist() for launch in chunks] == [[1, 3], [2, 0]]
     assert chunks[1].cost == pytest.approx(1.5 * chunks[0].cost)  # three epochs and two
     assert outcome.aux["epochs"].tolist() == [1, 1, 2, 1]
 

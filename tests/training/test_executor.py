@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.training.run.executor import Executor, Work
+from jaxhpo.training.run.executor import Executor, Launch
 
 
 class Doubled(NamedTuple):
@@ -19,12 +19,12 @@ def double(x):
     return Doubled(2 * x)
 
 
-def works(costs, bucket=0):
-    return [Work(bucket, np.array([i]), cost) for i, cost in enumerate(costs)]
+def launches(costs, bucket=0):
+    return [Launch(bucket, np.array([i]), cost) for i, cost in enumerate(costs)]
 
 
-def arguments(work):
-    return (np.float32(work.lanes[0]),)
+def arguments(launch):
+    return (np.float32(launch.lanes[0]),)
 
 
 @pytest.fixture
@@ -37,8 +37,8 @@ def executor():
 
 def test_every_chunk_comes_back_to_its_lanes(executor):
     found = {}
-    batch = [Work(i % 2, np.array([i]), float(i)) for i in range(20)]
-    executor.run(batch, arguments, lambda work, result: found.update({int(work.lanes[0]): float(result.value)}))
+    batch = [Launch(i % 2, np.array([i]), float(i)) for i in range(20)]
+    executor.run(batch, arguments, lambda launch, result: found.update({int(launch.lanes[0]): float(result.value)}))
     assert found == {i: 2.0 * i for i in range(20)}
     assert set(executor.ledger.compile_seconds) == {0, 1}
     assert executor.ledger.total().busy > 0
@@ -48,20 +48,20 @@ def test_every_chunk_comes_back_to_its_lanes(executor):
 def test_the_dearest_runs_first():
     executor, order = Executor(1), []
     executor.prepare(0, double, (jnp.float32(0),), {})
-    executor.run(works([1, 3, 2]), arguments, lambda work, _: order.append(work.cost))
+    executor.run(launches([1, 3, 2]), arguments, lambda launch, _: order.append(launch.cost))
     assert order == [3, 2, 1]
 
 
 def test_results_arrive_one_at_a_time(executor):
     inside, most = [0], [0]
 
-    def done(work, result):
+    def done(launch, result):
         inside[0] += 1
         most[0] = max(most[0], inside[0])
         threading.Event().wait(0.002)
         inside[0] -= 1
 
-    executor.run(works([1] * 20), arguments, done)
+    executor.run(launches([1] * 20), arguments, done)
     assert most == [1]
 
 
@@ -74,7 +74,7 @@ def test_a_program_is_traced_and_compiled_once():
 
     for _ in range(2):
         executor.prepare(0, counted, (jnp.float32(0),), {})
-        executor.run(works([1, 1]), arguments, lambda *_: None)
+        executor.run(launches([1, 1]), arguments, lambda *_: None)
     assert len(traced) == 1
 
 
@@ -83,20 +83,20 @@ def test_a_program_is_traced_and_compiled_once():
 def test_an_error_ends_the_batch_and_the_executor_lives_on(executor, error, where):
     begun = []
 
-    def fail(work, *_):
-        begun.append(work)
+    def fail(launch, *_):
+        begun.append(launch)
         if len(begun) == 3:
             raise error("on purpose")
-        return arguments(work)
+        return arguments(launch)
 
     def fine(*_):
         pass
 
     with pytest.raises(error, match="on purpose"):
-        executor.run(works([1] * 50), *((fail, fine) if where == "arguments" else (arguments, fail)))
+        executor.run(launches([1] * 50), *((fail, fine) if where == "arguments" else (arguments, fail)))
     assert len(begun) <= 4  # the other thread may have begun one more
     found = []
-    executor.run(works([1] * 5), arguments, lambda work, result: found.append(float(result.value)))
+    executor.run(launches([1] * 5), arguments, lambda launch, result: found.append(float(result.value)))
     assert len(found) == 5
 
 
@@ -104,7 +104,7 @@ def test_a_program_that_cannot_be_compiled_says_so():
     executor = Executor(2)
     executor.prepare(0, double, (jnp.float32(0),), {"no_such_option": 1})
     with pytest.raises(Exception, match="no_such_option"):
-        executor.run(works([1, 1]), arguments, lambda *_: None)
+        executor.run(launches([1, 1]), arguments, lambda *_: None)
 
 
 def test_waiting_for_a_program_is_not_training(monkeypatch):
@@ -117,6 +117,6 @@ def test_waiting_for_a_program_is_not_training(monkeypatch):
 
     monkeypatch.setattr(jax.stages.Lowered, "compile", slow)
     executor.prepare(0, double, (jnp.float32(0),), {})
-    executor.run(works([1]), arguments, lambda *_: None)
+    executor.run(launches([1]), arguments, lambda *_: None)
     assert executor.ledger.waited > 0.2
     assert executor.ledger.seconds < executor.ledger.waited

@@ -31,9 +31,9 @@ def fitted(trainer):
     train, score = Trainer.train, Trainer.score_weights
 
     def spy(self, key, data, proposal, done):
-        def take(work, result):
-            seen.extend(("updates", int(n)) for n in np.asarray(result.updates)[: len(work.lanes)])
-            done(work, result)
+        def take(launch, result):
+            seen.extend(("updates", int(n)) for n in np.asarray(result.updates)[: len(launch.lanes)])
+            done(launch, result)
 
         seen.append(("data", data))
         return train(self, key, data, proposal, take)

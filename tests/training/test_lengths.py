@@ -18,7 +18,7 @@ from jaxhpo.training.step.examples import (
     outputs_of,
     text_lengths,
 )
-from jaxhpo.training.step.lane import Job, TrainingData, evaluate
+from jaxhpo.training.step.lane import TrainingData, TrainSpec, evaluate
 from jaxhpo.training.step.learner import Batch, Masked
 from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.types import Proposal
@@ -251,11 +251,11 @@ def test_outputs_come_in_order_whatever_the_batches(mixed, batch):
 @pytest.mark.slow
 def test_a_score_is_that_of_whole_rows(mixed, trainer):
     goal = read_goal("classification", metric=lambda outputs, y: jnp.sum(outputs[:, 0] * (1 + y.astype(jnp.float32))))
-    job = Job(learner_of(mixed), goal, (), (), BATCH, EPOCHS, 7, (8, 40))
+    spec = TrainSpec(learner_of(mixed), goal, (), (), BATCH, EPOCHS, 7, (8, 40))
     hyper = hyper_of(trainer, CONFIGS[0])._replace(layers=jnp.int32(1), units=jnp.int32(6))
     data = grouped(mixed, (8, 40))
-    params, _ = jax.jit(job.learner.start)(jax.random.key(1), data[0].train.x[:1].astype(np.float32), hyper)
-    scores = [jax.jit(lambda d: evaluate(job, d, hyper, params, (), d.valid))(d) for d in data]
+    params, _ = jax.jit(spec.learner.start)(jax.random.key(1), data[0].train.x[:1].astype(np.float32), hyper)
+    scores = [jax.jit(lambda d: evaluate(spec, d, hyper, params, (), d.valid))(d) for d in data]
     assert scores[0][1]
     np.testing.assert_allclose(scores[0][0], scores[1][0], rtol=1e-5)
 

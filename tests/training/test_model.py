@@ -91,7 +91,11 @@ def test_a_model_comes_back_bit_for_bit(trained, saved):
     assert_same(model.params, trained.model.params)
     assert_same(model.statistics, trained.model.statistics)
     assert_same(model.scaling, trained.model.scaling)
-    assert (model.config, model.facts, model.words) == (trained.model.config, trained.model.facts, trained.model.words)
+    assert (model.config, model.data_spec, model.words) == (
+        trained.model.config,
+        trained.model.data_spec,
+        trained.model.words,
+    )
     assert np.array_equal(model.outputs(x), trained.model.outputs(x))
     assert np.array_equal(model.predict(x), trained.model.predict(x))
     assert sorted(p.name for p in saved.parent.iterdir()) == ["model"]  # nothing temporary stays

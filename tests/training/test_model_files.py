@@ -15,7 +15,7 @@ import pytest
 import jaxhpo as jh
 from jaxhpo.data import Dataset
 from jaxhpo.training import load_model
-from jaxhpo.training.trained.model import Facts
+from jaxhpo.training.trained.model import DataSpec
 from tests.training.small_models import CASES, Linen, Nnx, assert_same, train
 
 
@@ -52,9 +52,9 @@ def test_texts_are_read_as_words(models, tmp_path):
 @pytest.mark.slow
 def test_strange_words_come_back(models, tmp_path):
     for i, words in enumerate([(), ("naïve", "日本", "x" * 500, "l'été", "don\u2019t", "\u0661")]):
-        facts = replace(models["rnn"].facts, vocabulary=len(words) + 2)
+        spec = replace(models["rnn"].data_spec, vocabulary=len(words) + 2)
         params = models["rnn"].params | {"embedding": np.zeros((len(words) + 2, 32), np.float32)}
-        model = replace(models["rnn"], words=jh.data.Vocabulary(words, "last"), facts=facts, params=params)
+        model = replace(models["rnn"], words=jh.data.Vocabulary(words, "last"), data_spec=spec, params=params)
         model.save(tmp_path / str(i))
         assert load_model(tmp_path / str(i)).words == model.words
 
@@ -230,7 +230,7 @@ class Another(nn.Module):
         return nn.Dense(self.classes)(x)
 
 
-@pytest.mark.parametrize("when", ["facts", "weights", "wait", "rename"])
+@pytest.mark.parametrize("when", ["description", "weights", "wait", "rename"])
 def test_a_full_disk_leaves_nothing(models, monkeypatch, tmp_path, when):
     import orbax.checkpoint as ocp
 
@@ -240,7 +240,7 @@ def test_a_full_disk_leaves_nothing(models, monkeypatch, tmp_path, when):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     owner, name = {
-        "facts": ("pathlib.Path", "write_text"),
+        "description": ("pathlib.Path", "write_text"),
         "weights": (ocp.StandardCheckpointer, "save"),
         "wait": (ocp.StandardCheckpointer, "wait_until_finished"),
         "rename": ("pathlib.Path", "rename"),
@@ -257,5 +257,5 @@ def test_a_full_disk_leaves_nothing(models, monkeypatch, tmp_path, when):
 
 def test_a_data_sets_numpy_numbers_are_written():
     x, y = np.ones((4, 2), np.float32), np.array([0, 1, 0, 1], np.int32)
-    facts = Facts.of(Dataset("mine", x, y, x, y, x, y, classes=np.int64(2)))
-    assert json.loads(json.dumps(vars(facts)))["classes"] == 2
+    spec = DataSpec.of(Dataset("mine", x, y, x, y, x, y, classes=np.int64(2)))
+    assert json.loads(json.dumps(vars(spec)))["classes"] == 2

@@ -29,7 +29,7 @@ class Generation(NamedTuple):
     filled: Array  # [] int32
 
 
-class Progress(NamedTuple):
+class EvolutionState(NamedTuple):
     """What restarts are decided by."""
 
     best: Array  # [] float32: best score since the last restart, -inf at first
@@ -45,7 +45,7 @@ class CmaState(NamedTuple):
     normal: Normal
     odds: Array  # [m, L] float32: probabilities of the options
     generation: Generation
-    progress: Progress
+    evolution: EvolutionState
     sample: Array  # [B, D] float32: the next batch as it was drawn
     point: Array  # [B, D] float32: the same as it is proposed
 
@@ -104,8 +104,8 @@ def cmaes(
     tables = _by_size(max(n, 1), sizes)
     patience = (10 + np.ceil(30 * len(space) / sizes)).astype(np.int32)
 
-    def stage(progress: Progress) -> Array:
-        return jnp.minimum(progress.restarts, _DOUBLINGS)
+    def stage(evolution: EvolutionState) -> Array:
+        return jnp.minimum(evolution.restarts, _DOUBLINGS)
 
     def emptied() -> Generation:
         size = int(sizes[-1])
@@ -120,11 +120,11 @@ def cmaes(
         sample, point = jnp.concatenate([sample, anywhere]), jnp.concatenate([point, anywhere])
         row = first_new_rows(state.history, point, lanes)
         stuck = 2 * jnp.sum(row < _TRIES * lanes, dtype=jnp.int32) < lanes
-        return state._replace(sample=sample[row], point=point[row], progress=state.progress._replace(stuck=stuck))
+        return state._replace(sample=sample[row], point=point[row], evolution=state.evolution._replace(stuck=stuck))
 
     def gather(state: CmaState, proposal: Proposal, outcome: Outcome) -> Generation:
         """Return the generation with a told batch; what is beyond its size is not learned from."""
-        generation, size = state.generation, jnp.asarray(sizes)[stage(state.progress)]
+        generation, size = state.generation, jnp.asarray(sizes)[stage(state.evolution)]
         counts = proposal.active & (proposal.budget == budget)
         own = jnp.all(proposal.point == state.point, axis=1)
         sample = jnp.where(own[:, None], state.sample, proposal.point)
@@ -139,10 +139,10 @@ def cmaes(
 
     def learn(key: Key, state: CmaState) -> CmaState:
         """Return the state after a whole generation, started again where that is due."""
-        generation, progress = state.generation, state.progress
+        generation, evolution = state.generation, state.evolution
         order = jnp.argsort(-generation.score)
         sample = generation.sample[order]
-        k = jax.tree.map(lambda table: jnp.asarray(table)[stage(progress)], tables)
+        k = jax.tree.map(lambda table: jnp.asarray(table)[stage(evolution)], tables)
         learned = jnp.isfinite(generation.score[order[0]])  # from failures alone nothing is
         normal, odds = state.normal, state.odds
         if n:
@@ -153,25 +153,25 @@ def cmaes(
             lambda new, old: jnp.where(learned, new, old), (normal, odds), (state.normal, state.odds)
         )
         top = generation.score[order[0]]
-        stalled = jnp.where(top > progress.best, 0, progress.stalled + 1)
-        late = stalled >= jnp.asarray(patience)[stage(progress)]
-        again = late | progress.stuck | mixed.settled(normal, odds, tolerance)
-        progress = Progress(
-            jnp.where(again, -jnp.inf, jnp.maximum(progress.best, top)),
+        stalled = jnp.where(top > evolution.best, 0, evolution.stalled + 1)
+        late = stalled >= jnp.asarray(patience)[stage(evolution)]
+        again = late | evolution.stuck | mixed.settled(normal, odds, tolerance)
+        evolution = EvolutionState(
+            jnp.where(again, -jnp.inf, jnp.maximum(evolution.best, top)),
             jnp.where(again, 0, stalled),
             jnp.bool_(False),
-            progress.restarts + again.astype(jnp.int32),
+            evolution.restarts + again.astype(jnp.int32),
         )
         anew = cma.start(jax.random.uniform(key, (n,), jnp.float32), sigma), jnp.asarray(mixed.even)
         normal, odds = jax.tree.map(lambda new, old: jnp.where(again, new, old), anew, (normal, odds))
-        return state._replace(normal=normal, odds=odds, generation=emptied(), progress=progress)
+        return state._replace(normal=normal, odds=odds, generation=emptied(), evolution=evolution)
 
     def init(key: Key) -> CmaState:
         batch = jnp.zeros((lanes, len(space)), jnp.float32)
-        progress = Progress(jnp.float32(-jnp.inf), jnp.int32(0), jnp.bool_(False), jnp.int32(0))
+        evolution = EvolutionState(jnp.float32(-jnp.inf), jnp.int32(0), jnp.bool_(False), jnp.int32(0))
         normal = cma.start(jnp.full(n, 0.5, jnp.float32), sigma)
         history = histories.empty(len(space), lanes)
-        return draw(key, CmaState(history, normal, jnp.asarray(mixed.even), emptied(), progress, batch, batch))
+        return draw(key, CmaState(history, normal, jnp.asarray(mixed.even), emptied(), evolution, batch, batch))
 
     def ask(key: Key, state: CmaState) -> Proposal:
         del key  # the batch was drawn when the last one was told
@@ -182,11 +182,11 @@ def cmaes(
         after = state._replace(
             history=histories.append(state.history, proposal, outcome), generation=gather(state, proposal, outcome)
         )
-        full = after.generation.filled >= jnp.asarray(sizes)[stage(after.progress)]
+        full = after.generation.filled >= jnp.asarray(sizes)[stage(after.evolution)]
         after = draw(draw_key, jax.lax.cond(full, learn, lambda _, same: same, learn_key, after))
         # A batch of padding changes nothing.
         after = jax.tree.map(lambda new, old: jnp.where(jnp.any(proposal.active), new, old), after, state)
-        return after, {"sigma": after.normal.sigma, "restarts": after.progress.restarts}
+        return after, {"sigma": after.normal.sigma, "restarts": after.evolution.restarts}
 
     def grow(state: CmaState, trials: int) -> CmaState:
         return state._replace(history=histories.grow(state.history, trials))

@@ -1,4 +1,4 @@
-"""What a Gaussian process believes after its data, in float32, and after what it only supposes."""
+"""The posterior of a Gaussian process, in float32: after its data, and after values that are only supposed."""
 
 from typing import NamedTuple
 

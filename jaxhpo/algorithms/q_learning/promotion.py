@@ -14,7 +14,7 @@ from jaxhpo.types import FRESH, Array, Proposal
 _CONTINUED = 32  # trials whose going on is considered: those that look best
 
 
-class Ladder:
+class Promotion:
     """The budgets at which trials may stop, and the trials that stand there.
 
     Args:

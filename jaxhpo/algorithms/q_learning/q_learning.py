@@ -17,8 +17,8 @@ from jaxhpo.algorithms.gp.kernel import unpack
 from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.multi_fidelity.rungs import read_rungs, record
 from jaxhpo.algorithms.q_learning.actions import STATES, Actions
-from jaxhpo.algorithms.q_learning.promotion import Ladder
-from jaxhpo.algorithms.q_learning.reward_posterior import Model
+from jaxhpo.algorithms.q_learning.promotion import Promotion
+from jaxhpo.algorithms.q_learning.reward_posterior import RewardPosterior
 from jaxhpo.algorithms.q_learning.value import Decision, choose, variance
 from jaxhpo.priors.learned_prior import Knowledge, PriorOption, read_prior
 from jaxhpo.space import Space
@@ -130,7 +130,7 @@ def q_learning(
     check_integer("startup", startup, 0)
     check_integer("candidates", candidates, 8)
     check_integer("evaluations", evaluations, 2)
-    model, ladder = Model(space, knowledge, budget, rungs[0]), Ladder(rungs, keep)
+    model, promotion = RewardPosterior(space, knowledge, budget, rungs[0]), Promotion(rungs, keep)
     actions, dimensions = Actions(space, candidates, lanes), len(space)
     blind = not knowledge  # without a trial one configuration is as good as another
 
@@ -159,10 +159,10 @@ def q_learning(
         start = jnp.where((best > -jnp.inf)[:, None], told.point[rows], even[:1])
         decision = Decision(space, model, told, code)
         considered = actions.consider(action_key, jnp.concatenate([even[:1], start]), decision.improvement)
-        if ladder.top:
-            considered = ladder.join(considered, decision, history, state.opened)
+        if promotion.top:
+            considered = promotion.join(considered, decision, history, state.opened)
         explores = jax.random.uniform(coin_key, (lanes,), jnp.float32) < schedule.epsilon(state.decay)
-        proposal = ladder.proposal(considered, choose(decision, considered, explores, gamma), history)
+        proposal = promotion.proposal(considered, choose(decision, considered, explores, gamma), history)
         early = ((history.count == 0) & blind) | (history.count + jnp.arange(lanes, dtype=jnp.int32) < startup)
         same = codes(even)[:, None] == codes(even)[None]
         again = jnp.any(same & np.tri(lanes, k=-1, dtype=bool), axis=1)  # as an earlier lane's
@@ -187,13 +187,13 @@ def q_learning(
 
     def tell(key: Key, state: QLearningState, proposal: Proposal, outcome: Outcome) -> tuple[QLearningState, Metrics]:
         del key
-        # The variance is that of the beliefs on which the decision was made, before they learn from it.
+        # The variance is that of the predicted on which the decision was made, before they learn from it.
         q_variance = unsure(state.theta, state.history)
         k = schedule.rate(q_variance)
         opened = state.opened
-        if ladder.top:
+        if promotion.top:
             history, place = record(state.history, proposal, outcome)
-            opened = ladder.told(opened, place, history, proposal)
+            opened = promotion.told(opened, place, history, proposal)
         else:
             history = histories.append(state.history, proposal, outcome)
         theta = jnp.where(jnp.any(proposal.active), fitted(state.theta, history), state.theta)
@@ -217,4 +217,4 @@ def q_learning(
     def resumable(state: QLearningState) -> Array:
         return jnp.where(state.opened, state.history.trial, FRESH)
 
-    return Algorithm(init, ask, tell, grow, resumable if ladder.top else None)
+    return Algorithm(init, ask, tell, grow, resumable if promotion.top else None)

@@ -1,4 +1,4 @@
-"""What the agent believes of rewards: a Gaussian process over configurations and the epochs they are trained."""
+"""The posterior of rewards: a Gaussian process over configurations and the epochs that they are trained."""
 
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ from jaxhpo.types import Array
 _SLOPE = 2.0  # deviation of how much the whole training adds to every score, before anything was told
 
 
-class Beliefs(NamedTuple):
-    """Of the rewards of some configurations after some epochs."""
+class Prediction(NamedTuple):
+    """The rewards of some configurations after some epochs: normal distributions."""
 
     inputs: Array  # [M, I] float32: as the process takes them
     mean: Array  # [M]
@@ -34,11 +34,11 @@ class Told(NamedTuple):
     posterior: Posterior
     point: Array  # [N, D] float32
     score: Array  # [N] float32: warped; -inf in empty rows
-    mean: Array  # [N] float32: what is believed of each, its own score among the evidence; -inf in empty rows
+    mean: Array  # [N] float32: what is expected of each, its own score among the evidence; -inf in empty rows
 
 
-class Model:
-    """The process of a space: made of hyperparameters, fitted to a history, asked for beliefs.
+class RewardPosterior:
+    """The rewards of a space as a Gaussian process: fitted to a history, conditioned on it, asked for predictions.
 
     Its inputs are the configuration's coordinates, where trials are trained for different budgets the share of epochs
     that they had, on a logarithmic scale, and the features of the prior.
@@ -94,8 +94,8 @@ class Model:
         mean = before + known(self.order, posterior, inputs)[0]
         return Told(posterior, point, jnp.where(there, target, -jnp.inf), jnp.where(there, mean, -jnp.inf))
 
-    def believe(self, posterior: Posterior, point: Array, progress: Array | None = None) -> Beliefs:
-        """Return what is believed of configurations after a share of the budget, or all of it: [M, D], [M]."""
+    def predict(self, posterior: Posterior, point: Array, progress: Array | None = None) -> Prediction:
+        """Return what is expected of configurations after a share of the budget, or all of it: [M, D], [M]."""
         before, inputs = self.inputs(point, progress)
         mean, white, variance = known(self.order, posterior, inputs)
-        return Beliefs(inputs, before + mean, white, variance)
+        return Prediction(inputs, before + mean, white, variance)

@@ -10,7 +10,7 @@ from jaxhpo.algorithms.gp.acquisition import log_ei
 from jaxhpo.algorithms.gp.kernel import covariance
 from jaxhpo.algorithms.gp.search import codes
 from jaxhpo.algorithms.q_learning.actions import Considered
-from jaxhpo.algorithms.q_learning.reward_posterior import Beliefs, Model, Told
+from jaxhpo.algorithms.q_learning.reward_posterior import Prediction, RewardPosterior, Told
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 
@@ -22,7 +22,7 @@ _LOG_WEIGHTS = np.log(np.array([1 / 6, 2 / 3, 1 / 6], np.float32))
 
 
 class Decision:
-    """A decision to make: what is believed of the rewards, and what has been told.
+    """A decision to make: what rewards are expected, and what has been told.
 
     Args:
         space: what is searched.
@@ -31,7 +31,7 @@ class Decision:
         code: `codes` of all told configurations, [C] uint32.
     """
 
-    def __init__(self, space: Space, model: Model, told: Told, code: Array):
+    def __init__(self, space: Space, model: RewardPosterior, told: Told, code: Array):
         self.model, self.posterior = model, told.posterior
         self._space, self._code = space, code
         top = jnp.max(told.mean)
@@ -45,8 +45,8 @@ class Decision:
 
     def worth(self, point: Array) -> Array:
         """Return the logarithm of a configuration's expected improvement: [M, D] -> [M]."""
-        beliefs = self.model.believe(self.posterior, point)
-        return log_ei(beliefs.mean, self.deviation(beliefs.variance), self.top)
+        predicted = self.model.predict(self.posterior, point)
+        return log_ei(predicted.mean, self.deviation(predicted.variance), self.top)
 
     def deviation(self, variance: Array) -> Array:
         """Return the square root of variances that rounding may have made negative."""
@@ -65,23 +65,23 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
     lanes, number = explores.shape[0], len(considered.code)
     model, noise = decision.model, decision.posterior.hyper.noise
     # What an action is worth is what the configuration reaches in the end; what it shows is what it reaches next.
-    ends = model.believe(decision.posterior, considered.point)
-    shows = model.believe(decision.posterior, considered.point, considered.progress) if model.progresses else ends
+    ends = model.predict(decision.posterior, considered.point)
+    shows = model.predict(decision.posterior, considered.point, considered.progress) if model.progresses else ends
     size = ends.white.shape[1]
     # A new configuration may be trained twice where there is nothing else; a trial goes on once.
     repeated = jnp.where(considered.row >= 0, -jnp.inf, _REPEATED)
 
-    def roomy(beliefs: Beliefs) -> Beliefs:
-        """Return beliefs with rows for the chosen: these change no mean, and the variance as if they had been told."""
-        rows = jnp.concatenate([beliefs.white.T, jnp.zeros((lanes, number), jnp.float32)])
-        return beliefs._replace(white=rows)
+    def roomy(predicted: Prediction) -> Prediction:
+        """Return a prediction with rows for the chosen: the mean stays, the variance is as if they had been told."""
+        rows = jnp.concatenate([predicted.white.T, jnp.zeros((lanes, number), jnp.float32)])
+        return predicted._replace(white=rows)
 
-    def left(shows: Beliefs, rows: Array, of: Beliefs) -> Array:
+    def left(shows: Prediction, rows: Array, of: Prediction) -> Array:
         """Return the posterior's covariance of what some actions show with all: [K, M]."""
         across = covariance(model.order, decision.posterior.hyper, shows.inputs[rows], of.inputs)
         return across - jnp.matmul(shows.white[:, rows].T, of.white, precision="highest")
 
-    def step(i: Array, carry: tuple[Beliefs, Beliefs, Array, Array, Array]) -> tuple:
+    def step(i: Array, carry: tuple[Prediction, Prediction, Array, Array, Array]) -> tuple:
         ends, shows, penalty, top, rows = carry
         shows = shows if model.progresses else ends
         reward = log_ei(ends.mean, decision.deviation(ends.variance), top) + penalty
@@ -104,7 +104,7 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
         odd = jnp.int32(number - lanes) + i
         chosen = jnp.where(explores[i] & (penalty[odd] > 0.5 * _LAST), odd, chosen)
 
-        def seen(of: Beliefs) -> Beliefs:
+        def seen(of: Prediction) -> Prediction:
             row = left(shows, chosen[None], of)[0] / jnp.sqrt(jnp.maximum(shows.variance[chosen], 0.0) + noise)
             return of._replace(white=of.white.at[size + i].set(row), variance=of.variance - row**2)
 
@@ -118,8 +118,8 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
     return jax.lax.fori_loop(0, lanes, step, (*both, penalty, decision.top, jnp.zeros(lanes, jnp.int32)))[4]
 
 
-def variance(model: Model, told: Told, point: Array) -> Array:
+def variance(model: RewardPosterior, told: Told, point: Array) -> Array:
     """Return the posterior's variance of the rewards of configurations, in the mean, as a part of the prior's: []."""
-    beliefs = model.believe(told.posterior, point)
-    before = told.posterior.hyper.signal + jnp.sum(beliefs.inputs[:, len(model.order) :] ** 2, axis=1)
-    return jnp.mean(jnp.clip(beliefs.variance / before, 0.0, 1.0))
+    predicted = model.predict(told.posterior, point)
+    before = told.posterior.hyper.signal + jnp.sum(predicted.inputs[:, len(model.order) :] ** 2, axis=1)
+    return jnp.mean(jnp.clip(predicted.variance / before, 0.0, 1.0))

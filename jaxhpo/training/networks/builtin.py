@@ -43,7 +43,7 @@ class Builtin:
         self.ranges = read_ranges(space, name, image=data.shape[:2] if data.kind == "image" else None)
         check_space(space, self.ranges, data, goal)
 
-    def plan(self, **means: Any) -> Plan:
+    def plan(self, **resources: Any) -> Plan:
         """Return the plan of how they run."""
         data, ranges = self.data, self.ranges
         task = Task(
@@ -60,7 +60,7 @@ class Builtin:
             tiled=self.name == "cnn",
             lengths=self._lengths,
         )
-        return make_plan(task, **means)
+        return make_plan(task, **resources)
 
     @cached_property
     def _lengths(self) -> tuple[int, ...]:

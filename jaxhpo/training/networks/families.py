@@ -25,7 +25,7 @@ class Family(Protocol):
     space: Space
     ranges: Ranges
 
-    def plan(self, **means: Any) -> Plan:
+    def plan(self, **resources: Any) -> Plan:
         """Return the plan of how they run; arguments as `make_plan`'s."""
         ...
 

@@ -69,7 +69,7 @@ def default_lanes() -> int:
     return max(known.lanes, cores()) if known.engine == THREADS else known.lanes
 
 
-class Means(NamedTuple):
+class Resources(NamedTuple):
     """What a plan may use."""
 
     lanes: int
@@ -96,21 +96,21 @@ class Means(NamedTuple):
         )
 
 
-def read_means(
+def read_resources(
     lanes: int | None,
     engine: str | None,
     devices: int | None,
     memory: float | None,
     horizon: str,
     continues: bool = False,
-) -> Means:
+) -> Resources:
     """Return what the arguments of `make_plan` ask for on this machine; raise ValueError naming one that cannot be."""
     lanes = default_lanes() if lanes is None else lanes
     _check_count("lanes", lanes)
     if horizon not in HORIZONS:
         raise ValueError(f"horizon={horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(engine, devices)
-    return Means(lanes, engine, devices, _check_memory(memory), horizon, continues)
+    return Resources(lanes, engine, devices, _check_memory(memory), horizon, continues)
 
 
 def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:

@@ -15,7 +15,7 @@ import flax.linen as nn
 from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Variant
 from jaxhpo.training.planning.costs import epoch_seconds, lane_bytes, machine, tile_of
-from jaxhpo.training.planning.plan import HORIZONS, Bucket, Means, Plan, power_of_two, read_means
+from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan, Resources, power_of_two, read_resources
 from jaxhpo.training.step.engines import THREADS
 
 _CLASSES = 6  # candidates for the widths, or depths, that buckets are made for
@@ -66,9 +66,9 @@ def make_plan(
     Raises:
         ValueError: naming the argument that cannot be.
     """
-    means = read_means(lanes, engine, devices, memory, horizon, continues)
-    planner = _Planner(task, means)
-    plan = means.plan(planner.launches(), task.micro_batch, planner.evaluation_batch, planner.buckets())
+    resources = read_resources(lanes, engine, devices, memory, horizon, continues)
+    planner = _Planner(task, resources)
+    plan = resources.plan(planner.launches(), task.micro_batch, planner.evaluation_batch, planner.buckets())
     return plan._replace(lengths=task.lengths)
 
 
@@ -82,11 +82,16 @@ class _Classes(NamedTuple):
 class _Planner:
     """Weighs ways to cut a task into buckets; `limit` is in bytes."""
 
-    def __init__(self, task: Task, means: Means):
+    def __init__(self, task: Task, resources: Resources):
         self.task = task
-        self.lanes, self.engine, self.devices, self.limit = means.lanes, means.engine, means.devices, means.memory
-        self.continues = means.continues
-        trials = HORIZONS[means.horizon]
+        self.lanes, self.engine, self.devices, self.limit = (
+            resources.lanes,
+            resources.engine,
+            resources.devices,
+            resources.memory,
+        )
+        self.continues = resources.continues
+        trials = HORIZONS[resources.horizon]
         self.rounds = trials / min(self.lanes, trials)
         self.machine = machine()
         self.widest, self.deepest = max(task.units), max(task.layers)

@@ -8,7 +8,7 @@ from jaxhpo.space import Space
 from jaxhpo.training.config.ranges import Structure
 from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
-from jaxhpo.training.run.executor import Work
+from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.run.usage import Meter
 from jaxhpo.training.step.lane import Result
@@ -31,7 +31,7 @@ def structures_of(family: Family, space: Space, proposal: Proposal) -> dict[int,
 
 def cut(
     plan: Plan, meter: Meter, structures: dict[int, Structure], start: np.ndarray, budget: np.ndarray
-) -> list[Work]:
+) -> list[Launch]:
     """Return the chunks of a batch: lanes of one bucket together, alike ones side by side.
 
     Args:
@@ -44,7 +44,7 @@ def cut(
     groups: dict[int, list[int]] = {}
     for lane, s in structures.items():
         groups.setdefault(plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
-    works = []
+    launches = []
     for bucket, lanes in groups.items():
         size = plan.buckets[bucket].size
         lanes.sort(key=lambda lane: int(start[lane]))  # lanes of one chunk wait for each other
@@ -52,11 +52,11 @@ def cut(
             part = np.array(lanes[first : first + size])
             epochs = np.maximum(budget - start, 0)[part].tolist()
             each = (meter.executed(plan, bucket, structures[int(lane)]) for lane in part)
-            works.append(Work(bucket, part, sum(cost * n for cost, n in zip(each, epochs, strict=True))))
-    return works
+            launches.append(Launch(bucket, part, sum(cost * n for cost, n in zip(each, epochs, strict=True))))
+    return launches
 
 
-class Findings:
+class BatchResult:
     """Collects what chunks return: scores, curves, and the best weights.
 
     Args:
@@ -76,19 +76,19 @@ class Findings:
         self._aux = {"curve": unset, "loss": unset.copy()}
         self._aux |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
 
-    def take(self, work: Work, result: Result) -> None:
+    def take(self, launch: Launch, result: Result) -> None:
         """Take what a chunk returned."""
-        here = slice(0, len(work.lanes))
-        self._score[work.lanes] = np.where(self._valid[work.lanes], np.asarray(result.score)[here], np.nan)
+        here = slice(0, len(launch.lanes))
+        self._score[launch.lanes] = np.where(self._valid[launch.lanes], np.asarray(result.score)[here], np.nan)
         for name, values in self._aux.items():
-            values[work.lanes] = np.asarray(getattr(result, name))[here]
-        for i, lane in enumerate(work.lanes.tolist()):
+            values[launch.lanes] = np.asarray(getattr(result, name))[here]
+        for i, lane in enumerate(launch.lanes.tolist()):
             trial, score, best = int(self._proposal.trial[lane]), float(self._score[lane]), self.best
             value = self._sign * score
             # As the study picks its winner: of equal ones the first.
             if value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
                 trained = result.params, result.statistics
-                self.best = Weights(trial, score, value, work.bucket, i, *trained, self._proposal.point[lane])
+                self.best = Weights(trial, score, value, launch.bucket, i, *trained, self._proposal.point[lane])
 
     @property
     def outcome(self) -> Outcome:

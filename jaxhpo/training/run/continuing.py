@@ -9,9 +9,9 @@ import numpy as np
 
 from jaxhpo.space import Float, Space
 from jaxhpo.training.config.hyperparameters import ALIASES, KINDS, TRACED
-from jaxhpo.training.run.executor import Work
-from jaxhpo.training.run.state import Kept
-from jaxhpo.training.step.lane import Progress, Result, Source
+from jaxhpo.training.run.executor import Launch
+from jaxhpo.training.run.state import ResumeState
+from jaxhpo.training.step.lane import LaneState, Result, Source
 from jaxhpo.types import FRESH, Proposal
 
 
@@ -28,8 +28,8 @@ def shaping(space: Space, own: Iterable[str]) -> tuple[str, ...]:
 
 
 def find_sources(
-    proposal: Proposal, kept: Mapping[int, Kept], space: Space, shaping: tuple[str, ...], epochs: int
-) -> tuple[Proposal, dict[int, Kept]]:
+    proposal: Proposal, kept: Mapping[int, ResumeState], space: Space, shaping: tuple[str, ...], epochs: int
+) -> tuple[Proposal, dict[int, ResumeState]]:
     """Return the proposal without lanes that cannot continue their sources, which fail with a warning; and sources."""
     sources, active = {}, proposal.active.copy()
     for lane in np.flatnonzero(proposal.active & (proposal.source != FRESH)).tolist():
@@ -45,7 +45,12 @@ def find_sources(
 
 
 def _problem(
-    trial: int, source: Kept | None, config: Mapping[str, Any], budget: int, shaping: tuple[str, ...], epochs: int
+    trial: int,
+    source: ResumeState | None,
+    config: Mapping[str, Any],
+    budget: int,
+    shaping: tuple[str, ...],
+    epochs: int,
 ) -> str | None:
     if source is None:
         return f"it continues trial {trial}, whose training is not kept: it failed, or was not named as resumable"
@@ -57,37 +62,37 @@ def _problem(
     return None
 
 
-def gather(shapes: Source, sources: list[Kept | None]) -> Source:
+def gather(shapes: Source, sources: list[ResumeState | None]) -> Source:
     """Return what the lanes of a chunk go on from: [size, ...] NumPy arrays of the given shapes; None starts afresh."""
     size, epoch = len(sources), np.array([0 if kept is None else kept.budget for kept in sources], np.int32)
     if size == 1 and sources[0] is not None:
-        return Source(epoch, sources[0].progress)
-    progress = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes.progress)
+        return Source(epoch, sources[0].state)
+    state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes.state)
     for i, kept in enumerate(sources):
         if kept is not None:
-            for whole, part in zip(jax.tree.leaves(progress), jax.tree.leaves(kept.progress), strict=True):
+            for whole, part in zip(jax.tree.leaves(state), jax.tree.leaves(kept.state), strict=True):
                 whole[i] = part[0]
-    return Source(epoch, progress)
+    return Source(epoch, state)
 
 
 def keep(
-    work: Work, result: Result, proposal: Proposal, sources: Mapping[int, Kept], space: Space, epochs: int
-) -> dict[int, Kept]:
+    launch: Launch, result: Result, proposal: Proposal, sources: Mapping[int, ResumeState], space: Space, epochs: int
+) -> dict[int, ResumeState]:
     """Return where a chunk's trials stand, by trial, without those that failed or have no epoch left."""
     trained = result.params, result.statistics, result.moments, result.curve, result.loss
     finite = np.isfinite(np.asarray(result.score))
-    whole = jax.tree.map(np.asarray, Progress(*trained, finite))
+    whole = jax.tree.map(np.asarray, LaneState(*trained, finite))
     found = {}
-    for i, lane in enumerate(work.lanes.tolist()):
+    for i, lane in enumerate(launch.lanes.tolist()):
         trial, budget = int(proposal.trial[lane]), int(proposal.budget[lane])
         if finite[i] and 1 <= budget < epochs:
-            progress = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole)
+            state = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole)
             root = sources[lane].root if lane in sources else trial
-            found[trial] = Kept(root, budget, space.to_config(proposal.point[lane]), progress, False)
+            found[trial] = ResumeState(root, budget, space.to_config(proposal.point[lane]), state, False)
     return found
 
 
-def retain(kept: Mapping[int, Kept], trials: np.ndarray) -> dict[int, Kept]:
+def retain(kept: Mapping[int, ResumeState], trials: np.ndarray) -> dict[int, ResumeState]:
     """Return the states of the named trials, each in arrays of its own, so that no chunk stays for one lane of it."""
 
     def own(leaf: np.ndarray) -> np.ndarray:
@@ -96,7 +101,7 @@ def retain(kept: Mapping[int, Kept], trials: np.ndarray) -> dict[int, Kept]:
 
     named = set(trials.tolist())
     return {
-        trial: one if one.retained else one._replace(progress=jax.tree.map(own, one.progress), retained=True)
+        trial: one if one.retained else one._replace(state=jax.tree.map(own, one.state), retained=True)
         for trial, one in kept.items()
         if trial in named
     }

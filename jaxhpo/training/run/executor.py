@@ -18,7 +18,7 @@ from jaxhpo.training.run.usage import Account, Ledger
 from jaxhpo.training.step.lane import Result
 
 
-class Work(NamedTuple):
+class Launch(NamedTuple):
     """A chunk: which lanes of the batch go into one launch of a bucket's program."""
 
     bucket: int
@@ -62,9 +62,11 @@ class Executor:
             self._pool = ThreadPoolExecutor(COMPILERS)
         self._programs[bucket] = self._pool.submit(compile_)
 
-    def run(self, works: list[Work], arguments: Callable[[Work], tuple], done: Callable[[Work, Result], None]) -> None:
+    def run(
+        self, launches: list[Launch], arguments: Callable[[Launch], tuple], done: Callable[[Launch, Result], None]
+    ) -> None:
         """Run chunks; `arguments` makes a launch's, `done` takes its result, one at a time. Other threads call both."""
-        batch = _Batch(self, sorted(works, key=lambda work: -work.cost), arguments, done)
+        batch = _Batch(self, sorted(launches, key=lambda launch: -launch.cost), arguments, done)
         started = time.perf_counter()
         try:
             batch.run()
@@ -76,8 +78,8 @@ class Executor:
 class _Batch:
     """One call of `Executor.run`: what its threads share, under one lock."""
 
-    def __init__(self, executor: Executor, works: list[Work], arguments: Callable, done: Callable):
-        self._executor, self._works, self._arguments, self._done = executor, works, arguments, done
+    def __init__(self, executor: Executor, launches: list[Launch], arguments: Callable, done: Callable):
+        self._executor, self._launches, self._arguments, self._done = executor, launches, arguments, done
         self._launched = 0
         self._change = threading.Condition()
         self._error: BaseException | None = None
@@ -85,9 +87,9 @@ class _Batch:
         self.waited = 0.0
 
     def run(self) -> None:
-        for program in {work.bucket: self._executor._programs[work.bucket] for work in self._works}.values():
+        for program in {launch.bucket: self._executor._programs[launch.bucket] for launch in self._launches}.values():
             program.add_done_callback(self._wake)
-        count = min(self._executor.launches, len(self._works))
+        count = min(self._executor.launches, len(self._launches))
         threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(count)]
         for thread in threads:
             thread.start()
@@ -105,37 +107,37 @@ class _Batch:
         """Launch chunks until none is left."""
         while True:
             with self._change:
-                work = self._next()
-                while work is None and self._works and self._error is None:
+                launch = self._next()
+                while launch is None and self._launches and self._error is None:
                     self._note()
                     self._change.wait()
-                    work = self._next()
-                if work is None or self._error is not None:
+                    launch = self._next()
+                if launch is None or self._error is not None:
                     return
                 self._launched += 1
                 self._note()
             try:
-                self._launch(work)
+                self._launch(launch)
             except BaseException as error:
                 self._fail(error)
                 return
 
-    def _next(self) -> Work | None:
+    def _next(self) -> Launch | None:
         """Take the dearest chunk whose program is ready."""
-        for i, work in enumerate(self._works):
-            if self._executor._programs[work.bucket].done():
-                return self._works.pop(i)
+        for i, launch in enumerate(self._launches):
+            if self._executor._programs[launch.bucket].done():
+                return self._launches.pop(i)
         return None
 
-    def _launch(self, work: Work) -> None:
-        program = self._executor._programs[work.bucket].result()
+    def _launch(self, launch: Launch) -> None:
+        program = self._executor._programs[launch.bucket].result()
         started = time.perf_counter()
-        result = jax.block_until_ready(program(*self._arguments(work)))
+        result = jax.block_until_ready(program(*self._arguments(launch)))
         seconds = time.perf_counter() - started
         with self._change:
             self._launched -= 1
-            self._done(work, result)
-            self._executor.ledger.buckets.setdefault(work.bucket, Account()).busy += seconds
+            self._done(launch, result)
+            self._executor.ledger.buckets.setdefault(launch.bucket, Account()).busy += seconds
             self._note()
             self._change.notify_all()
 
@@ -153,4 +155,4 @@ class _Batch:
         now = time.perf_counter()
         if self._idle_since is not None:
             self.waited += now - self._idle_since
-        self._idle_since = now if self._works and not self._launched else None
+        self._idle_since = now if self._launches and not self._launched else None

@@ -10,7 +10,7 @@ from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.step.engines import Chunk, train_chunk
 from jaxhpo.training.step.examples import Split, TrainingData
-from jaxhpo.training.step.lane import Job, Lane, Result, Source, evaluate, start_lane
+from jaxhpo.training.step.lane import Lane, Result, Source, TrainSpec, evaluate, start_lane
 from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
@@ -38,7 +38,7 @@ class Programs(NamedTuple):
     ) -> Result:
         """Train a chunk of lanes. Weights and order depend on key and trial alone; with sources on the root's."""
         lanes = self._lanes(key, point, budget, active, trial)._replace(source=source)
-        chunk = Chunk(self._job(bucket), self.plan.engine, self.plan.devices)
+        chunk = Chunk(self._spec(bucket), self.plan.engine, self.plan.devices)
         return train_chunk(chunk, data, jax.random.fold_in(key, _ORDER), lanes)
 
     def sources(
@@ -46,18 +46,18 @@ class Programs(NamedTuple):
     ) -> Source:
         """Return what the lanes of a chunk may go on from, for its shapes."""
         lanes = self._lanes(key, point, budget, active, trial)
-        return Source(budget, jax.vmap(partial(start_lane, self._job(bucket), data))(lanes))
+        return Source(budget, jax.vmap(partial(start_lane, self._spec(bucket), data))(lanes))
 
     def test(
         self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, test: Split
     ) -> Array:
         """Return the test score of one lane of a chunk."""
         params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
-        return evaluate(self._job(bucket), data, self.family.hyper(point), params, statistics, test)[0]
+        return evaluate(self._spec(bucket), data, self.family.hyper(point), params, statistics, test)[0]
 
-    def _job(self, bucket: int) -> Job:
+    def _spec(self, bucket: int) -> TrainSpec:
         plan, ranges = self.plan, self.family.ranges
-        return Job(
+        return TrainSpec(
             learner=self.family.learner(plan, bucket),
             goal=self.goal,
             optimizers=ranges.optimizers,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxhpo.training.step.examples import TrainingData
-from jaxhpo.training.step.lane import Progress
+from jaxhpo.training.step.lane import LaneState
 
 
 class Weights(NamedTuple):
@@ -22,13 +22,13 @@ class Weights(NamedTuple):
     point: np.ndarray  # [D] float32: its configuration
 
 
-class Kept(NamedTuple):
+class ResumeState(NamedTuple):
     """Where a trial's training stands, for one that continues it."""
 
     root: int  # the first trial of the chain, whose random numbers all of it has
     budget: int  # epochs that were trained in all
     config: Mapping[str, Any]
-    progress: Progress  # [1, ...] NumPy arrays each, in the host's memory
+    state: LaneState  # [1, ...] NumPy arrays each, in the host's memory
     retained: bool  # named as resumable, its arrays its own; else of the last batch, perhaps parts of its chunk's
 
 
@@ -37,4 +37,4 @@ class TrainerState(NamedTuple):
 
     data: TrainingData
     best: Weights | None
-    kept: Mapping[int, Kept] = {}  # by trial: those that may be continued; never changed in place
+    kept: Mapping[int, ResumeState] = {}  # by trial: those that may be continued; never changed in place

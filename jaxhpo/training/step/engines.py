@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.training.step.lane import (
-    Job,
     Lane,
-    Progress,
+    LaneState,
     Result,
     TrainingData,
+    TrainSpec,
     finish_lane,
     next_epoch,
     runs,
@@ -41,7 +41,7 @@ ENGINES = {
 class Chunk(NamedTuple):
     """What a chunk's program is made from: static facts."""
 
-    job: Job
+    spec: TrainSpec
     engine: str
     devices: int = 1
 
@@ -68,45 +68,45 @@ def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -
 def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
     """Train a chunk of one lane."""
     lane = jax.tree.map(lambda leaf: leaf[0], lanes)
-    step = partial(train_epoch, chunk.job, data, order_key)
-    start = start_lane(chunk.job, data, lane)
-    reach = None if lane.source is None else lambda epoch, p: next_epoch(chunk.job, lane, p, epoch)
-    progress = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start, reach)
-    return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, progress))
+    step = partial(train_epoch, chunk.spec, data, order_key)
+    start = start_lane(chunk.spec, data, lane)
+    reach = None if lane.source is None else lambda epoch, p: next_epoch(chunk.spec, lane, p, epoch)
+    state = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start, reach)
+    return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, state))
 
 
 def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
-    step = jax.vmap(partial(train_epoch, chunk.job, data, order_key), in_axes=(None, 0, 0))
+    step = jax.vmap(partial(train_epoch, chunk.spec, data, order_key), in_axes=(None, 0, 0))
     running = jax.vmap(runs, in_axes=(0, 0, None))
 
-    def advance(epoch: Array, progress: Progress) -> Progress:
-        goes_on = running(lanes, progress, epoch)
+    def advance(epoch: Array, state: LaneState) -> LaneState:
+        goes_on = running(lanes, state, epoch)
 
         def select(after: Array, before: Array) -> Array:
             return jnp.where(goes_on.reshape(-1, *[1] * (after.ndim - 1)), after, before)
 
-        return jax.tree.map(select, step(epoch, lanes, progress), progress)
+        return jax.tree.map(select, step(epoch, lanes, state), state)
 
-    def reach(epoch: Array, progress: Progress) -> Array:
-        return jnp.min(jax.vmap(partial(next_epoch, chunk.job), in_axes=(0, 0, None))(lanes, progress, epoch))
+    def reach(epoch: Array, state: LaneState) -> Array:
+        return jnp.min(jax.vmap(partial(next_epoch, chunk.spec), in_axes=(0, 0, None))(lanes, state, epoch))
 
-    start = jax.vmap(partial(start_lane, chunk.job, data))(lanes)
+    start = jax.vmap(partial(start_lane, chunk.spec, data))(lanes)
     reached = None if lanes.source is None else reach
-    progress = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start, reached)
-    return jax.vmap(finish_lane)(lanes, progress)
+    state = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start, reached)
+    return jax.vmap(finish_lane)(lanes, state)
 
 
-def _epochs(goes_on: Callable, advance: Callable, start: Progress, reach: Callable | None) -> Progress:
+def _epochs(goes_on: Callable, advance: Callable, start: LaneState, reach: Callable | None) -> LaneState:
     """Run epochs while any lane has one to run: a chunk ends when all its lanes have diverged or had their budgets.
 
     `reach` returns the next epoch that any lane has to run; None is the very next one.
     """
 
-    def first(epoch: Array, progress: Any) -> tuple[Array, Any]:
-        return (epoch if reach is None else reach(epoch, progress)), progress
+    def first(epoch: Array, state: Any) -> tuple[Array, Any]:
+        return (epoch if reach is None else reach(epoch, state)), state
 
     def body(carry: tuple[Array, Any]) -> tuple[Array, Any]:
-        epoch, progress = carry
-        return first(epoch + 1, advance(epoch, progress))
+        epoch, state = carry
+        return first(epoch + 1, advance(epoch, state))
 
     return jax.lax.while_loop(lambda c: goes_on(*c), body, first(jnp.int32(0), start))[1]

@@ -1,4 +1,4 @@
-"""Training one configuration: the body of a lane, which knows nothing of lanes.
+"""Training one configuration: one lane.
 
 Every lane of a program walks the same micro-batches; a lane whose batch is m times larger accumulates gradients and
 updates on every m-th. So batch sizes differ between lanes and no example is padding. An epoch's remainder that fills
@@ -30,12 +30,12 @@ from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 __all__ = [
-    "Job",
     "Lane",
-    "Progress",
+    "LaneState",
     "Result",
     "Source",
     "Split",
+    "TrainSpec",
     "TrainingData",
     "dropout_key",
     "epoch_order",
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-class Job(NamedTuple):
+class TrainSpec(NamedTuple):
     """What the lanes of a program have in common: static facts."""
 
     learner: Learner
@@ -61,7 +61,7 @@ class Job(NamedTuple):
     lengths: tuple[int, ...]  # of the groups of texts, shortest first; one or none where all are padded alike
 
 
-class Progress(NamedTuple):
+class LaneState(NamedTuple):
     """Where a lane stands between two epochs; E epochs at most."""
 
     params: Any
@@ -76,7 +76,7 @@ class Source(NamedTuple):
     """What a lane goes on from."""
 
     epoch: Array  # [] int32: epochs that were trained; 0 is a fresh start, and the rest zeros
-    progress: Progress
+    state: LaneState
 
 
 class Lane(NamedTuple):
@@ -118,66 +118,68 @@ def regularise(grads: Any, params: Any, hyper: Hyper) -> Any:
     return jax.tree_util.tree_map_with_path(add, grads, params)
 
 
-def start_lane(job: Job, data: TrainingData, lane: Lane) -> Progress:
+def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
     """Return a lane before its first epoch, or where its source stands."""
 
-    def afresh() -> Progress:
-        example = job.learner.prepare(data, data.train.x[:1])
-        params, statistics = job.learner.start(lane.key, example, lane.hyper)
-        unset = jnp.full((job.epochs,), jnp.nan, jnp.float32)
-        return Progress(params, statistics, optimizers.start(params), unset, unset, jnp.bool_(True))
+    def afresh() -> LaneState:
+        example = spec.learner.prepare(data, data.train.x[:1])
+        params, statistics = spec.learner.start(lane.key, example, lane.hyper)
+        unset = jnp.full((spec.epochs,), jnp.nan, jnp.float32)
+        return LaneState(params, statistics, optimizers.start(params), unset, unset, jnp.bool_(True))
 
     if lane.source is None:
         return afresh()
-    progress = lane.source.progress
-    return jax.lax.cond(lane.source.epoch > 0, lambda: progress, afresh)
+    state = lane.source.state
+    return jax.lax.cond(lane.source.epoch > 0, lambda: state, afresh)
 
 
-def runs(lane: Lane, progress: Progress, epoch: Array) -> Array:
+def runs(lane: Lane, state: LaneState, epoch: Array) -> Array:
     """Return whether a lane trains in an epoch: [] bool. One that diverged or had its budget does not."""
-    goes_on = lane.active & progress.finite & (epoch < lane.budget)
+    goes_on = lane.active & state.finite & (epoch < lane.budget)
     return goes_on if lane.source is None else goes_on & (epoch >= lane.source.epoch)
 
 
-def next_epoch(job: Job, lane: Lane, progress: Progress, epoch: Array) -> Array:
-    """Return the first epoch from `epoch` on that a lane trains in: [] int32; `job.epochs` where there is none."""
+def next_epoch(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Array:
+    """Return the first epoch from `epoch` on that a lane trains in: [] int32; `spec.epochs` where there is none."""
     assert lane.source is not None
-    goes_on = lane.active & progress.finite & (epoch < lane.budget)
-    return jnp.where(goes_on, jnp.maximum(epoch, lane.source.epoch), jnp.int32(job.epochs))
+    goes_on = lane.active & state.finite & (epoch < lane.budget)
+    return jnp.where(goes_on, jnp.maximum(epoch, lane.source.epoch), jnp.int32(spec.epochs))
 
 
 def evaluate(
-    job: Job, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, split: Split
+    spec: TrainSpec, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, split: Split
 ) -> tuple[Array, Array]:
     """Return a network's score on a split ([] float32), and whether it and all outputs are finite ([] bool)."""
 
     def use(apply: Any) -> tuple[Array, Array]:
-        outputs = outputs_of(apply, split, job.batch, job.lengths)
-        score = job.goal.metric(outputs, split.y).astype(jnp.float32)
+        outputs = outputs_of(apply, split, spec.batch, spec.lengths)
+        score = spec.goal.metric(outputs, split.y).astype(jnp.float32)
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
         return score, jnp.all(jnp.stack([jnp.isfinite(score), *finite]))
 
-    return job.learner.evaluate(data, hyper, params, statistics, use)
+    return spec.learner.evaluate(data, hyper, params, statistics, use)
 
 
-def train_epoch(job: Job, data: TrainingData, order_key: Key, epoch: Array, lane: Lane, progress: Progress) -> Progress:
+def train_epoch(
+    spec: TrainSpec, data: TrainingData, order_key: Key, epoch: Array, lane: Lane, state: LaneState
+) -> LaneState:
     """Train one configuration for one epoch.
 
     Args:
-        job: what all lanes have in common.
+        spec: what all lanes have in common.
         data: the examples.
         order_key: the key of `epoch_order`.
         epoch: [] int32, counted from 0.
         lane: what to train.
-        progress: where it stands.
+        state: where it stands.
     """
-    hyper, learner, micro = lane.hyper, job.learner, job.micro_batch
+    hyper, learner, micro = lane.hyper, spec.learner, spec.micro_batch
     rows, groups = epoch_batches(order_key, epoch, data.train, micro)
     steps = rows.shape[0]
     group = hyper.batch_size // micro  # micro-batches an update
     own = {"momentum": hyper.momentum, "weight_decay": hyper.weight_decay}
-    coefficients = optimizers.coefficients(job.optimizers, hyper.optimizer, data.offset.dtype, **own)
-    updates = job.epochs * (steps // group)
+    coefficients = optimizers.coefficients(spec.optimizers, hyper.optimizer, data.offset.dtype, **own)
+    updates = spec.epochs * (steps // group)
     key = dropout_key(lane.key, epoch)
 
     def micro_step(carry: tuple, step: tuple[Array, Array, Array, Array | None]) -> tuple[tuple, Array]:
@@ -185,9 +187,9 @@ def train_epoch(job: Job, data: TrainingData, order_key: Key, epoch: Array, lane
         index, position, count, length = step
         x, y = augmentation.move(data.train.x[index], hyper, key, position), data.train.y[index]
         x = augmentation.blank(learner.prepare(data, x), hyper, key, position)
-        gradients = partial(learner.gradients, job.goal, data, hyper, params, statistics)
+        gradients = partial(learner.gradients, spec.goal, data, hyper, params, statistics)
         batch = partial(Batch, y=y, key=key, position=position)
-        loss, grads, statistics = by_length(job.lengths, length, lambda x: gradients(batch(x)), x)
+        loss, grads, statistics = by_length(spec.lengths, length, lambda x: gradients(batch(x)), x)
         total = jax.tree.map(jnp.add, total, grads)
 
         def step_optimizer(params: Any, moments: optimizers.Moments, total: Any) -> tuple:
@@ -199,7 +201,7 @@ def train_epoch(job: Job, data: TrainingData, order_key: Key, epoch: Array, lane
                 made = moments.count
                 if lane.source is not None:  # whose batches may have been of another size
                     made = epoch * (steps // group) + count // group - 1
-                rate = rate * schedules.factor(job.schedules, hyper.schedule, hyper.warmup, made, updates)
+                rate = rate * schedules.factor(spec.schedules, hyper.schedule, hyper.warmup, made, updates)
             return *optimizers.update(coefficients, rate, mean, moments, params), _zeros(total)
 
         # A conditional, not arithmetic: a lane on its own skips the update between the micro-batches of a batch.
@@ -208,32 +210,30 @@ def train_epoch(job: Job, data: TrainingData, order_key: Key, epoch: Array, lane
 
     positions = jnp.arange(steps * micro, dtype=jnp.int32).reshape(steps, micro)
     counts = jnp.arange(1, steps + 1, dtype=jnp.int32)
-    start = (progress.params, progress.statistics, progress.moments, _zeros(progress.params))
+    start = (state.params, state.statistics, state.moments, _zeros(state.params))
     (params, statistics, moments, _), losses = jax.lax.scan(micro_step, start, (rows, positions, counts, groups))
     used = (counts <= steps // group * group).astype(jnp.float32)
     loss = jnp.sum(losses * used) / jnp.sum(used)
-    score, finite = evaluate(job, data, hyper, params, statistics, data.valid)
-    finite = progress.finite & jnp.isfinite(loss) & finite
-    curve = progress.curve.at[epoch].set(jnp.where(finite, score, jnp.nan))
-    return Progress(params, statistics, moments, curve, progress.loss.at[epoch].set(loss), finite)
+    score, finite = evaluate(spec, data, hyper, params, statistics, data.valid)
+    finite = state.finite & jnp.isfinite(loss) & finite
+    curve = state.curve.at[epoch].set(jnp.where(finite, score, jnp.nan))
+    return LaneState(params, statistics, moments, curve, state.loss.at[epoch].set(loss), finite)
 
 
-def finish_lane(lane: Lane, progress: Progress) -> Result:
+def finish_lane(lane: Lane, state: LaneState) -> Result:
     """Return what a lane's training found."""
-    done = lane.active & progress.finite & (lane.budget >= 1)
-    score = jnp.where(done, progress.curve[lane.budget - 1], jnp.nan)
+    done = lane.active & state.finite & (lane.budget >= 1)
+    score = jnp.where(done, state.curve[lane.budget - 1], jnp.nan)
     # The last epoch of a lane that diverged has a loss, though not a finite one.
-    epochs = jnp.where(progress.finite, lane.budget, jnp.sum(jnp.isfinite(progress.curve), dtype=jnp.int32) + 1)
+    epochs = jnp.where(state.finite, lane.budget, jnp.sum(jnp.isfinite(state.curve), dtype=jnp.int32) + 1)
     epochs = jnp.where(lane.active, epochs, 0)
-    result = Result(
-        progress.params, progress.statistics, score, progress.curve, progress.loss, progress.moments.count, epochs
-    )
+    result = Result(state.params, state.statistics, score, state.curve, state.loss, state.moments.count, epochs)
     if lane.source is None:
         return result
     return result._replace(
-        updates=result.updates - lane.source.progress.moments.count,
+        updates=result.updates - lane.source.state.moments.count,
         epochs=jnp.where(lane.active, epochs - lane.source.epoch, 0),
-        moments=progress.moments,
+        moments=state.moments,
     )
 
 

@@ -11,7 +11,7 @@ from jaxhpo.data.tables.readers import is_frame
 
 
 @dataclass(frozen=True)
-class Facts:
+class DataSpec:
     """What a network has to know of the data that it was trained on."""
 
     name: str
@@ -27,8 +27,8 @@ class Facts:
     keep: str  # which words of a text that is longer than `shape`
 
     @classmethod
-    def of(cls, data: Dataset) -> "Facts":
-        """Return a data set's facts."""
+    def of(cls, data: Dataset) -> "DataSpec":
+        """Return a data set's spec."""
         alike = {name: getattr(data, name) for name in ("name", "kind", "shape", "task", "outputs")}
         keep = data.words.keep if data.words is not None else "first"
         return cls(
@@ -47,35 +47,35 @@ class Facts:
         return np.int32 if self.kind == "text" else np.float32
 
 
-def read_examples(x: Any, facts: Facts, words: Vocabulary | None) -> np.ndarray:
+def read_examples(x: Any, spec: DataSpec, words: Vocabulary | None) -> np.ndarray:
     """Return new examples as the training examples were stored: [N, ...].
 
     Args:
         x: arrays; texts as strings where there are `words`; or a DataFrame with the columns of the training table.
-        facts: of the training data.
+        spec: of the training data.
         words: of its texts.
 
     Raises:
         ValueError: the examples are not like those.
     """
     if is_frame(x):
-        if facts.feature_names is not None:
-            x = features_of(x, facts.feature_names)
-        elif facts.kind == "text" and x.shape[1] == 1:
+        if spec.feature_names is not None:
+            x = features_of(x, spec.feature_names)
+        elif spec.kind == "text" and x.shape[1] == 1:
             x = x.iloc[:, 0]
-    if facts.kind == "text" and words is not None and getattr(x, "dtype", np.dtype(object)).kind not in "iufb":
+    if spec.kind == "text" and words is not None and getattr(x, "dtype", np.dtype(object)).kind not in "iufb":
         texts = [x] if isinstance(x, str) else list(x)
         if odd := [text for text in texts if not isinstance(text, str)]:
             raise ValueError(f"x holds {odd[0]!r}, not a text; give a list of strings")
-        x = words.encode(texts, length=facts.shape[0], keep=facts.keep)
+        x = words.encode(texts, length=spec.shape[0], keep=spec.keep)
     x = np.asarray(x)
-    if x.shape[1:] == facts.shape[:-1] and facts.kind == "image" and facts.shape[-1] == 1:
+    if x.shape[1:] == spec.shape[:-1] and spec.kind == "image" and spec.shape[-1] == 1:
         x = x[..., None]
-    if x.shape[1:] != facts.shape or x.dtype.kind not in "iufb" or len(x) == 0:
-        wanted = ", ".join(map(str, ("N", *facts.shape)))
+    if x.shape[1:] != spec.shape or x.dtype.kind not in "iufb" or len(x) == 0:
+        wanted = ", ".join(map(str, ("N", *spec.shape)))
         raise ValueError(f"x has shape {x.shape} and dtype {x.dtype}; give numbers [{wanted}], at least one example")
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise ValueError("x holds nan or infinite values; fill or drop such rows")
-    if facts.vocabulary is not None and (x.min() < 0 or x.max() >= facts.vocabulary or np.any(x != x.astype(int))):
-        raise ValueError(f"x holds {x.min()} .. {x.max()}; give whole numbers, tokens 0 .. {facts.vocabulary - 1}")
-    return x.astype(facts.dtype)
+    if spec.vocabulary is not None and (x.min() < 0 or x.max() >= spec.vocabulary or np.any(x != x.astype(int))):
+        raise ValueError(f"x holds {x.min()} .. {x.max()}; give whole numbers, tokens 0 .. {spec.vocabulary - 1}")
+    return x.astype(spec.dtype)

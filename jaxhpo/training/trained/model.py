@@ -20,13 +20,13 @@ from jaxhpo.errors import first_line
 from jaxhpo.models import CHOICES, Variant
 from jaxhpo.space import describe
 from jaxhpo.training.networks.builtin import build_network
-from jaxhpo.training.networks.user import OwnModel, read_factory
+from jaxhpo.training.networks.user import UserModel, read_factory
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
-from jaxhpo.training.trained.data_spec import Facts, read_examples
+from jaxhpo.training.trained.data_spec import DataSpec, read_examples
 
-_FACTS, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"
+_DESCRIPTION, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"
 _BATCH = 512  # examples of a forward pass
 
 
@@ -41,7 +41,7 @@ class Model:
     config: Mapping[str, Any]  # the hyperparameters that it was trained with
     params: Any  # nested dicts of arrays, as Flax has them
     statistics: Any  # what the network keeps beside them: batch statistics
-    facts: Facts
+    data_spec: DataSpec
     scaling: dict[str, np.ndarray]  # offset and scale, and those of regression's targets
     words: Vocabulary | None
     learner: Learner
@@ -52,7 +52,7 @@ class Model:
 
         Raises ValueError where the examples are not like those that it was trained on.
         """
-        x = read_examples(x, self.facts, self.words)
+        x = read_examples(x, self.data_spec, self.words)
         examples = len(x)
         batch = min(_BATCH, examples)
         x = np.pad(x, [(0, -examples % batch)] + [(0, 0)] * (x.ndim - 1))
@@ -63,15 +63,15 @@ class Model:
 
     def predict(self, x: Any) -> np.ndarray:
         """Return labels as the data had them ([N] int32, or names where the classes have some), or regression's [N]."""
-        if self.facts.task == "regression":
+        if self.data_spec.task == "regression":
             return self.outputs(x)
         labels = np.argmax(self._logits(x), axis=-1).astype(np.int32)
-        return labels if self.facts.class_names is None else np.array(self.facts.class_names)[labels]
+        return labels if self.data_spec.class_names is None else np.array(self.data_spec.class_names)[labels]
 
     def probabilities(self, x: Any) -> np.ndarray:
         """Return each class's probability: [N, classes] float32. Raises ValueError for regression."""
-        if self.facts.task == "regression":
-            raise ValueError(f"probabilities are of classes, and {self.facts.name} is regression; use predict")
+        if self.data_spec.task == "regression":
+            raise ValueError(f"probabilities are of classes, and {self.data_spec.name} is regression; use predict")
         return np.asarray(jax.nn.softmax(self._logits(x), axis=-1))
 
     def save(self, directory: str | os.PathLike) -> None:
@@ -86,8 +86,8 @@ class Model:
             raise ValueError(f"save: {str(directory)!r} exists already; name a new directory")
         words = None if self.words is None else len(self.words.words)
         tree = {"params": self.params, "statistics": self.statistics, "scaling": self.scaling}
-        facts = {"config": dict(self.config), "data": vars(self.facts), "made": self.made, "words": words}
-        facts["arrays"] = _arrays(tree)
+        saved = {"config": dict(self.config), "data": vars(self.data_spec), "made": self.made, "words": words}
+        saved["arrays"] = _arrays(tree)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, suffix=".part") as temporary:
@@ -98,8 +98,8 @@ class Model:
                 with ocp.StandardCheckpointer() as checkpointer:
                     checkpointer.save(new / _WEIGHTS, tree)
                     checkpointer.wait_until_finished()
-                facts["files"] = _digests(new / _WEIGHTS)
-                (new / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+                saved["files"] = _digests(new / _WEIGHTS)
+                (new / _DESCRIPTION).write_text(json.dumps(saved, indent=1), encoding="utf-8")
                 new.rename(path)
         except (OSError, ValueError) as error:  # a full disk is a ValueError to Orbax
             full = os.strerror(errno.ENOSPC)
@@ -110,7 +110,7 @@ class Model:
 
     def __repr__(self) -> str:
         size = sum(leaf.size for leaf in jax.tree.leaves(self.params))
-        return f"Model({self.facts.name}, {self.facts.task}, {size:,} parameters: {describe(self.config)})"
+        return f"Model({self.data_spec.name}, {self.data_spec.task}, {size:,} parameters: {describe(self.config)})"
 
     @cached_property
     def _apply(self) -> Any:
@@ -123,12 +123,12 @@ class Model:
 
     @property
     def _data(self) -> TrainingData:
-        one = Split(np.zeros((1, *self.facts.shape), self.facts.dtype), np.zeros(1, np.int32))
+        one = Split(np.zeros((1, *self.data_spec.shape), self.data_spec.dtype), np.zeros(1, np.int32))
         return TrainingData(one, one, **self.scaling)
 
     def _logits(self, x: Any) -> np.ndarray:
         outputs = self.outputs(x)
-        if not isinstance(outputs, np.ndarray) or outputs.shape[1:] != (self.facts.classes,):
+        if not isinstance(outputs, np.ndarray) or outputs.shape[1:] != (self.data_spec.classes,):
             raise ValueError("the model returns no logits [n, classes], but what your own loss takes; use outputs")
         return outputs
 
@@ -147,22 +147,22 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
 
     path = Path(directory).expanduser().absolute()
     try:
-        content = json.loads((path / _FACTS).read_text(encoding="utf-8"))
+        content = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
         row = content["data"]
         lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
-        facts = Facts(**row | lists | {"shape": tuple(row["shape"])})
+        spec = DataSpec(**row | lists | {"shape": tuple(row["shape"])})
         config, made, arrays = content["config"], content["made"], dict(content["arrays"])
         files = dict(content["files"])
         words = None
         if content["words"] is not None:
             text = (path / _WORDS).read_text(encoding="utf-8")
-            words = Vocabulary(tuple(text.split("\n")) if text else (), facts.keep)
+            words = Vocabulary(tuple(text.split("\n")) if text else (), spec.keep)
             if len(words.words) != content["words"]:
                 raise ValueError(f"{_WORDS} has {len(words.words)} words")
         own = made.get("own")
-        builtin = None if "own" in made else _builtin_learner(made, facts)
+        builtin = None if "own" in made else _builtin_learner(made, spec)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = getattr(error, "strerror", None) or f"{type(error).__name__} in {_FACTS} or {_WORDS}"
+        problem = getattr(error, "strerror", None) or f"{type(error).__name__} in {_DESCRIPTION} or {_WORDS}"
         raise ValueError(
             f"{str(directory)!r} holds no model ({problem}); name a directory that Model.save wrote"
         ) from None
@@ -170,8 +170,8 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         raise ValueError(f"the model is your own {own}; give it: load_model(directory, model=...)")
     if builtin is not None and model is not None:
         raise ValueError(f"model= is not needed: the directory holds jaxhpo's own {made['builtin']}; leave it out")
-    learner = own_learner(model, config, facts) if builtin is None else builtin
-    blank = _blank(learner, facts)
+    learner = own_learner(model, config, spec) if builtin is None else builtin
+    blank = _blank(learner, spec)
     try:
         if differing := sorted(set(arrays.items()) ^ set(_arrays(blank).items())):  # which Orbax would pad or cut
             raise ValueError(f"{differing[0][0]} is another")
@@ -186,7 +186,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
             "that was trained, or save it again"
         ) from error
     tree = jax.tree.map(np.asarray, tree)
-    return Model(config, tree["params"], tree["statistics"], facts, tree["scaling"], words, learner, made)
+    return Model(config, tree["params"], tree["statistics"], spec, tree["scaling"], words, learner, made)
 
 
 def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
@@ -197,17 +197,17 @@ def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
     return scaling
 
 
-def own_learner(model: Any, config: Mapping[str, Any], facts: Any) -> OwnModel:
+def own_learner(model: Any, config: Mapping[str, Any], spec: Any) -> UserModel:
     """Return a user's model with all hyperparameters as Python values."""
-    factory = read_factory(model, tuple(config), facts)
+    factory = read_factory(model, tuple(config), spec)
     static = tuple((name, config[name]) for name in factory.takes)
-    return OwnModel(factory, static, facts.kind == "text", jax.default_backend() == "cpu")
+    return UserModel(factory, static, spec.kind == "text", jax.default_backend() == "cpu")
 
 
-def _builtin_learner(made: dict[str, Any], facts: Facts) -> Masked:
+def _builtin_learner(made: dict[str, Any], spec: DataSpec) -> Masked:
     """Return one of jaxhpo's networks in one size."""
     variant = Variant(**{name: made[name] for name in CHOICES})
-    network = build_network(made["builtin"], made["layers"], made["units"], variant, facts)
+    network = build_network(made["builtin"], made["layers"], made["units"], variant, spec)
     return Masked((network,), network, False)
 
 
@@ -218,21 +218,21 @@ def _hyper_of(learner: Learner) -> Hyper:
     return Hyper(none, np.int32(1), layers, units, none, none, none, np.int32(0))
 
 
-def _blank(learner: Learner, facts: Facts) -> dict[str, Any]:
+def _blank(learner: Learner, spec: DataSpec) -> dict[str, Any]:
     """Return the shapes of what was written."""
-    dtype = np.int32 if facts.kind == "text" and isinstance(learner, OwnModel) else np.float32
-    example = jax.ShapeDtypeStruct((1, *facts.shape), dtype)
+    dtype = np.int32 if spec.kind == "text" and isinstance(learner, UserModel) else np.float32
+    example = jax.ShapeDtypeStruct((1, *spec.shape), dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         params, statistics = jax.eval_shape(learner.start, key, example, _hyper_of(learner))
     except Exception as error:  # of the user's code
         problem = f"{type(error).__name__}: {first_line(error)}"
         raise ValueError(f"model cannot be built as it was trained: {problem}") from error
-    wide = 1 if facts.kind == "text" else (facts.shape[0] if facts.kind == "vector" else None)
-    shape = (1,) * len(facts.shape) if wide is None else (wide,)
+    wide = 1 if spec.kind == "text" else (spec.shape[0] if spec.kind == "vector" else None)
+    shape = (1,) * len(spec.shape) if wide is None else (wide,)
     scaling = {name: jax.ShapeDtypeStruct(shape, np.float32) for name in ("offset", "scale")}
-    if facts.task == "regression":
-        target = jax.ShapeDtypeStruct((facts.outputs,) * facts.targets, np.float32)
+    if spec.task == "regression":
+        target = jax.ShapeDtypeStruct((spec.outputs,) * spec.targets, np.float32)
         scaling |= {"target_offset": target, "target_scale": target}
     return {"params": params, "statistics": statistics, "scaling": scaling}
 

@@ -25,10 +25,10 @@ from jaxhpo.training.config.ranges import (
     read_structure,
 )
 from jaxhpo.training.networks.families import check_space, examples_bytes
-from jaxhpo.training.networks.user.model import OwnModel, read_factory
+from jaxhpo.training.networks.user.model import UserModel, read_factory
 from jaxhpo.training.networks.user.rehearsal import Rehearsal
 from jaxhpo.training.planning.costs import lane_bytes
-from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two, read_means
+from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two, read_resources
 from jaxhpo.training.step.engines import THREADS
 from jaxhpo.training.step.learner import Learner
 from jaxhpo.training.step.scoring import Goal
@@ -41,7 +41,7 @@ _EVALUATION_BATCH = 512
 _OF_A_NETWORK = ("dropout", "embedding_dropout")  # traced hyperparameters that only jaxhpo's own networks read
 
 
-class Own:
+class UserFamily:
     """A user's model, in all the forms that a space gives it.
 
     A hyperparameter that the model's signature names goes to it: a `Float` as a traced number, which lanes of one
@@ -129,9 +129,9 @@ class Own:
                     f"{defaults[name]!r}; make that a number, or leave out its when"
                 )
 
-    def plan(self, **means: Any) -> Plan:
+    def plan(self, **resources: Any) -> Plan:
         """Return the plan: a bucket for each program."""
-        use = read_means(**means)
+        use = read_resources(**resources)
         alone = use.engine == THREADS
         variants, batch = self.ranges.variants, _EVALUATION_BATCH if alone else 2 * self.ranges.largest_batch
         examples = examples_bytes(self.data)
@@ -161,13 +161,13 @@ class Own:
         del layers, units
         return _Form(self, variant)
 
-    def learner(self, plan: Plan, bucket: int) -> OwnModel:
+    def learner(self, plan: Plan, bucket: int) -> UserModel:
         """Return what a bucket's program trains."""
         return self.form(plan.buckets[bucket].variant)
 
-    def form(self, variant: Variant) -> OwnModel:
+    def form(self, variant: Variant) -> UserModel:
         """Return what a program trains."""
-        return OwnModel(self.factory, variant.own, self.data.kind == "text", self._fast)
+        return UserModel(self.factory, variant.own, self.data.kind == "text", self._fast)
 
     def rehearsal(self, variant: Variant) -> Rehearsal:
         """Return a rehearsal of one of the model's forms."""
@@ -210,7 +210,7 @@ def _options(dimension: Dimension) -> Sequence[Any]:
 class _Form(NamedTuple):
     """A user's model in one of its forms, traced for shapes alone."""
 
-    own: Own
+    own: UserFamily
     variant: Variant
 
     def cost(self, shape: tuple[int, ...]) -> Cost:

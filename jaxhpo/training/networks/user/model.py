@@ -85,7 +85,7 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
     return Factory(model, tuple(takes), given, defaults, "rngs" in parameters)
 
 
-class OwnModel(NamedTuple):
+class UserModel(NamedTuple):
     """A user's model with the hyperparameters that make its program; implements `Learner`."""
 
     factory: Factory

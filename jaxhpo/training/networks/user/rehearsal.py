@@ -16,7 +16,7 @@ from jaxhpo.errors import UNTRACEABLE, first_line
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
 from jaxhpo.training.networks.user.arithmetic import cost_of
-from jaxhpo.training.networks.user.model import OwnModel, UnfitError
+from jaxhpo.training.networks.user.model import UnfitError, UserModel
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.learner import Batch, loss_of
 from jaxhpo.training.step.scoring import METRICS, Goal
@@ -35,7 +35,7 @@ class Rehearsal:
         goal: loss and metric.
     """
 
-    def __init__(self, learner: OwnModel, size: int, data: Dataset, space: Space, hyper: Callable, goal: Goal):
+    def __init__(self, learner: UserModel, size: int, data: Dataset, space: Space, hyper: Callable, goal: Goal):
         self.learner, self.goal, self.examples, self.space, self.hyper = learner, goal, data, space, hyper
         self.size = n = min(size, len(data.y_train))
         x = jax.ShapeDtypeStruct((n, *data.x_train.shape[1:]), data.x_train.dtype)
