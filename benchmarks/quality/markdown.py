@@ -17,7 +17,6 @@ _PEERS = {
     "optuna_cmaes": "Optuna CMA-ES",
     "smac3": "SMAC3",
     "hebo": "HEBO",
-    "vizier": "Vizier GP bandit",
     "hyperoptax": "hyperoptax",
 }
 

@@ -52,7 +52,6 @@ PEERS = {
         Peer("optuna_cmaes", "optuna", "cmaes", {1: (100, 20)}),
         Peer("smac3", "smac", "hpo", {1: (100, 5)}),
         Peer("hyperoptax", "hyperoptax", "bayesian", {1: (100, 20), 8: (256, 10)}),
-        Peer("vizier", "vizier", "gp", {1: (50, 5)}),
         Peer("hebo", "hebo", "hebo", {1: (50, 5)}),
     )
 }
