@@ -4,7 +4,7 @@
 
 A part names variants of the agent, its tasks and how they are searched; the first variant is what the others are
 compared with. Tasks are of `benchmarks.quality`, without its verdict. Wherever a prior is taken it was learned without
-the task's family (`benchmarks.learn_prior`). Intervals are those of `benchmarks.quality.statistics`: of tasks, then
+the task's family (`benchmarks.prior`). Intervals are those of `benchmarks.quality.statistics`: of tasks, then
 seeds, both shared by all variants of a part, so differences are paired; with two tasks, of their seeds alone.
 What several parts ask for is run once. Parts that are not named keep their figures.
 """
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 import jax
 
-from benchmarks.learn_prior import prior_for
+from benchmarks.prior import prior_for
 from benchmarks.quality import ours, statistics, tasks
 from benchmarks.quality.__main__ import line
 from benchmarks.quality.markdown import ablation_table

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import learn_prior
+from benchmarks.prior import __main__ as learn_prior
 from benchmarks.quality import store, tasks
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Run

@@ -1,6 +1,6 @@
 """The problems whose trainings the tasks of the family "surrogates" are fitted to: examples, model, optimizer, epochs.
 
-Methods are judged on these; what they may learn from beforehand is in `benchmarks.quality.lessons`. Each is small
+Methods are judged on these; what they may learn from beforehand is in `benchmarks.prior.lessons`. Each is small
 enough that hundreds of networks train in a minute on one core, and they differ in what matters: how many examples there
 are, how noisy they are, how long is trained, by which optimizer.
 """

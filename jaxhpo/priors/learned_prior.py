@@ -100,7 +100,7 @@ class LearnedPrior:
 
     @classmethod
     def shipped(cls) -> "LearnedPrior":
-        """Return the prior that comes with jaxhpo; `python -m benchmarks.learn_prior` makes it."""
+        """Return the prior that comes with jaxhpo; `python -m benchmarks.prior` makes it."""
         return _shipped()
 
 

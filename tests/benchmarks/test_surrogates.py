@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.quality import fit_surrogates, record_trainings, tasks
-from benchmarks.quality.lessons import LESSONS
+from benchmarks.prior import record_trainings
+from benchmarks.prior.lessons import LESSONS
+from benchmarks.quality import fit_surrogates, tasks
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import surrogates
 from jaxhpo.training.config.hyperparameters import DEFAULTS

@@ -1,6 +1,6 @@
 """Smooth functions fitted to recorded trainings: what tuning seven hyperparameters of deep learning looks like.
 
-`python -m benchmarks.quality.record_trainings` trains several hundred configurations of each of
+`python -m benchmarks.prior.record_trainings` trains several hundred configurations of each of
 `benchmarks.quality.problems` and fits a Gaussian process (Matern 5/2, a length a dimension, noise; by marginal
 likelihood) to them. A task is the process's mean on a grid of nine million configurations, so what it costs is
 arithmetic, and what it says is a training's score without its luck.
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.quality.lessons import LESSONS
+from benchmarks.prior.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks.task import Task
 from jaxhpo.space import Choice, Int, Space
@@ -191,7 +191,7 @@ def load(name: str) -> Task:
     """Return a surrogate."""
     trainings, fit = read(name)
     if fit is None:
-        raise ValueError(f"trainings of {name!r} are not fitted; run python -m benchmarks.quality.record_trainings")
+        raise ValueError(f"trainings of {name!r} are not fitted; run python -m benchmarks.prior.record_trainings")
     return surrogate(name, trainings, fit)
 
 

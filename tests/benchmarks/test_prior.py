@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import learn_prior
-from benchmarks.quality import drawn, tasks
-from benchmarks.quality.lessons import LESSONS
+from benchmarks.prior import __main__ as learn_prior
+from benchmarks.prior import drawn
+from benchmarks.prior.lessons import LESSONS
+from benchmarks.quality import tasks
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import curves, surrogates, tables
 from jaxhpo.priors import LearnedPrior, hyperparameter_features

@@ -1,10 +1,10 @@
 """Record the trainings that the tasks of the family "surrogates" are fitted to, and fit them; record the lessons.
 
-    python -m benchmarks.quality.record_trainings [digits_few cancer ...] [--fit] [--quick] [--no-save] [--data-dir DIR]
+    python -m benchmarks.prior.record_trainings [digits_few cancer ...] [--fit] [--quick] [--no-save] [--data-dir DIR]
 
 Draws configurations of a continuous space for each of `benchmarks.quality.problems`, trains them with jaxhpo's own
 Trainer, fits a smooth function to their validation scores, and writes both to `benchmarks/data`. `--fit` fits again
-what is recorded. The trainings of `benchmarks.quality.lessons` are recorded alike, and not fitted. DIR holds a prepared
+what is recorded. The trainings of `benchmarks.prior.lessons` are recorded alike, and not fitted. DIR holds a prepared
 MNIST, CIFAR-10 and IMDB, which some need. Two hours on one core.
 """
 
@@ -13,8 +13,8 @@ import zlib
 import jax
 import numpy as np
 
+from benchmarks.prior.lessons import LESSONS
 from benchmarks.quality import fit_surrogates
-from benchmarks.quality.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS, Problem
 from benchmarks.quality.tasks import surrogates
 from benchmarks.quality.tasks.surrogates import Trainings

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks.quality import drawn
-from benchmarks.quality import lesson_examples as of
+from benchmarks.prior import drawn
+from benchmarks.prior import lesson_examples as of
 from benchmarks.quality.problems import Problem, cancer, digits
 
 

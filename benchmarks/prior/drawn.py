@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from sklearn import datasets
 
-from benchmarks.quality.lesson_examples import MANY, DataDir, Make, classes, teacher
+from benchmarks.prior.lesson_examples import MANY, DataDir, Make, classes, teacher
 from benchmarks.quality.problems import Examples, Problem, vectors
 
 SEEDS = tuple(seed for seed in range(48) if seed != 12)
