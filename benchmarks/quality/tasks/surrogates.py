@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.prior.lessons import LESSONS
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks.task import Task
 from jaxhpo.space import Choice, Int, Space
@@ -113,7 +112,7 @@ def grid(space: Space) -> Space:
 
 def path_of(name: str) -> Path:
     """Return where the trainings of a problem, or of a lesson, lie."""
-    return DATA / f"{'lessons' if name in LESSONS else 'trainings'}_{name}.npz"
+    return DATA / f"{'trainings' if name in PROBLEMS else 'lessons'}_{name}.npz"
 
 
 def save(name: str, trainings: Trainings, fit: Fit | None = None) -> None:
