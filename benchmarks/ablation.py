@@ -4,7 +4,7 @@
 
 A part names variants of the agent, its tasks and how they are searched; the first variant is what the others are
 compared with. Tasks are of `benchmarks.quality`, without its verdict. Wherever a prior is taken it was learned without
-the task's family (`benchmarks.prior`). Intervals are those of `benchmarks.quality.statistics`: of tasks, then
+the task's family (`benchmarks.prior`). Intervals are those of `jaxhpo.study.statistics`: of tasks, then
 seeds, both shared by all variants of a part, so differences are paired; with two tasks, of their seeds alone.
 What several parts ask for is run once. Parts that are not named keep their figures.
 """
@@ -21,7 +21,7 @@ from benchmarks.quality import ours, statistics, tasks
 from benchmarks.quality.__main__ import line
 from benchmarks.quality.markdown import ablation_table
 from benchmarks.quality.settings import Setting
-from benchmarks.quality.statistics import Board, Interval
+from benchmarks.quality.statistics import Board
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import curves, tables
 from benchmarks.record import parser, results, save
@@ -29,6 +29,7 @@ from jaxhpo import algorithms
 from jaxhpo.algorithms.common.epsilon import VarianceRule
 from jaxhpo.algorithms.q_learning.q_learning import _GAMMA
 from jaxhpo.priors import hyperparameter_features
+from jaxhpo.study.statistics import Interval
 
 AGENT = "q_learning"
 SEEDS = 20

@@ -10,9 +10,10 @@ from typing import Any
 
 from benchmarks.quality import markdown, plots, statistics, store, tasks
 from benchmarks.quality.settings import AT, BATCHES, COMPARED_AT, SEQUENTIAL, TARGET
-from benchmarks.quality.statistics import Board, Interval
+from benchmarks.quality.statistics import Board
 from benchmarks.quality.store import Run
 from benchmarks.record import save
+from jaxhpo.study.statistics import Interval, means
 
 _BASELINE = "random_search"
 _PRIOR = ("q_learning", "q_learning_no_prior")  # with and without
@@ -93,7 +94,7 @@ def _overall(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -
     whole = statistics.board(runs, AT, needs=needs)
     if not sooner.who:
         return {}
-    means = statistics.mean_regrets(sooner) | statistics.mean_regrets(whole)
+    regrets = statistics.mean_regrets(sooner) | statistics.mean_regrets(whole)
     ranks = statistics.mean_ranks(sooner, COMPARED_AT)
     last = statistics.mean_ranks(whole, AT[-1]) if whole.who else {}
     away = statistics.differences(sooner, _BASELINE, COMPARED_AT) if _BASELINE in sooner.who else {}
@@ -102,7 +103,7 @@ def _overall(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -
         who: {
             "kind": kinds[who],
             "seeds": statistics.fewest_seeds(sooner, who),
-            "regret": [_plain(each) for each in means[who]] + [None] * (len(AT) - len(means[who])),
+            "regret": [_plain(each) for each in regrets[who]] + [None] * (len(AT) - len(regrets[who])),
             "minus_random": _plain(away[who]) if who in away else None,
             "rank": _plain(ranks[who]),
             "last_rank": _plain(last[who]) if who in last else None,
@@ -111,7 +112,7 @@ def _overall(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -
         }
         for who in sooner.who
     }
-    return dict(sorted(rows.items(), key=lambda row: means[row[0]][len(sooner.at) - 1].value))
+    return dict(sorted(rows.items(), key=lambda row: regrets[row[0]][len(sooner.at) - 1].value))
 
 
 def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[float | None]]]:
@@ -122,11 +123,11 @@ def _means(made: Board, *, tasks: bool = False) -> dict[str, dict[str, list[floa
     if not made.who:
         return {}
     (at,) = made.at
-    means = {who: each[0] for who, each in statistics.mean_regrets(made, tasks=tasks).items()}
+    found = {who: each[0] for who, each in statistics.mean_regrets(made, tasks=tasks).items()}
     away = statistics.differences(made, _BASELINE, at, tasks=tasks) if _BASELINE in made.who else {}
     return {
-        who: {"regret": _plain(means[who])} | ({"minus_random": _plain(away[who])} if who in away else {})
-        for who in sorted(means, key=lambda who: means[who].value)
+        who: {"regret": _plain(found[who])} | ({"minus_random": _plain(away[who])} if who in away else {})
+        for who in sorted(found, key=lambda who: found[who].value)
     }
 
 
@@ -161,7 +162,7 @@ def _against(runs: Sequence[Run], needs: Sequence[str], kinds: dict[str, str]) -
     {ours: {peer: {"tasks": how many, "10": [value, low, high], ...}}}
     """
     made = statistics.board(runs, (COMPARED_AT,), needs=needs)
-    ranked = [who for _, who in sorted(zip(statistics.mean(made.regret[..., 0]), made.who, strict=True))]
+    ranked = [who for _, who in sorted(zip(means(made.regret[..., 0]), made.who, strict=True))]
     best = [who for who in ranked if kinds[who] == "ours" and who != _BASELINE]
     compared = list(dict.fromkeys([*best[:_COMPARED], *(who for who in _ALWAYS if who in best)]))
     peers = sorted({run.who for run in runs if run.kind == "peer" or run.who == _BASELINE})
