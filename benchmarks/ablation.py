@@ -19,7 +19,6 @@ import jax
 from benchmarks.prior.families import prior_for
 from benchmarks.quality import ours, statistics, tasks
 from benchmarks.quality.__main__ import line
-from benchmarks.quality.markdown import ablation_table
 from benchmarks.quality.settings import Setting
 from benchmarks.quality.statistics import Board
 from benchmarks.quality.store import Run
@@ -235,6 +234,8 @@ def kept() -> dict[str, Any]:
 
 def main() -> None:
     """Measure the parts and write `results/ablation.json` after each."""
+    from benchmarks.tables.quality import ablation_table
+
     arguments = parser(__doc__)
     every = parts()
     arguments.add_argument("parts", nargs="*", default=list(every), help="which; all unless given")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
-from benchmarks.tables import (
+from benchmarks.tables.__main__ import (
     ablation,
     accelerator_table,
     accuracy,

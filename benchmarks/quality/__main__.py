@@ -21,7 +21,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.quality import ours, report, store, tasks
+from benchmarks.quality import ours, store, tasks
 from benchmarks.quality.settings import FULL, QUICK, QUICK_METHODS, QUICK_TASKS
 from benchmarks.quality.store import Run
 from benchmarks.record import parser
@@ -107,6 +107,8 @@ def main() -> None:
         for run in searches(options, names, methods):
             print(line(run), flush=True)
     if not (options.quick or options.no_save):
+        from benchmarks.tables import report
+
         report.write(verdict=bool(options.verdict))
 
 

@@ -22,7 +22,6 @@ import jax
 
 from benchmarks.record import parser, results, save
 from benchmarks.speed import limits, tasks
-from benchmarks.speed.plot import plot
 from benchmarks.speed.process import call, spare_memory
 
 _PEER_TRIALS = 16
@@ -170,6 +169,8 @@ def main() -> None:
         result["ceiling"] = limits.ceiling()
         save(f"speed_{name}", result, write=not options.no_save, module="speed")
     if not options.no_save:
+        from benchmarks.tables.pictures.speed import plot
+
         files = {name: results() / f"speed_{name}.json" for name in tasks.TITLES}
         found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
         plot(found, results() / "speed.png")

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import ablation, record
 from benchmarks.quality import ours, tasks
-from benchmarks.quality.markdown import ablation_table
 from benchmarks.quality.store import Run
 from benchmarks.quality.tasks import tables
+from benchmarks.tables.quality import ablation_table
 from jaxhpo import algorithms
 from jaxhpo.algorithms import registry
 from jaxhpo.types import Algorithm

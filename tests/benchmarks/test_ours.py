@@ -9,6 +9,7 @@ import pytest
 from benchmarks.quality import __main__ as command
 from benchmarks.quality import ours, store, tasks
 from benchmarks.quality.settings import Setting
+from benchmarks.tables import report
 from jaxhpo import algorithms
 from jaxhpo.algorithms import registry
 from jaxhpo.types import Outcome, Proposal
@@ -111,7 +112,7 @@ def test_every_look_at_the_verdict_is_logged(tmp_path):
 def test_a_report_of_the_verdict_is_a_look_too(monkeypatch):
     looks, reports = [], []
     monkeypatch.setattr(command, "log_verdict", lambda reason, names, methods: looks.append((reason, names)))
-    monkeypatch.setattr(command.report, "write", lambda *, verdict: reports.append(verdict))
+    monkeypatch.setattr(report, "write", lambda *, verdict: reports.append(verdict))
     monkeypatch.setattr("sys.argv", ["quality", "--report", "--verdict", "why"])
     command.main()
     monkeypatch.setattr("sys.argv", ["quality", "--report"])

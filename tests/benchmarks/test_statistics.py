@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.quality import markdown, plots, report, statistics
+from benchmarks.quality import statistics
 from benchmarks.quality.store import Run
+from benchmarks.tables import quality, report
+from benchmarks.tables.pictures import quality as pictures
 from jaxhpo.study.statistics import interval
 
 
@@ -28,7 +30,7 @@ TWO = [
 def test_an_infinite_end_is_null_in_json_and_inf_in_tables():
     found = interval(2.0, [1.0] * 90 + [np.inf] * 10)
     assert report._plain(found) == [2.0, 1.0, None]
-    assert markdown._interval(report._plain(found), ".1f") == "2.0 (1.0 to inf)"
+    assert quality._interval(report._plain(found), ".1f") == "2.0 (1.0 to inf)"
 
 
 def test_differences_and_ratios_are_paired():
@@ -98,13 +100,13 @@ def test_evaluations_to_a_target():
 
 
 def test_groups_are_the_longest_that_are_not_told_apart():
-    assert plots.groups([1.0, 1.5, 2.4, 4.0], 1.0) == [(1.0, 1.5), (1.5, 2.4)]
-    assert plots.groups([1.0, 1.2, 1.4], 1.0) == [(1.0, 1.4)]
-    assert plots.groups([1.0, 3.0], 1.0) == []
+    assert pictures.groups([1.0, 1.5, 2.4, 4.0], 1.0) == [(1.0, 1.5), (1.5, 2.4)]
+    assert pictures.groups([1.0, 1.2, 1.4], 1.0) == [(1.0, 1.4)]
+    assert pictures.groups([1.0, 3.0], 1.0) == []
 
 
 def test_the_summary_and_its_tables_and_pictures(tmp_path):
-    from benchmarks.quality.markdown import against_table, epochs_table, families_table, headline, regret_table
+    from benchmarks.tables.quality import against_table, epochs_table, families_table, headline, regret_table
 
     searchers = {"random_search": ("ours", 0.5), "genetic": ("ours", 0.1), "optuna_tpe": ("peer", 0.2)}
     names = ("branin", "ackley5", "digits_mlp")
@@ -126,12 +128,12 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
     assert "| Optuna TPE | 0.51 (" in against_table(made, "genetic")
     assert "the regret of `genetic` is 0.51 (" in headline(made, [("genetic", "optuna_tpe")])
     pytest.importorskip("matplotlib")
-    plots.write(runs, tmp_path)
+    pictures.write(runs, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir())[-2:] == ["ranks.png", "regret.png"]
 
 
 def test_what_a_prior_brings_to_a_family_at_every_count():
-    from benchmarks.quality.markdown import prior_sentence
+    from benchmarks.tables.quality import prior_sentence
 
     def study(who, level):
         curves = [[1, 2 * level, 15, level, 40, level / 2]]

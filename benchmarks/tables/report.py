@@ -8,11 +8,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.quality import markdown, plots, statistics, store, tasks
+from benchmarks.quality import statistics, store, tasks
 from benchmarks.quality.settings import AT, BATCHES, COMPARED_AT, SEQUENTIAL, TARGET
 from benchmarks.quality.statistics import Board
 from benchmarks.quality.store import Run
 from benchmarks.record import save
+from benchmarks.tables.pictures import quality as pictures
+from benchmarks.tables.quality import families_table, regret_table
 from jaxhpo.study.statistics import Interval, means
 
 _BASELINE = "random_search"
@@ -38,11 +40,11 @@ def write(*, verdict: bool = False) -> None:
     for prefix, part in parts.items():
         if done := [run for run in part if not run.skipped]:
             save(f"quality_{prefix}".rstrip("_"), summarise(part), module="quality", show=_tables)
-            plots.write(done, store.ROOT, prefix=prefix)
+            pictures.write(done, store.ROOT, prefix=prefix)
 
 
 def _tables(quality: dict[str, Any]) -> str:
-    return "\n\n".join([markdown.regret_table(quality), markdown.families_table(quality)])
+    return "\n\n".join([regret_table(quality), families_table(quality)])
 
 
 def summarise(runs: Sequence[Run]) -> dict[str, Any]:

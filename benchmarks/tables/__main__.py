@@ -7,7 +7,8 @@ import json
 import statistics
 from typing import Any
 
-from benchmarks.quality.markdown import (
+from benchmarks.record import RESULTS
+from benchmarks.tables.quality import (
     ablation_table,
     against_table,
     asking_table,
@@ -18,8 +19,7 @@ from benchmarks.quality.markdown import (
     prior_sentence,
     regret_table,
 )
-from benchmarks.record import RESULTS
-from benchmarks.speed.markdown import accelerator_table, speed_table
+from benchmarks.tables.speed import accelerator_table, speed_table
 from jaxhpo import algorithms as methods
 from jaxhpo.priors.hyperparameter_features import MEANINGS
 

@@ -1,0 +1,1 @@
+"""What makes Markdown and pictures of the committed results; it measures nothing."""
