@@ -7,19 +7,11 @@ from pathlib import Path
 import pytest
 
 import jaxhpo as jh
-from benchmarks.tables.__main__ import (
-    ablation,
-    accelerator_table,
-    accuracy,
-    algorithms_table,
-    comparison,
-    load,
-    speed_table,
-    status_table,
-    tables_of_releases,
-    tables_of_tests,
-    ways_table,
-)
+from benchmarks.tables.committed import load
+from benchmarks.tables.quality import ablation, comparison
+from benchmarks.tables.readme import accuracy, algorithms_table, status_table
+from benchmarks.tables.speed import accelerator_table, speed_table, ways_table
+from benchmarks.tables.testing import tables_of_releases, tables_of_tests
 from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
 
 ROOT = Path(__file__).parent.parent

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.tables.committed import exists, load
+
 _FAMILIES = {
     "hpobench": "HPOBench",
     "hpolib": "HPOLib",
@@ -19,6 +21,38 @@ _PEERS = {
     "hebo": "HEBO",
     "hyperoptax": "hyperoptax",
 }
+
+
+def comparison() -> dict[str, str]:
+    """Return the tables of the comparison of search methods, from the committed results."""
+    results = load("quality", "quality_verdict", "quality_smooth", "algorithms", "fidelity")
+    quality, verdict, smooth = (results[name] for name in ("quality", "quality_verdict", "quality_smooth"))
+    return {
+        "recorded tables": regret_table(verdict),
+        "headline": headline(verdict, [("q_learning", peer) for peer in ("hebo", "optuna_gp", "optuna_tpe", "smac3")]),
+        "prior": prior_sentence(verdict, "hpobench"),
+        "smooth": regret_table(smooth),
+        "smooth headline": headline(smooth, [(ours, "optuna_gp") for ours in ("q_learning", "q_learning_no_prior")]),
+        "smooth, q_learning": against_table(smooth, "q_learning"),
+        "smooth, q_learning_no_prior": against_table(smooth, "q_learning_no_prior"),
+        "smooth, batches": families_table(smooth),
+        "recorded tables, q_learning": against_table(verdict, "q_learning"),
+        "recorded tables, gp": against_table(verdict, "gp"),
+        "recorded tables, tpe": against_table(verdict, "tpe"),
+        "workbench": regret_table(quality),
+        "families": families_table(quality),
+        "epochs": epochs_table(quality),
+        "fidelity": fidelity_table(results["fidelity"]),
+        "asking": asking_table(results["algorithms"]),
+    }
+
+
+def ablation() -> dict[str, str]:
+    """Return the tables of what each part of the agent brings, by part; none where it was not measured."""
+    if not exists("ablation"):
+        return {}
+    (found,) = load("ablation").values()
+    return {part: ablation_table(found, part) for part in found["parts"]}
 
 
 def regret_table(quality: dict[str, Any], *, most: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The tables of what studies take, as Markdown."""
+"""The tables of what studies and steps take, as Markdown."""
 
 import statistics
 from typing import Any
@@ -104,6 +104,27 @@ def accelerator_table(result: dict[str, Any], cpu: dict[str, dict[str, Any]]) ->
             f"{', '.join(growth)} lanes. Asking and telling 8 lanes after {result['told']} trials takes "
             f"{', '.join(asking)}. One run each, {about['device'].split(': ')[1]}, jax {about['versions']['jax']}, "
             f"PyTorch {about['versions']['torch']}.",
+        ]
+    )
+
+
+def ways_table(ways: dict[str, Any]) -> str:
+    """Return the ways to compute a training step as Markdown."""
+    lines = ["| network | way | ms a step | GFLOP/s | seconds to compile |", "|---|---|---|---|---|"]
+    for network, steps in ways["steps"].items():
+        for way, row in steps.items():
+            figures = f"{row['milliseconds']:.3g} | {row['gflop_per_second']:.0f} | {row['compile_seconds']:.1f}"
+            lines.append(f"| {network.upper()} | {way} | {figures} |")
+    about = ways["measured_on"]
+    rates = "; ".join(f"{name} {rate:.0f}" for name, rate in ways["product_gflop_per_second"].items())
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Batches of {ways['batch']}, {about['cores']} cores ({about['processor']}), jax "
+            f"{about['versions']['jax']}; under `vmap` per lane.",
+            "",
+            f"Matrix products alone in the CNN's shapes, GFLOP/s: {rates}.",
         ]
     )
 

@@ -11,7 +11,7 @@ import pytest
 import jaxhpo as jh
 from benchmarks.exploration import without_variance
 from benchmarks.record import RESULTS
-from benchmarks.tables.__main__ import meanings_table
+from benchmarks.tables.readme import meanings_table
 from jaxhpo import meta_learning as learning
 from jaxhpo.algorithms.gp.data import FITTED, USED
 from jaxhpo.algorithms.q_learning import actions, q_learning, value

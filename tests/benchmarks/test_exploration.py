@@ -6,6 +6,7 @@ import math
 import pytest
 
 from benchmarks import exploration, record
+from benchmarks.tables.pictures.exploration import plot
 
 
 @pytest.mark.slow
@@ -32,5 +33,5 @@ def test_both_rules_are_recorded_and_nothing_is_written_unless_wanted(tmp_path, 
 def test_the_picture_is_drawn_of_what_is_kept(tmp_path):
     kept = json.loads((record.RESULTS / "exploration.json").read_text())
     assert set(kept["studies"]) == set(exploration.PRIORS)
-    exploration.plot(kept, tmp_path / "drawn.png")
+    plot(kept, tmp_path / "drawn.png")
     assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")
