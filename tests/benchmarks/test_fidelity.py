@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import fidelity
+from benchmarks.training import fidelity
 from jaxhpo.study.trials import Trial
 
 

@@ -1,6 +1,6 @@
 """The figures of the README's status: the two main jobs from the command line, over several seeds.
 
-    python -m benchmarks.status [--seeds 5] [--data-dir DIR] [--quick] [--no-save]
+    python -m benchmarks.training.status [--seeds 5] [--data-dir DIR] [--quick] [--no-save]
 
 Runs `jaxhpo tune digits` with the default algorithm, `tabular_q` and `random_search`; and, where a directory with a
 prepared MNIST is given, `jaxhpo tune mnist --model cnn --train-examples 10000 --trials 32`. Each has processes of its
@@ -58,7 +58,7 @@ def main() -> None:
             mnist = ["tune", "mnist", "--model", "cnn", "--train-examples", "10000", "--trials", "32"]
             row = run([*mnist, "--data-dir", options.data_dir, *short], cache)
             result["jaxhpo " + " ".join(mnist)] = [row]
-    save("status", {"runs": result}, write=not options.no_save)
+    save("status", {"runs": result}, write=not options.no_save, module="training.status")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What stopping trials early saves in real training: epochs and seconds to what random search ends with.
 
-    python -m benchmarks.fidelity [--data digits,few_digits] [--seeds 10] [--quick] [--no-save]
+    python -m benchmarks.training.fidelity [--data digits,few_digits] [--seeds 10] [--quick] [--no-save]
 
 MLPs of the default space on scikit-learn's digits, in 8 lanes: as `jaxhpo tune digits` splits them, and with 300
 examples to train and 1,137 to validate. Random search trains 64 trials of 27 epochs. Then every other method runs until
@@ -118,7 +118,7 @@ def main() -> None:
     seeds, trials, epochs = (1, 8, 9) if options.quick else (options.seeds, _TRIALS, _EPOCHS)
     found = {name: compare(name, seeds, trials, epochs) for name in names}
     result = {"seeds": seeds, "trials": trials, "epochs": epochs, "lanes": _LANES, "data": found}
-    save("fidelity", result, write=not options.no_save)
+    save("fidelity", result, write=not options.no_save, module="training.fidelity")
 
 
 if __name__ == "__main__":

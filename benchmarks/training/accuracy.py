@@ -1,6 +1,6 @@
 """What one good configuration reaches on real data, and how long a study of texts takes.
 
-    python -m benchmarks.accuracy [mnist cifar10 imdb study] --data-dir DIR [--quick] [--no-save]
+    python -m benchmarks.training.accuracy [mnist cifar10 imdb study] --data-dir DIR [--quick] [--no-save]
 
 Each configuration trains once, in a process of its own with a cold compilation cache, on the training examples but the
 5,000 that are held out for validation; the test examples are scored once, after the last epoch. The configurations are
@@ -90,7 +90,7 @@ def alone(arguments: list[str], *, quick: bool) -> tuple[dict[str, Any], float]:
 
 def run(name: str, data_dir: str, quick: bool) -> dict[str, Any]:
     """Return what a task's configuration reaches in a process of its own."""
-    module = [sys.executable, "-m", "benchmarks.accuracy", "--task", name, "--data-dir", data_dir]
+    module = [sys.executable, "-m", "benchmarks.training.accuracy", "--task", name, "--data-dir", data_dir]
     result, seconds = alone([*module, *(["--quick"] if quick else [])], quick=quick)
     return {"config": TASKS[name]["config"], "epochs": TASKS[name]["epochs"], "process_seconds": seconds} | result
 
@@ -121,7 +121,7 @@ def main() -> None:
         found = (
             study(options.data_dir, options.quick) if name == "study" else run(name, options.data_dir, options.quick)
         )
-        save(f"accuracy_{name}", found, write=not options.no_save, module="accuracy")
+        save(f"accuracy_{name}", found, write=not options.no_save, module="training.accuracy")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long data take to load: the first time, decoded, and later, from the cache; and a vocabulary of 25,000 reviews.
 
-    python -m benchmarks.loading --data-dir DIR [--quick] [--no-save]
+    python -m benchmarks.training.loading --data-dir DIR [--quick] [--no-save]
 
 Three times each, with an empty cache directory every time; medians. Importing is not counted.
 """
@@ -53,7 +53,7 @@ def main() -> None:
         reviews = prepared.texts(prepared.read(sources.SOURCES["imdb"], options.data_dir), "train")
         times = [seconds(lambda: fit_vocabulary(reviews, 20_000)) for _ in range(_REPEATS)]
         result["vocabulary"] = {"reviews": len(reviews), "words": 20_000, "seconds": median(times)}
-    save("loading", result, write=not options.no_save)
+    save("loading", result, write=not options.no_save, module="training.loading")
 
 
 if __name__ == "__main__":

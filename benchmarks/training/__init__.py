@@ -1,0 +1,1 @@
+"""What real training reaches and takes: the main jobs, single configurations, early stopping, loading of data."""
