@@ -198,7 +198,7 @@ def measure(blank: Run, method: Method, task: Task, setting: Setting, programs: 
     # A method with rungs: as many epochs as others spend in full evaluations, in however many trials.
     limit = setting.evals * task.budget
     while True:
-        spent = [epochs_spent(*_flat(record, s)[2:]) for s in range(setting.seeds)]
+        spent = [store.epochs_spent(*_flat(record, s)[2:]) for s in range(setting.seeds)]
         least = min((each[-1] if len(each) else 0) for each in spent)
         stopped = not active[:, -1].any()
         if least >= limit or stopped or rounds >= _MOST_ROUNDS:
@@ -249,17 +249,6 @@ def _flat(record: Record, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     proposal, outcome = jax.tree.map(lambda leaf: leaf[seed], (record.proposal, record.outcome))
     rows = proposal.active
     return proposal.point[rows], outcome.score[rows], proposal.budget[rows], proposal.source[rows]
-
-
-def epochs_spent(budget: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Return the epochs spent in all when each trial has ended: what its source had spent is not spent again.
-
-    Args:
-        budget: [N] int, epochs of each trial, its source's included.
-        source: [N] int, the trial (a row) that it continues, -1 where it starts afresh.
-    """
-    continued = np.where(source >= 0, budget[np.maximum(source, 0)], 0)
-    return np.cumsum(budget - continued)
 
 
 def _study(

@@ -93,6 +93,17 @@ def changes(task: Task, observed: np.ndarray, truth: np.ndarray, spent: np.ndarr
     return flat
 
 
+def epochs_spent(budget: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """Return the epochs spent in all when each trial has ended: what its source had spent is not spent again.
+
+    Args:
+        budget: [N] int, epochs of each trial, its source's included.
+        source: [N] int, the trial (a row) that it continues, -1 where it starts afresh.
+    """
+    continued = np.where(source >= 0, budget[np.maximum(source, 0)], 0)
+    return np.cumsum(budget - continued)
+
+
 def load(root: Path = ROOT, *, verdict: bool = False, skipped: bool = False, **wanted: Any) -> list[Run]:
     """Return the kept runs whose fields are as wanted (a value, or a set of values): `load(kind="peer", lanes={1, 8})`.
 

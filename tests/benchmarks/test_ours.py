@@ -52,7 +52,7 @@ def test_a_method_that_refuses_a_task_is_kept_as_skipped(tmp_path):
 
 def test_epochs_of_continued_trials_are_counted_once():
     budget, source = np.array([3, 3, 9, 27, 1]), np.array([-1, -1, 0, 2, -1])
-    assert ours.epochs_spent(budget, source).tolist() == [3, 6, 12, 30, 31]
+    assert store.epochs_spent(budget, source).tolist() == [3, 6, 12, 30, 31]
 
 
 def test_a_trial_is_judged_at_its_own_budget():
