@@ -46,6 +46,12 @@ def test_default_widths_follow_the_model_and_the_image():
         default_space("gan")
 
 
+def test_the_default_spaces_are_these():
+    # Another optimizer, cell or range must not change what a study without a space searches.
+    fingerprints = {"mlp": "b94ef74f2c98ac3a", "cnn": "8ff65f1f12c08b71", "rnn": "dcd97c1551e081e1"}
+    assert {model: default_space(model).fingerprint for model in fingerprints} == fingerprints
+
+
 def test_a_cell_is_a_recurrent_networks_own():
     space = Space({"cell": Choice(("lstm", "gru"))})
     assert read_ranges(space, "rnn").variants == (Variant(cell="lstm"), Variant(cell="gru"))

@@ -2,9 +2,9 @@
 
 from jaxhpo.models import MODELS
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training.step.optimizers import OPTIMIZERS
 
 _SMALL_SIDE = 16  # pixels
+_OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")  # named here: another one must not change a study
 
 
 def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None) -> Space:
@@ -44,7 +44,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
             "l1": Choice(penalties),
             "l2": Choice(penalties),
             "dropout": Float(0.0, 0.5, levels=6),
-            "optimizer": Choice(OPTIMIZERS),
+            "optimizer": Choice(_OPTIMIZERS),
         }
         | ({"cell": Choice(("gru", "lstm"))} if model == "rnn" else {})
     )

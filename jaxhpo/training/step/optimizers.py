@@ -1,4 +1,4 @@
-"""Five optimizers as one elementwise formula, so that every lane may use another.
+"""Optimizers as one elementwise formula, so that every lane may use another; to add one, add a row to `_ROWS`.
 
 Under `vmap` a `switch` over optimizers would run them all. Here an optimizer is a row of coefficients of
 
@@ -19,32 +19,41 @@ from jaxhpo.types import Array
 
 
 class Coefficients(NamedTuple):
-    """One optimizer; every field is a scalar of the parameters' dtype."""
+    """One optimizer as scalars of the parameters' dtype; SGD unless given.
 
-    b1: Array
-    w1: Array
-    b2: Array
-    w2: Array
-    corrects: Array  # 1 where the moments are corrected for their zero start
-    inner: Array
-    outer: Array
-    decay: Array  # decoupled weight decay
+    Attributes:
+        b1: decay of the mean gradient.
+        w1: weight of a gradient in it.
+        b2: decay of the mean squared gradient.
+        w2: weight of a squared gradient in it.
+        corrects: 1 where the moments are corrected for their zero start, else 0.
+        inner: what is added under the root.
+        outer: what is added to the root.
+        decay: decoupled weight decay.
+    """
+
+    b1: Any = 0.0
+    w1: Any = 1.0
+    b2: Any = 0.0
+    w2: Any = 0.0
+    corrects: Any = 0.0
+    inner: Any = 1.0
+    outer: Any = 0.0
+    decay: Any = 0.0
 
 
 _ROWS = {
-    #            b1   w1   b2     w2     corrects inner outer decay
-    "sgd": (0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0),
-    "momentum": (0.9, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0),
-    "rmsprop": (0.0, 1.0, 0.9, 0.1, 0.0, 1e-8, 0.0, 0.0),
-    "adam": (0.9, 0.1, 0.999, 0.001, 1.0, 0.0, 1e-8, 0.0),
-    "adamw": (0.9, 0.1, 0.999, 0.001, 1.0, 0.0, 1e-8, 1e-4),
+    "sgd": Coefficients(),
+    "momentum": Coefficients(b1=0.9),
+    "rmsprop": Coefficients(b2=0.9, w2=0.1, inner=1e-8),
+    "adam": Coefficients(b1=0.9, w1=0.1, b2=0.999, w2=0.001, corrects=1.0, inner=0.0, outer=1e-8),
+    "adamw": Coefficients(b1=0.9, w1=0.1, b2=0.999, w2=0.001, corrects=1.0, inner=0.0, outer=1e-8, decay=1e-4),
 }
 
 OPTIMIZERS = tuple(_ROWS)
 """The optimizers that a lane can use, by name."""
 
-
-DECAYS = {name: row[-1] for name, row in _ROWS.items()}
+DECAYS = {name: row.decay for name, row in _ROWS.items()}
 """The weight decay that each has of its own."""
 
 
