@@ -1,18 +1,20 @@
 """jaxhpo: hyperparameter tuning that trains many Flax configurations at once in one compiled JAX program."""
 
+import warnings as _warnings
 from importlib.metadata import version as _version
+from typing import Any as _Any
 
 from jaxhpo import algorithms, data
-from jaxhpo.algorithms import Prior
+from jaxhpo.algorithms import Portfolio
 from jaxhpo.data import Dataset, TextOptions
 from jaxhpo.meta_learning import fit_prior
 from jaxhpo.models import dropout
 from jaxhpo.objectives import function, traceable
 from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.study import Best, Study, Suggestion, Trial, read_journal, run_traced
-from jaxhpo.training import FinalFit, Model, Trainer, default_space, load_model
-from jaxhpo.tuning import tune
+from jaxhpo.study import Best, StopWhenReached, StopWhenStalled, Study, Suggestion, Trial, read_journal, run_traced
+from jaxhpo.training import FinalFit, Machine, Model, Trainer, default_space, load_model
+from jaxhpo.tuning import TrainingStudy, tune
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal
 
 __version__ = _version("jaxhpo")
@@ -26,16 +28,20 @@ __all__ = [
     "Float",
     "Int",
     "LearnedPrior",
+    "Machine",
     "Model",
     "Objective",
     "Outcome",
-    "Prior",
+    "Portfolio",
     "Proposal",
     "Space",
+    "StopWhenReached",
+    "StopWhenStalled",
     "Study",
     "Suggestion",
     "TextOptions",
     "Trainer",
+    "TrainingStudy",
     "Trial",
     "__version__",
     "algorithms",
@@ -50,3 +56,13 @@ __all__ = [
     "traceable",
     "tune",
 ]
+
+_RENAMED = {"Prior": "Portfolio"}
+"""Names of the last release, and what each is called now."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _RENAMED:
+        raise AttributeError(f"module 'jaxhpo' has no attribute {name!r}")
+    _warnings.warn(f"jaxhpo.{name} will go; use jaxhpo.{_RENAMED[name]}", DeprecationWarning, stacklevel=2)
+    return globals()[_RENAMED[name]]

@@ -140,18 +140,24 @@ class HostFunction:
     """A function that compiles its own programs: it is called on the host, with NumPy arrays, and cannot be traced.
 
     An `Objective` whose `evaluate` is one is called by the study as it is.
+
+    Args:
+        function: what is called.
+        by_lane: whether it also takes `finished`, which it calls with each lane's result as soon as that is there
+            (`jaxhpo.types.Finished`), and `known`, results by lane of trials that it is not to evaluate again.
     """
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: Callable[..., Any], *, by_lane: bool = False):
         self._function = function
+        self.by_lane = by_lane
         self.seconds = 0.0
         """What calls so far have spent on nothing but compiling; the function keeps it."""
         self.report: dict[str, float] = {}
         """What the last call did, for the study's metrics; the function keeps it."""
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **options: Any) -> Any:
         """Return what the function returns."""
-        return self._function(*args)
+        return self._function(*args, **options)
 
 
 def enable_persistent_cache() -> Path | None:

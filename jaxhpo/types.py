@@ -72,3 +72,24 @@ class Objective(NamedTuple):
     init: Callable[[Key], State]
     evaluate: Callable[[Key, State, Proposal], tuple[State, Outcome]]
     retain: Callable[[State, Array], State] | None = None
+
+
+class LaneResult(NamedTuple):
+    """What evaluating one lane of a Proposal returned.
+
+    Attributes:
+        score: the lane's `Outcome.score`, as the objective gives it; nan where the trial failed.
+        aux: the lane's part of `Outcome.aux`, NumPy arrays by name.
+    """
+
+    score: float
+    aux: dict[str, Any]
+
+
+Finished = Callable[[int, LaneResult], None]
+"""Called with a lane and its result as soon as that is there: from any thread, one at a time, in any order."""
+
+
+def ignore_result(lane: int, result: LaneResult) -> None:
+    """Do nothing: for callers of an objective that wait for the whole round."""
+    del lane, result

@@ -158,7 +158,7 @@ def test_bad_space_files(name, tmp_path):
         (["tune", "digits", "--trials", "4", "--lanes", "8"], "lanes=8 exceeds trials=4; lower lanes or raise trials"),
         (["tune", "digits", "--epochs", "0"], "epochs=0 must be an integer of at least 1"),
         (["tune", "digits", "--seed", "-3"], "seed=-3 must be an integer in [0, 2**32)"),
-        (["tune", "digits", "--timeout", "0"], "timeout=0.0 must be a number of seconds above 0"),
+        (["tune", "digits", "--timeout", "0"], "timeout='0' must be a number of seconds above 0"),
         (["tune", "digits", "--train-examples", "9999"], "train_examples=9999 exceeds the 1077 of digits"),
         (["tune", "digits", "--space", "/nowhere.json"], "--space '/nowhere.json' cannot be read: No such file"),
         (["tune", "digits", "--output", "/nowhere/out"], "output='/nowhere/out' cannot be written"),

@@ -225,7 +225,7 @@ def test_bad_arguments_of_the_command(arguments, message, files):
 def test_a_directory_that_is_there_is_refused_before_training(files, monkeypatch):
     (files / "model").mkdir()
     (files / "link").symlink_to(files / "nowhere")
-    monkeypatch.setattr(cli, "Tuning", None)  # it is not reached
+    monkeypatch.setattr(cli.commands, "Tuning", None)  # it is not reached
     for name in ("model", "link", "rows.csv"):
         done = run(files / "rows.csv", "--target", "y", "--save", files / name)
         assert done.exit_code == 2

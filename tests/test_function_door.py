@@ -53,8 +53,8 @@ def test_a_traceable_function(tmp_path, capfd):
     lines = closing_lines(study.summary)
     assert lines[0] == f"Winner: trial {study.best.trial}, score {study.best.score:.6g}."
     assert next(iter(best_table(study).columns[0].cells)) == "score"
-    with pytest.raises(ValueError, match="study has no networks"):
-        study.best_model()
+    assert type(study) is jh.Study  # a function's study has no networks
+    assert not any(hasattr(study, name) for name in ("best_model", "final_fit", "winner", "score_test"))
 
 
 @pytest.mark.filterwarnings("ignore:trial .* failed. RuntimeError. too far:RuntimeWarning")
@@ -96,13 +96,14 @@ def test_progress_is_shown_in_a_terminal(monkeypatch, capfd):
     study = jh.Study(LINE, jh.algorithms.grid_search(LINE, lanes=2))
     study.ask()
     study.tell([0.25, 0.5])
+    study._metrics[-1]["epsilon"] = 0.125
     with ProgressBar(4, 2, enabled=True) as progress:
-        progress.update(study, {"epsilon": 0.125})
+        progress(study, study.finished)
     shown = capfd.readouterr().err
     for part in ("tuning", "2/4", "best 0.5000", "epsilon 0.12", "2 lanes"):
         assert part in shown
     with ProgressBar(4, 2, enabled=False) as progress:
-        progress.update(study, {})
+        progress(study, study.finished)
     assert capfd.readouterr() == ("", "")
 
 
@@ -115,10 +116,7 @@ OF_DATA = {
     "task": "regression",
     "image_size": (8, 8),
     "final_fit": 2,
-    "engine": "vmap",
-    "devices": 1,
-    "memory": 1.0,
-    "horizon": "long",
+    "machine": jh.Machine(engine="vmap"),
     "train_examples": 10,
     "data_dir": "/tmp",
     "text": jh.TextOptions(),

@@ -108,7 +108,8 @@ def test_algorithms_and_study_see_no_models_data_or_disk():
 
 def test_the_file_of_public_names_only_names():
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    defined = [n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    assert defined == ["__getattr__"]  # for names of the last release
 
 
 def test_every_public_name_is_there():

@@ -37,7 +37,8 @@ def test_a_notebook_has_one_line_that_changes(page):
     study = run(8)
     with progress.ProgressBar(8, 4, enabled=True) as shown:
         assert "compiling" in page.shown[-1]
-        shown.update(study, {"epsilon": 0.25})
+        study._metrics[-1]["epsilon"] = 0.25
+        shown(study, study.finished)
         assert "tuning" in page.shown[-1]
         assert f"8/8  best {study.best.score:.4f}  epsilon 0.25  4 lanes" in page.shown[-1]
     assert page.shown[-1].startswith("<div")
@@ -47,13 +48,13 @@ def test_a_notebook_has_one_line_that_changes(page):
 
 def test_a_study_that_is_interrupted_says_so(page):
     with progress.ProgressBar(16, 4, enabled=True) as shown:
-        shown.update(run(8), {})
+        shown(run(8), [])
     assert "stopped" in page.shown[-1]
 
 
 def test_nothing_is_shown_in_a_log_or_where_it_is_not_wanted(capfd):
     for enabled in (True, False):
         with progress.ProgressBar(8, 4, enabled=enabled) as shown:
-            shown.update(run(8), {})
+            shown(run(8), [])
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""

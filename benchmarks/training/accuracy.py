@@ -58,7 +58,7 @@ STUDY = "tune imdb --train-examples 5000 --length 200 --epochs 2 --trials 16"
 def train(name: str, data_dir: str, quick: bool) -> dict[str, Any]:
     """Train the configuration of a task; return what it reached."""
     task = TASKS[name]
-    small = {"epochs": 1, "train_examples": 1000} if quick else {"epochs": task["epochs"]}
+    small: dict[str, Any] = {"epochs": 1, "train_examples": 1000} if quick else {"epochs": task["epochs"]}
     text = jh.TextOptions(**task["text"] | ({"length": 20} if quick else {})) if "text" in task else None
     config = task["config"] | ({"units": 8} if quick else {})
     space = jh.Space({key: jh.Choice((value,)) for key, value in config.items()})

@@ -20,10 +20,10 @@ from jaxhpo.algorithms.sequential.actor_critic import actor_critic
 from jaxhpo.algorithms.sequential.metaqnn import metaqnn
 from jaxhpo.algorithms.sequential.reinforce import reinforce
 from jaxhpo.algorithms.tabular_q.tabular_q import tabular_q
-from jaxhpo.algorithms.warm_start import Prior, warm_started
+from jaxhpo.algorithms.warm_start import Portfolio, warm_started
 
 __all__ = [
-    "Prior",
+    "Portfolio",
     "actor_critic",
     "asha",
     "cmaes",

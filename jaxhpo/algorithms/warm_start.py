@@ -1,4 +1,4 @@
-"""A prior: what did well in other tasks of the same space, tried first by any method."""
+"""Warm start: configurations that did well in other tasks of the same space, tried first by any algorithm."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -15,7 +15,7 @@ _WIDTH = 0.1  # of the kernel that guesses a score from those of near configurat
 
 
 class Past(Protocol):
-    """What a prior is made from: a Study, or what `jaxhpo.read_journal` returns."""
+    """What a portfolio is made from: a Study, or what `jaxhpo.read_journal` returns."""
 
     space: Space
     direction: str
@@ -26,8 +26,8 @@ class Past(Protocol):
         ...
 
 
-class Prior:
-    """Configurations that did well in other tasks, best together first; see `Prior.from_studies`.
+class Portfolio:
+    """Configurations that did well in other tasks, best together first; see `Portfolio.from_studies`.
 
     Args:
         space: whose configurations they are.
@@ -48,7 +48,7 @@ class Prior:
         """[K, D] float32: the configurations in the unit cube."""
 
     def __repr__(self) -> str:
-        return f"Prior({len(self.points)} configurations of {', '.join(self.space)})"
+        return f"Portfolio({len(self.points)} configurations of {', '.join(self.space)})"
 
     @property
     def configs(self) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ class Prior:
         return [self.space.to_config(point) for point in self.points]
 
     @classmethod
-    def from_studies(cls, studies: Iterable[Past], *, size: int = 8) -> "Prior":
+    def from_studies(cls, studies: Iterable[Past], *, size: int = 8) -> "Portfolio":
         """Return the portfolio of configurations that together did best over past studies of one space.
 
         Chosen greedily: each next one adds most to the mean, over studies, of the best rank that the portfolio reached
@@ -98,36 +98,36 @@ class Prior:
         return {"space": self.space.to_json(), "configs": self.configs}
 
     @classmethod
-    def from_json(cls, data: Any) -> "Prior":
-        """Return the prior that plain data describes; raise ValueError where it describes none."""
+    def from_json(cls, data: Any) -> "Portfolio":
+        """Return the portfolio that plain data describes; raise ValueError where it describes none."""
         if not isinstance(data, Mapping) or not {"space", "configs"} <= set(data) or isinstance(data["configs"], str):
-            raise ValueError("prior must be a JSON object of space and configs, as Prior.to_json returns it")
+            raise ValueError("portfolio must be a JSON object of space and configs, as Portfolio.to_json returns it")
         return cls(Space.from_json(data["space"]), data["configs"])
 
 
 class WarmState(NamedTuple):
-    """A method's state, and what of the prior was told."""
+    """The algorithm's state, and which configurations of the portfolio were told."""
 
     inner: State
     told: Array  # [K] bool
 
 
-def warm_started(algorithm: Algorithm, space: Space, prior: Prior) -> Algorithm:
-    """Return the method with the prior's configurations proposed before its own, which it learns from as from its own.
+def warm_started(algorithm: Algorithm, space: Space, portfolio: Portfolio) -> Algorithm:
+    """Return the algorithm that proposes a portfolio's configurations before its own, and learns from both.
 
     They take the places of new configurations, so the budget that a multi-fidelity method gives those is theirs too.
     Costs microseconds.
 
     Raises:
-        ValueError: where the prior is of another space, or is none.
+        ValueError: `portfolio` is no Portfolio, or of another space.
     """
-    if not isinstance(prior, Prior):
-        raise ValueError(f"prior={prior!r} must be a jaxhpo.Prior; make one with Prior.from_studies")
-    _check_same("prior is of another space than the one searched", space, prior.space)
-    points = jnp.asarray(prior.points)
+    if not isinstance(portfolio, Portfolio):
+        raise ValueError(f"portfolio={portfolio!r} must be a jaxhpo.Portfolio; make one with Portfolio.from_studies")
+    _check_same("portfolio is of another space than the one searched", space, portfolio.space)
+    points = jnp.asarray(portfolio.points)
 
     def init(key: Key) -> WarmState:
-        return WarmState(algorithm.init(key), jnp.zeros(len(prior.points), bool))
+        return WarmState(algorithm.init(key), jnp.zeros(len(portfolio.points), bool))
 
     def ask(key: Key, state: WarmState) -> Proposal:
         proposal = algorithm.ask(key, state.inner)
@@ -136,7 +136,7 @@ def warm_started(algorithm: Algorithm, space: Space, prior: Prior) -> Algorithm:
         waiting = jnp.argsort(state.told, stable=True).astype(jnp.int32)  # those that were not told, in order
         number = jnp.sum(~state.told, dtype=jnp.int32)
         takes = place & (rank < number)
-        row = waiting[jnp.clip(rank, 0, len(prior.points) - 1)]
+        row = waiting[jnp.clip(rank, 0, len(portfolio.points) - 1)]
         return proposal._replace(point=jnp.where(takes[:, None], points[row], proposal.point))
 
     def tell(key: Key, state: WarmState, proposal: Proposal, outcome: Outcome) -> tuple[WarmState, Metrics]:

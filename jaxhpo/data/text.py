@@ -21,12 +21,18 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 class TextOptions:
     """How texts become rows of tokens.
 
-    Raises ValueError, naming the argument, where one cannot be.
+    Args:
+        words: how many words get a token of their own: the most frequent ones of the training texts.
+        length: tokens of a row: longer texts are cut, shorter ones padded at the end.
+        keep: which words of a longer text stay: "first" or "last".
+
+    Raises:
+        ValueError: an argument is invalid; the message names it.
     """
 
-    words: int = 20_000  # the most frequent ones of the training texts get a token of their own
-    length: int = 200  # tokens of a row: longer texts are cut, shorter ones padded at the end
-    keep: str = "first"  # or "last": which words of a longer text
+    words: int = 20_000
+    length: int = 200
+    keep: str = "first"
 
     def __post_init__(self) -> None:
         for name, lowest in (("words", 1), ("length", 1)):

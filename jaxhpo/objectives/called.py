@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,18 @@ from jaxhpo.objectives.pool import Call, Pool, Reply
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.worker import attempt
 from jaxhpo.space import Space
-from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
+from jaxhpo.types import (
+    Array,
+    Finished,
+    Key,
+    LaneResult,
+    Objective,
+    Outcome,
+    Proposal,
+    State,
+    ignore_result,
+    keep_state,
+)
 
 _USAGE, _SEED, _BUDGET = "score(config)", "seed", "budget"
 _SEEDS = 0  # what the objective's key is folded with, before the trial
@@ -53,7 +64,7 @@ class Function:
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
         retain = keep_state if _BUDGET in check_signature(_USAGE, self.score, 1, (_SEED, _BUDGET)) else None
-        return Objective(_no_state, HostFunction(_Calls(self, space).evaluate), retain)
+        return Objective(_no_state, HostFunction(_Calls(self, space).evaluate, by_lane=True), retain)
 
 
 class _Calls:
@@ -64,28 +75,43 @@ class _Calls:
         self._options = check_signature(_USAGE, function.score, 1, (_SEED, _BUDGET))
         self._pool = None if function.workers == 0 else Pool(_pickled(function.score), function.timeout)
 
-    def evaluate(self, key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
+    def evaluate(
+        self,
+        key: Key,
+        state: State,
+        proposal: Proposal,
+        finished: Finished = ignore_result,
+        known: Collection[int] = (),
+    ) -> tuple[State, Outcome]:
         point, budget, trial, active = (
             np.asarray(x) for x in (proposal.point, proposal.budget, proposal.trial, proposal.active)
         )
-        lanes = np.flatnonzero(active).tolist()
+        lanes = [lane for lane in np.flatnonzero(active).tolist() if lane not in known]
         seeds = np.asarray(_seeds(key, trial)) if _SEED in self._options else trial
         calls = []
         for i in lanes:
-            known = {_SEED: int(seeds[i]), _BUDGET: int(budget[i])}
-            options = {name: known[name] for name in self._options}
+            given = {_SEED: int(seeds[i]), _BUDGET: int(budget[i])}
+            options = {name: given[name] for name in self._options}
             calls.append(Call(self._space.to_config(point[i]), options))
         score = np.full(len(active), np.nan, np.float32)
-        for i, reply in zip(lanes, self._replies(calls, len(active)), strict=True):
+
+        def done(call: int, reply: Reply) -> None:
+            finished(lanes[call], LaneResult(reply.score, {}))
+
+        for i, reply in zip(lanes, self._replies(calls, len(active), done), strict=True):
             score[i] = reply.score
             if reply.error is not None:
                 warnings.warn(f"trial {trial[i]} failed: {reply.error}", RuntimeWarning, stacklevel=2)
         return state, Outcome(score, {})
 
-    def _replies(self, calls: list[Call], lanes: int) -> list[Reply]:
-        if self._pool is None:
-            return [Reply(*attempt(self._function.score, *call)) for call in calls]
-        return self._pool.map(calls, min(self._function.workers or cores(), lanes))
+    def _replies(self, calls: list[Call], lanes: int, done: Callable[[int, Reply], None]) -> list[Reply]:
+        if self._pool is not None:
+            return self._pool.map(calls, min(self._function.workers or cores(), lanes), done)
+        replies = []
+        for i, call in enumerate(calls):
+            replies.append(Reply(*attempt(self._function.score, *call)))
+            done(i, replies[-1])
+        return replies
 
 
 def function(score: Callable[..., Any], *, workers: int | None = None, timeout: float | None = None) -> Function:

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from jaxhpo.compilation import COMPILERS, HostFunction, jit
 from jaxhpo.errors import first_line
 from jaxhpo.space import Choice, Int, Space
-from jaxhpo.types import Key, Outcome, Proposal, State
+from jaxhpo.types import Finished, Key, LaneResult, Outcome, Proposal, State, ignore_result
 
 Shapes = dict[str, jax.ShapeDtypeStruct]
 _Group = tuple[str, ...]  # the static values' spelling, in which True and 1 differ
@@ -38,9 +38,16 @@ class Groups:
     ):
         self._lane, self._space, self._static, self._aux = lane, space, static, aux
         self._programs: dict[tuple[_Group, int], Any] = {}
-        self.host = HostFunction(self._evaluate)
+        self.host = HostFunction(self._evaluate, by_lane=True)
 
-    def _evaluate(self, key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
+    def _evaluate(
+        self,
+        key: Key,
+        state: State,
+        proposal: Proposal,
+        finished: Finished = ignore_result,
+        known: Collection[int] = (),
+    ) -> tuple[State, Outcome]:
         point, budget, trial, active = (
             np.asarray(x) for x in (proposal.point, proposal.budget, proposal.trial, proposal.active)
         )
@@ -48,7 +55,7 @@ class Groups:
         groups: dict[_Group, list[int]] = {}
         values: dict[_Group, dict[str, Any]] = {}
         order = list(self._space)
-        for i in np.flatnonzero(active).tolist():
+        for i in (lane for lane in np.flatnonzero(active).tolist() if lane not in known):
             fixed = {name: self._space[name].to_value(point[i, order.index(name)]) for name in self._static}
             group = tuple(map(repr, fixed.values()))
             groups.setdefault(group, []).append(i)
@@ -70,6 +77,9 @@ class Groups:
             score[lanes] = scores[: len(lanes)]
             for name, value in more.items():
                 aux[name][lanes] = value[: len(lanes)]
+            for lane in lanes:
+                own = {name: value[lane].copy() for name, value in aux.items()}
+                finished(lane, LaneResult(float(score[lane]), own))
         return state, Outcome(score, aux)
 
     @property

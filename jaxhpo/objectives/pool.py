@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +44,10 @@ class Reply(NamedTuple):
     error: str | None
 
 
+def _ignore(call: int, reply: Reply) -> None:
+    del call, reply
+
+
 class Pool:
     """Keeps worker processes from one batch to the next; they end when it is dropped, and when the process exits.
 
@@ -59,8 +63,10 @@ class Pool:
         self._idle: threading.Timer | None = None
         self._busy = threading.Lock()  # two studies may share an objective
 
-    def map(self, calls: Sequence[Call], workers: int) -> list[Reply]:
+    def map(self, calls: Sequence[Call], workers: int, done: Callable[[int, Reply], None] = _ignore) -> list[Reply]:
         """Return what the function says to each call, in order; at most `workers` run at once.
+
+        `done` is called with a call's number and its reply as soon as that is there, one at a time.
 
         Raises:
             ValueError: where the function can't be loaded in a worker.
@@ -70,7 +76,7 @@ class Pool:
             if self._idle is not None:
                 self._idle.cancel()
                 self._idle.join()  # where it was too late to cancel, it has ended its workers and touches no others
-            batch = _Batch(self._crew, self._function, self._timeout, calls, cores() // workers or 1)
+            batch = _Batch(self._crew, self._function, self._timeout, calls, cores() // workers or 1, done)
             try:
                 replies = batch.run(min(workers, len(calls)))
             except BaseException:  # Ctrl-C too
@@ -85,9 +91,17 @@ class Pool:
 class _Batch:
     """One call of `Pool.map`: what its threads, one a worker, share under one lock."""
 
-    def __init__(self, crew: "_Crew", function: bytes, timeout: float | None, calls: Sequence[Call], threads: int):
+    def __init__(
+        self,
+        crew: "_Crew",
+        function: bytes,
+        timeout: float | None,
+        calls: Sequence[Call],
+        threads: int,
+        done: Callable[[int, Reply], None],
+    ):
         self._crew, self._function, self._timeout, self._threads = crew, function, timeout, threads
-        self._calls = calls
+        self._calls, self._done = calls, done
         self._left = iter(range(len(calls)))
         self._replies: dict[int, Reply] = {}
         self._lock = threading.Lock()
@@ -125,6 +139,7 @@ class _Batch:
                 reply = worker.ask(self._calls[call], self._timeout)
                 with self._lock:
                     self._replies[call] = reply
+                    self._done(call, reply)
         except BaseException as error:
             with self._lock:
                 self._error = self._error or error

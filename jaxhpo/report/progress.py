@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from jaxhpo.study import Study
+from jaxhpo.study import Study, Trial
 
 
 class ProgressBar:
-    """Shows trials, incumbent, epsilon, lanes, and time; silent where not `enabled`.
+    """A callback that shows trials, incumbent, epsilon, lanes and time; silent where not `enabled`.
 
     A terminal's is on standard error. A notebook's needs no widgets, and its last state stays in the saved notebook.
     """
@@ -35,10 +35,12 @@ class ProgressBar:
         if self._shown is not None:
             self._shown.stop()
 
-    def update(self, study: Study, metrics: dict[str, float]) -> None:
-        """Show where the study stands after a round."""
+    def __call__(self, study: Study, trials: list[Trial]) -> None:
+        """Show where the study stands; a callback of `Study.run`."""
+        del trials
         if self._shown is None:
             return
+        metrics = study.latest_metrics
         best = study.incumbent["score"].iloc[-1]
         parts = [f"best {best:.4f}" if not math.isnan(best) else "no success yet"]
         if "epsilon" in metrics:

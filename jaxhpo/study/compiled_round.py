@@ -1,8 +1,9 @@
 """The parts of a round on the host: each a compiled program, run to its end, its time booked."""
 
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,11 +13,14 @@ import numpy as np
 
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.study.rounds import Clock, Keys, Steps, make_steps
-from jaxhpo.types import FRESH, Algorithm, Objective, Outcome, Proposal, State
+from jaxhpo.types import FRESH, Algorithm, LaneResult, Objective, Outcome, Proposal, State
 
 _START, _PROPOSE, _OBSERVE, _RESUMABLE = "start", "propose", "observe", "resumable"
 
 _EVALUATE = "evaluate"
+
+Recorder = Callable[[Proposal, int, LaneResult], None]
+"""Called with a proposal, an active lane of it and the lane's result; from any thread, one at a time."""
 
 
 @dataclass
@@ -67,6 +71,46 @@ class Queue:
         self._taken = []
 
 
+class _Lanes:
+    """The active lanes of one proposal, each of which is recorded once.
+
+    Args:
+        proposal: NumPy arrays.
+        record: called with the proposal, a lane and its result.
+        known: results that are there already, by trial; they are not recorded.
+        sign: -1 where lower scores of the objective are better.
+    """
+
+    def __init__(self, proposal: Proposal, record: Recorder, known: Mapping[int, LaneResult], sign: float):
+        self._proposal, self._record, self._sign = proposal, record, sign
+        self._waiting = set(np.flatnonzero(proposal.active).tolist())
+        self.known = {lane: known[trial] for lane in self._waiting if (trial := int(proposal.trial[lane])) in known}
+        self._waiting -= set(self.known)
+        self._lock = threading.Lock()
+
+    def finished(self, lane: int, result: LaneResult) -> None:
+        """Record a lane's result."""
+        with self._lock:
+            if lane in self._waiting:
+                self._waiting.remove(lane)
+                self._record(self._proposal, lane, result)
+
+    def complete(self, outcome: Outcome) -> Outcome:
+        """Record the lanes that were not reported; return the outcome with what was known in its place."""
+        score, aux = to_host((outcome.score, outcome.aux))
+        for lane in sorted(self._waiting):
+            own = {name: value[lane] for name, value in aux.items()}
+            self.finished(lane, LaneResult(self._sign * float(score[lane]), own))
+        if not self.known:
+            return outcome
+        score, aux = score.copy(), {name: value.copy() for name, value in aux.items()}
+        for lane, result in self.known.items():
+            score[lane] = self._sign * result.score
+            for name, value in aux.items():
+                value[lane] = result.aux[name]
+        return Outcome(score, aux)
+
+
 class Host:
     """Runs the parts of a round; `sign` is -1 where lower scores of the objective are better."""
 
@@ -87,19 +131,23 @@ class Host:
         evaluate = None if self._objective is None else self._objective.evaluate
         return evaluate if isinstance(evaluate, HostFunction) else None
 
-    def steps(self, queue: Queue) -> Steps:
-        """Return the parts as compiled programs, with the user's queue before the algorithm."""
-        own = self._own_evaluate
+    def steps(self, queue: Queue, record: Recorder, known: Mapping[int, LaneResult]) -> Steps:
+        """Return the parts as compiled programs, with the user's queue before the algorithm.
+
+        Args:
+            queue: configurations that are evaluated first.
+            record: called with the proposal, a lane and its result when that is there, once for every active lane.
+            known: results of trials that are not evaluated again, by trial.
+        """
 
         def start(seed: Any) -> tuple[Keys, State]:
             return self._call(_START, (), self._pure.start, seed)
 
         def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
             self._check_sources(proposal)
-            if own is None:
-                return self._call(_EVALUATE, (), self._pure.evaluate, keys, state, proposal)
-            state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal)
-            return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
+            lanes = _Lanes(proposal, record, known, self._sign)
+            state, outcome = self._evaluate(keys, state, proposal, lanes)
+            return state, lanes.complete(outcome)
 
         def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
             proposal = self._call(_PROPOSE, sizes(state), self._pure.propose, keys, state, clock, limit)
@@ -113,6 +161,15 @@ class Host:
 
         return Steps(start, propose_or_queued, evaluate, partial(self._observe, "observe"), retain)
 
+    def _evaluate(self, keys: Keys, state: State, proposal: Proposal, lanes: "_Lanes") -> tuple[State, Outcome]:
+        """Return the objective's state and outcome, whose scores are higher where they are better."""
+        own = self._own_evaluate
+        if own is None:
+            return self._call(_EVALUATE, (), self._pure.evaluate, keys, state, proposal)
+        options = {"finished": lanes.finished, "known": lanes.known} if own.by_lane else {}
+        state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal, **options)
+        return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
+
     def observe_told(self, *args: Any) -> Any:
         """Tell scores that came without aux, which is another program than `observe`'s in `steps`."""
         return self._observe("observe_told", *args)
@@ -125,10 +182,10 @@ class Host:
         """Run a part of a round, a program each size of the algorithm's state."""
         return self._timed(name, self._programs.setdefault((name, size), Program(function)), *args)
 
-    def _timed(self, name: str, program: Program | HostFunction, *args: Any) -> Any:
+    def _timed(self, name: str, program: Program | HostFunction, *args: Any, **options: Any) -> Any:
         """Run a program to its end, and book the time where it belongs."""
         start, compiled = time.perf_counter(), program.seconds
-        result = jax.block_until_ready(program(*args))
+        result = jax.block_until_ready(program(*args, **options))
         compiling = program.seconds - compiled
         self.seconds.compile += compiling
         running = time.perf_counter() - start - compiling

@@ -1,14 +1,16 @@
-"""The journal: every finished trial on disk before the next round begins, one JSON object a line."""
+"""The journal: each trial is written as soon as it has finished, one JSON object a line."""
 
 import contextlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxhpo.study.trials import Trial
+
+_COLUMNS = ("trial", "round", "lane", "source", "budget", "config", "score", "seconds")
 
 
 def plain(value: Any) -> Any:
@@ -36,24 +38,41 @@ class Journal:
             raise ValueError(f"output={str(path)!r} exists already; name a new file") from None
         except OSError as error:
             raise ValueError(f"output={str(path)!r} cannot be written: {error.strerror}; name another file") from None
-        self._write([{"header": header}])
+        self._write({"header": header})
+        self.sync()
 
-    def append(self, trials: Iterable[Trial]) -> None:
-        """Write finished trials; raises OSError where the disk does not take them."""
-        names = ("trial", "round", "lane", "source", "budget", "config", "score", "seconds")
-        self._write([{name: getattr(trial, name) for name in names} for trial in trials])
+    def append(self, trial: Trial) -> None:
+        """Write a finished trial: a process that is killed now has not lost it.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._write({name: getattr(trial, name) for name in _COLUMNS})
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written: a machine that stops now has not lost it.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        os.fsync(self._file.fileno())
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the study's result and close."""
-        self._write([{"result": result}])
+        self._write({"result": result})
+        self.sync()
         self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return self._file.closed
 
     def close(self) -> None:
         """Close the file; what was appended stays."""
         with contextlib.suppress(OSError):  # what a full disk did not take was reported when it was written
             self._file.close()
 
-    def _write(self, rows: list[Mapping[str, Any]]) -> None:
-        self._file.writelines(json.dumps(plain(row), allow_nan=False) + "\n" for row in rows)
+    def _write(self, row: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(plain(row), allow_nan=False) + "\n")
         self._file.flush()
-        os.fsync(self._file.fileno())

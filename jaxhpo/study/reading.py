@@ -54,6 +54,7 @@ def read_journal(path: str | os.PathLike) -> PastStudy:
     try:
         space = Space.from_json(header["space"])
         finished = [_read_trial(space, row) for row in rows[1:] if "trial" in row]
+        finished.sort(key=lambda trial: trial.trial)  # lines are in the order in which trials finished
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path={str(path)!r} is not a journal of its space: {error}") from None
     return PastStudy(space, header.get("direction", "maximize"), finished, dict(header))

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import numpy as np
 
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
+from jaxhpo.study.callbacks import Callback, check_callbacks
 from jaxhpo.study.compiled_round import Host, Queue, Seconds, planned_programs, to_host
-from jaxhpo.study.rounds import Carry, Clock, Keys, Record, round_step
+from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, round_step
+from jaxhpo.study.timeout import check_timeout
 from jaxhpo.study.trials import Best, Suggestion, Trial
-from jaxhpo.types import Algorithm, Objective, Outcome, Proposal, State
+from jaxhpo.types import Algorithm, LaneResult, Objective, Outcome, Proposal, State
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SIGNS = {"maximize": 1.0, "minimize": -1.0}
-
-
-class Winner(Protocol):
-    """What the trainer of a study's trials can make of the best one."""
-
-    def model(self) -> Any:
-        """Return its network."""
-        ...
-
-    def final_fit(self, best: Best, seeds: int) -> Any:
-        """Return what training its configuration again gives."""
-        ...
-
-
-OnRound = Callable[["Study", list[Trial], dict[str, float]], None]
-
-
-def check_timeout(timeout: float | None) -> float | None:
-    """Return the timeout; raise ValueError where it is not a number of seconds above 0, or None."""
-    number = isinstance(timeout, int | float | np.floating) and not isinstance(timeout, bool)
-    if timeout is not None and (not number or math.isnan(timeout) or timeout <= 0):
-        raise ValueError(f"timeout={timeout!r} must be a number of seconds above 0, or None")
-    return timeout
 
 
 class Study:
@@ -54,10 +33,13 @@ class Study:
         algorithm: as a factory of `jaxhpo.algorithms` makes it, for this space.
         objective: scores trials in `run`; None where the caller does, with `ask` and `tell`.
         seed: an integer in [0, 2**32); with the same plan it fixes every result bit for bit.
-        direction: "maximize" or "minimize": what of the scores is better, told ones or an Objective's.
+        direction: "maximize" or "minimize": which scores are better, told ones or an Objective's.
+        on_trial: called with each trial of `run` as soon as its result is there, before its round ends: from any
+            thread, one at a time, in any order. A journal is written by it.
+        known: results of trials that `run` is not to evaluate again, by trial.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
 
     def __init__(
@@ -68,6 +50,8 @@ class Study:
         *,
         seed: int = 0,
         direction: str = "maximize",
+        on_trial: Callable[[Trial], Any] | None = None,
+        known: Mapping[int, LaneResult] | None = None,
     ):
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
@@ -84,15 +68,14 @@ class Study:
         self.space, self.seed, self.direction = space, seed, direction
         self.summary: dict[str, Any] = {}
         """What `tune` reports as JSON: best, trials, seconds, compilations, device, versions, ..."""
-        self.final: Any = None
-        """What `final_fit` found last."""
-        self._winner: Winner | None = None
+        self.stop_reason: str | None = None
+        """Why a callback ended the latest `run`; None where none did."""
         self._objective, self._sign = objective, _SIGNS[direction]
         self._algorithm, self._queue = algorithm, Queue()
         self._trials: list[Trial] = []
         self._metrics: list[dict[str, float]] = []
         self._pending: Proposal | None = None
-        self._test: dict[int, float] = {}
+        self._on_trial, self._known = on_trial, dict(known or {})
         self._begun = time.perf_counter()
         key = jax.eval_shape(lambda: jax.random.key(0))
         shape = jax.eval_shape(lambda k: algorithm.ask(k, algorithm.init(k)), key).point.shape
@@ -102,6 +85,7 @@ class Study:
         self._host = Host(algorithm, objective, self._sign, self.lanes)
         self._keys: Keys | None = None
         self._carry: Carry | None = None
+        self._running = False
 
     def planned_programs(self, trials: int) -> int:
         """Return how many programs `run` of so many trials compiles, beside the objective's.
@@ -147,13 +131,18 @@ class Study:
         return pd.DataFrame(self._metrics)
 
     @property
+    def latest_metrics(self) -> dict[str, float]:
+        """The latest row of `metrics`; empty before the first round."""
+        return dict(self._metrics[-1]) if self._metrics else {}
+
+    @property
     def best(self) -> Best:
         """The best trial so far; raises ValueError while none has a score."""
         found = tables.best_trial(self._trials, self._sign)
         if found is None:
             state = f"all {len(self._trials)} trials failed" if self._trials else "no trial has been told"
             raise ValueError(f"study has no best trial: {state}")
-        return Best(found.trial, found.config, found.score, self._test.get(found.trial))
+        return Best(found.trial, found.config, found.score)
 
     def __repr__(self) -> str:
         found = tables.best_trial(self._trials, self._sign)
@@ -171,7 +160,7 @@ class Study:
     def ask(self) -> list[Suggestion]:
         """Return the next batch, at most `lanes` trials; the same one until it is told. Empty: nothing is left."""
         if self._pending is None:
-            steps = self._host.steps(self._queue)
+            steps = self._steps()
             keys, carry = self._start()
             limit = np.int32(self.lanes)
             self._pending = to_host(steps.propose(keys, carry.algorithm, carry.clock, limit))
@@ -197,61 +186,63 @@ class Study:
         self._carry = Carry(state, carry.objective, clock)
         return self._record(Record(self._pending, outcome, metrics))
 
-    # --- what was trained ----------------------------------------------------------------------------------------
-
-    def offer(self, winner: Winner) -> None:
-        """Say what can be made of the best trial; `tune` does."""
-        self._winner = winner
-
-    def best_model(self) -> Any:
-        """Return the best trial's network for predictions, a `jaxhpo.Model`; after `final_fit`, the first of its.
-
-        The first that did not diverge, that is. Raises ValueError where the study trained no networks, or none that
-        has a score.
-        """
-        if self.final is None:
-            return self._made().model()
-        trained = zip(self.final.models, self.final.test_scores, strict=True)
-        for model, score in trained:
-            if not math.isnan(score):
-                return model
-        raise ValueError(f"all {len(self.final.models)} trainings of the final fit diverged; tune over lower rates")
-
-    def final_fit(self, seeds: int = 3) -> Any:
-        """Train the best configuration on training and validation examples from several seeds: a `jaxhpo.FinalFit`.
-
-        It holds every training's test score, their mean and standard error, and the networks; `final` keeps it.
-        Raises ValueError as `best_model` does, or where `seeds` is not an integer of at least 1.
-        """
-        self.final = self._made().final_fit(self.best, seeds)
-        return self.final
-
-    def _made(self) -> Winner:
-        if self._winner is None:
-            raise ValueError("study has no networks: its scores were told, or are of functions; use jaxhpo.tune(data)")
-        _ = self.best  # raises while no trial has a score
-        return self._winner
-
     # --- run -----------------------------------------------------------------------------------------------------
 
-    def run(self, trials: int, *, timeout: float | None = None, on_round: OnRound | None = None) -> Study:
+    def run(
+        self,
+        trials: int,
+        *,
+        timeout: float | str | None = None,
+        callbacks: Iterable[Callback] = (),
+        on_round: Callable[[Study, list[Trial], dict[str, float]], Any] | None = None,
+    ) -> Self:
         """Run `trials` more trials with the objective; return the study.
 
-        Ends before that where the algorithm has nothing left to propose, or where the next round, taking as long as
-        the longest so far, would end after `timeout` seconds; one round always runs. `on_round` is called after
-        every round with the study, the round's trials and the algorithm's metrics. Whatever ends the run early,
-        finished rounds stay.
+        Ends before that if the algorithm has nothing left to propose, if a callback calls `stop`, or if the next
+        round, taking as long as the longest so far, would end after `timeout`. One round always runs. Whatever ends
+        the run early, finished rounds stay.
+
+        Args:
+            trials: how many more trials to run.
+            timeout: seconds that the run may take, or a text such as "5m" or "2h"; None is no limit.
+            callbacks: functions that are called in order after every round, each as `callback(study, trials)` with
+                the round's trials.
+            on_round: will go; use `callbacks`.
+
+        Raises:
+            ValueError: if an argument is invalid, the study has no objective, or a batch of `ask` has not been told.
         """
         if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
             raise ValueError(f"trials={trials!r} must be an integer of at least 1")
-        check_timeout(timeout)
+        timeout, called = check_timeout(timeout), check_callbacks(callbacks)
+        if on_round is not None:
+            warnings.warn("on_round of Study.run will go; use callbacks=[...]", DeprecationWarning, stacklevel=2)
+            called += (lambda study, trials: on_round(study, trials, study.latest_metrics),)
         if self._objective is None:
             raise ValueError("run needs an objective; give Study one, or use ask and tell")
         if self._pending is not None:
             raise ValueError("run needs every asked batch told; call tell first")
+        self.stop_reason, self._running = None, True
+        try:
+            self._run(trials, timeout, called)
+        finally:
+            self._running = False
+        return self
+
+    def stop(self, reason: str) -> None:
+        """End the run after the round under way; for callbacks. `stop_reason` keeps the reason.
+
+        Raises:
+            ValueError: the study is not running.
+        """
+        if not self._running:
+            raise ValueError("stop ends a run, and the study is not running; call it from a callback")
+        self.stop_reason = str(reason)
+
+    def _run(self, trials: int, timeout: float | None, callbacks: tuple[Callback, ...]) -> None:
         begun, goal, longest = time.perf_counter(), len(self._trials) + trials, 0.0
-        steps = self._host.steps(self._queue)
-        while len(self._trials) < goal:
+        steps = self._steps()
+        while len(self._trials) < goal and self.stop_reason is None:
             start, compiling = time.perf_counter(), self.seconds.compile
             if timeout is not None and longest and start - begun + longest > timeout:
                 break
@@ -268,30 +259,33 @@ class Study:
             done = self._record(record)
             # The first round compiles, which no later one will.
             longest = max(longest, time.perf_counter() - start - (self.seconds.compile - compiling))
-            if on_round is not None:
-                on_round(self, done, self._metrics[-1])
-        return self
+            for callback in callbacks:
+                callback(self, done)
 
     @property
     def objective_state(self) -> State:
         """The objective's state after the last finished round; for a Trainer, with the best trial's weights."""
         return None if self._carry is None else self._carry.objective
 
-    def record_test(self, trial: int, score: float) -> None:
-        """Note the test score of a trial, for `best.test_score`."""
-        self._test[trial] = float(score)
-
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _start(self, *, objective: bool = False) -> tuple[Keys, Carry]:
         if self._keys is None or self._carry is None:
-            self._keys, state = self._host.steps(self._queue).start(np.uint32(self.seed))
+            self._keys, state = self._steps().start(np.uint32(self.seed))
             self._carry = Carry(state, None, Clock(np.int32(0), np.int32(0)))
         if objective and self._carry.objective is None and self._objective is not None:
             begun = time.perf_counter()
             self._carry = self._carry._replace(objective=self._objective.init(self._keys.objective))
             self.seconds.compile += time.perf_counter() - begun  # what takes time in it is tracing programs
         return self._keys, self._carry
+
+    def _steps(self) -> Steps:
+        return self._host.steps(self._queue, self._lane_finished, self._known)
+
+    def _lane_finished(self, proposal: Proposal, lane: int, result: LaneResult) -> None:
+        if self._on_trial is not None:
+            seconds = time.perf_counter() - self._begun
+            self._on_trial(tables.trial_of(self.space, proposal, lane, result, len(self._metrics), seconds))
 
     def _record(self, record: Record) -> list[Trial]:
         record = to_host(record)

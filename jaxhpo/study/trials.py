@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxhpo.space import Space, describe
 from jaxhpo.study.rounds import Record
-from jaxhpo.types import Proposal
+from jaxhpo.types import LaneResult, Proposal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,25 +81,31 @@ def suggestions(space: Space, proposal: Proposal) -> list[Suggestion]:
     ]
 
 
+def trial_of(space: Space, proposal: Proposal, lane: int, result: LaneResult, round_: int, seconds: float) -> Trial:
+    """Return the trial of one active lane of a round (NumPy arrays); a score that is not finite is nan."""
+    return Trial(
+        trial=int(proposal.trial[lane]),
+        config=space.to_config(proposal.point[lane]),
+        score=float(result.score) if math.isfinite(result.score) else math.nan,
+        budget=int(proposal.budget[lane]),
+        source=int(proposal.source[lane]),
+        round=round_,
+        lane=lane,
+        seconds=seconds,
+        point=np.asarray(proposal.point[lane]),
+        aux=result.aux,
+    )
+
+
 def finished(space: Space, record: Record, round_: int, seconds: float, sign: float) -> list[Trial]:
     """Return the trials of one told round (NumPy arrays); `sign` turns scores into the user's direction."""
     proposal, outcome = record.proposal, record.outcome
-    lanes = np.flatnonzero(proposal.active)
-    return [
-        Trial(
-            trial=suggestion.trial,
-            config=suggestion.config,
-            score=sign * float(outcome.score[lane]),
-            budget=suggestion.budget,
-            source=suggestion.source,
-            round=round_,
-            lane=int(lane),
-            seconds=seconds,
-            point=np.asarray(proposal.point[lane]),
-            aux={name: np.asarray(value[lane]) for name, value in outcome.aux.items()},
-        )
-        for lane, suggestion in zip(lanes, suggestions(space, proposal), strict=True)
-    ]
+    found = []
+    for lane in np.flatnonzero(proposal.active).tolist():
+        aux = {name: np.asarray(value[lane]) for name, value in outcome.aux.items()}
+        result = LaneResult(sign * float(outcome.score[lane]), aux)
+        found.append(trial_of(space, proposal, lane, result, round_, seconds))
+    return found
 
 
 def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:

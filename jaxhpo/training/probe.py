@@ -1,13 +1,13 @@
-"""Timing the engines on this machine, for who would rather measure than trust the recorded costs."""
+"""Timing the engines on this machine, where a measurement is wanted and not the recorded costs."""
 
 import time
-from typing import Any
+from dataclasses import replace
 
 import jax
 import numpy as np
 
-from jaxhpo.data import Dataset
-from jaxhpo.space import Space
+from jaxhpo.training.networks import Family
+from jaxhpo.training.planning.resources import Machine, read_resources
 from jaxhpo.training.step.engines import ENGINES
 from jaxhpo.training.trainer import Trainer
 from jaxhpo.types import FRESH, Proposal
@@ -15,18 +15,27 @@ from jaxhpo.types import FRESH, Proposal
 PROBE = "probe"
 
 
-def probe(data: Dataset, model: str | None = None, space: Space | None = None, **options: Any) -> Trainer:
-    """Return a Trainer with the engine that trained one epoch of one batch of configurations fastest.
+def probe(family: Family, machine: Machine, *, lanes: int | None = None, continues: bool = False) -> Trainer:
+    """Return a Trainer with the engine that trained one epoch of one round of configurations fastest.
 
-    Each engine that this machine can run compiles its programs and trains the batch twice; the second counts. Which is
+    Each engine that this machine can run compiles its programs and trains the round twice; the second counts. Which is
     fastest may differ from run to run, so results equal bit for bit only where the same one was chosen; the plan says
-    which that was. Arguments as `Trainer`'s.
+    which that was.
+
+    Args:
+        family: the networks.
+        machine: how they may run; its engine does not count.
+        lanes: trials of a round; None follows the machine.
+        continues: whether trials may continue others.
+
+    Raises:
+        ValueError: no engine can run them; the message is that of the first.
     """
     best: tuple[float, Trainer] | None = None
     refused: list[ValueError] = []
     for engine in ENGINES:
         try:
-            trainer = Trainer(data, model, space, engine=engine, **options)
+            trainer = Trainer.of(family, read_resources(lanes, replace(machine, engine=engine), continues))
         except ValueError as error:  # not for this machine, or not with these options
             refused.append(error)
             continue

@@ -1,6 +1,6 @@
 """The Trainer: a data set, a model and a space made into an Objective."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -10,11 +10,9 @@ import numpy as np
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
-from jaxhpo.training.config.default_spaces import default_space
-from jaxhpo.training.networks.builtin import Builtin
-from jaxhpo.training.networks.families import Family, fitting_model
-from jaxhpo.training.networks.user import UserFamily
+from jaxhpo.training.networks import Family, UserFamily, make_family
 from jaxhpo.training.planning.plan import EARLY
+from jaxhpo.training.planning.resources import Machine, Resources, machine_of, read_resources
 from jaxhpo.training.run.batch import BatchResult, cut, structures_of
 from jaxhpo.training.run.continuing import find_sources, gather, keep, retain, shaping
 from jaxhpo.training.run.executor import Executor, Launch
@@ -26,7 +24,7 @@ from jaxhpo.training.step.lane import Result, Source
 from jaxhpo.training.step.scoring import Loss, Metric, read_goal
 from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model, scaling_of
-from jaxhpo.types import FRESH, Array, Key, Objective, Outcome, Proposal
+from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result
 
 
 class Trainer:
@@ -41,12 +39,10 @@ class Trainer:
         loss: outputs and targets of a batch -> []; None is the task's.
         metric: what trials are compared by: a name in `METRICS`, or outputs and targets of a split -> [].
         minimize: whether lower values of a metric of your own are better.
-        lanes: how many configurations a batch has; None follows the machine.
-        engine: see `ENGINES`; None follows the machine.
-        devices: that share the lanes; None is all of an accelerator's kind, and one on a CPU.
-        memory: GiB of each device that training may use; None follows the machine.
-        horizon: "short" or "long": the trials over which compilations have to pay.
+        lanes: how many trials a round has; None follows the machine.
+        machine: how they run; None follows the kind of device.
         continues: whether trials may continue others: see `objective`.
+        old: fields of `machine`, as arguments: they will go.
 
     Raises:
         ValueError: naming the argument that cannot be.
@@ -63,47 +59,43 @@ class Trainer:
         metric: str | Metric | None = None,
         minimize: bool = False,
         lanes: int | None = None,
-        engine: str | None = None,
-        devices: int | None = None,
-        memory: float | None = None,
-        horizon: str = "short",
+        machine: Machine | None = None,
         continues: bool = False,
+        **old: Any,
     ):
         if not isinstance(data, Dataset):
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
             raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
-        if space is not None and not isinstance(space, Space):
-            raise ValueError(f"space={space!r} must be a jaxhpo.Space")
-        self.data, self.epochs = data, epochs
-        self.goal = read_goal(data.task, loss, metric, minimize)
-        self.family: Family
-        if model is None or isinstance(model, str):
-            name = fitting_model(model, data)
-            self.space = default_space(name, data.shape, len(data.y_train)) if space is None else space
-            self.family = Builtin(name, data, self.space, self.goal, epochs)
-        else:
-            if space is None:
-                raise ValueError("space=None cannot go with a model of your own; say what varies")
-            self.space, self.family = space, UserFamily(model, data, space, self.goal, epochs)
-        self._made_with = {"loss": loss, "metric": metric, "minimize": minimize, "model": model, "epochs": epochs}
-        self._made_with |= {"engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
-        self._means = {"lanes": lanes, "engine": engine, "devices": devices, "memory": memory, "horizon": horizon}
-        self._set_plan(continues)
-        self.meter = Meter(self.family.network, data, self.plan.lengths)
-        self._evaluation = HostFunction(self._evaluate)
-        self._tests: dict[int, Program] = {}
+        machine = machine_of(machine, old, "Trainer")
+        family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
+        self._begin(family, read_resources(lanes, machine, continues))
 
-    def _set_plan(self, continues: bool) -> None:
-        self.continues = continues
-        self.plan = self.family.plan(**self._means, continues=continues)
+    @classmethod
+    def of(cls, family: Family, resources: Resources) -> "Trainer":
+        """Return a trainer of networks that have been checked already.
+
+        Args:
+            family: the networks, with their data and space.
+            resources: what training may use.
+
+        Raises:
+            ValueError: the memory does not hold a lane.
+        """
+        trainer = cls.__new__(cls)
+        trainer._begin(family, resources)
+        return trainer
+
+    def _begin(self, family: Family, resources: Resources) -> None:
+        self.family, self.data, self.space = family, family.data, family.space
+        self.goal, self.epochs = family.goal, family.epochs
+        self.resources, self.continues = resources, resources.continues
+        self.plan = family.plan(resources)
         self.executor = Executor(self.plan.launches)
         self._sources: dict[int, Source] = {}  # shapes, by bucket
-
-    def continue_trials(self) -> None:
-        """Let trials continue others, as `Trainer(continues=True)` does; before `objective` is taken."""
-        if not self.continues:
-            self._set_plan(True)
+        self.meter = Meter(family.network, self.data, self.plan.lengths)
+        self._evaluation = HostFunction(self._evaluate, by_lane=True)
+        self._tests: dict[int, Program] = {}
 
     @property
     def objective(self) -> Objective:
@@ -137,8 +129,9 @@ class Trainer:
         return float(program(data, *trained, self.test_split))
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
-        """Return a trainer of the same model and goal for other examples and another space."""
-        return Trainer(data, space=space, lanes=lanes, **self._made_with)
+        """Return a trainer of the same model and goal for other examples and another space, that continues none."""
+        resources = self.resources._replace(lanes=lanes, continues=False)
+        return Trainer.of(self.family.again(data, space), resources)
 
     def model(self, weights: Weights) -> Model:
         """Return the network that some weights are of, for predictions."""
@@ -264,8 +257,16 @@ class Trainer:
         total.busy = sum(account.busy for account in ledger.buckets.values()) - before
         return total
 
-    def _evaluate(self, key: Key, state: TrainerState, proposal: Proposal) -> tuple[TrainerState, Outcome]:
+    def _evaluate(
+        self,
+        key: Key,
+        state: TrainerState,
+        proposal: Proposal,
+        finished: Finished = ignore_result,
+        known: Collection[int] = (),
+    ) -> tuple[TrainerState, Outcome]:
         proposal = jax.tree.map(np.asarray, proposal)
+        proposal = proposal._replace(active=proposal.active & ~np.isin(np.arange(len(proposal.active)), list(known)))
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
         valid = (proposal.budget >= 1) & (proposal.budget <= self.epochs)
         valid &= (proposal.source == FRESH) | self.continues
@@ -281,6 +282,8 @@ class Trainer:
             found.take(launch, result)
             if self.continues:
                 states.update(keep(launch, result, proposal, sources, self.space, self.epochs))
+            for lane in launch.lanes.tolist():
+                finished(lane, found.result(lane))
 
         ledger = self.executor.ledger
         before = (ledger.seconds, ledger.waited)

@@ -1,7 +1,16 @@
-"""The front door: `tune` puts data, model, space, algorithm and study together, and runs them."""
+"""`tune`: puts data, model, space, algorithm and study together, and runs them.
+
+- `api.py`: `tune`
+- `options.py`: its options: types and defaults
+- `choice.py`: the algorithm, made and named
+- `workloads.py`: what trials are: trainings, or calls of a function
+- `training_study.py`: `TrainingStudy`: a study with networks
+- `tuning.py`: one call of `tune`: checked, run, reported
+"""
 
 from jaxhpo.tuning.api import tune
-from jaxhpo.tuning.options import DEFAULT_ALGORITHM, DEFAULT_TRIALS, Options
+from jaxhpo.tuning.options import DEFAULT_TRIALS, DEFAULTS, Options
+from jaxhpo.tuning.training_study import TrainingStudy
 from jaxhpo.tuning.tuning import Tuning, versions
 
-__all__ = ["DEFAULT_ALGORITHM", "DEFAULT_TRIALS", "Options", "Tuning", "tune", "versions"]
+__all__ = ["DEFAULTS", "DEFAULT_TRIALS", "Options", "TrainingStudy", "Tuning", "tune", "versions"]

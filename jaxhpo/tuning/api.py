@@ -1,136 +1,101 @@
-"""`tune`, the front door in Python."""
+"""`tune`, the entry point in Python."""
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import inspect
+from typing import Any, Unpack, overload
 
-from jaxhpo.algorithms import Prior
-from jaxhpo.data import TextOptions
-from jaxhpo.space import Space
+from jaxhpo.objectives import Function, Traceable
 from jaxhpo.study import Study
-from jaxhpo.training.step.scoring import Loss, Metric
-from jaxhpo.tuning.options import DEFAULT_ALGORITHM, AlgorithmFactory, Options
+from jaxhpo.tuning.options import HINTS, Options, TuneOptions
+from jaxhpo.tuning.training_study import TrainingStudy
 from jaxhpo.tuning.tuning import Tuning
 
 
-def tune(
-    data: Any,
-    *,
-    model: Any = None,
-    algorithm: str | AlgorithmFactory = DEFAULT_ALGORITHM,
-    space: Space | None = None,
-    trials: int | None = None,
-    lanes: int | None = None,
-    epochs: int | None = None,
-    seed: int = 0,
-    loss: Loss | None = None,
-    metric: str | Metric | None = None,
-    minimize: bool = False,
-    target: str | list[str] | None = None,
-    drop: str | Sequence[str] = (),
-    task: str | None = None,
-    image_size: tuple[int, int] | None = None,
-    final_fit: int = 0,
-    engine: str | None = None,
-    devices: int | None = None,
-    memory: float | None = None,
-    horizon: str = "short",
-    timeout: float | None = None,
-    train_examples: int | None = None,
-    data_dir: str | os.PathLike | None = None,
-    text: TextOptions | None = None,
-    enqueue: Iterable[Mapping[str, Any]] = (),
-    prior: Prior | None = None,
-    output: str | os.PathLike | None = None,
-    profile: str | os.PathLike | None = None,
-    cache: bool = True,
-    verbose: bool = True,
-) -> Study:
+@overload
+def tune(data: Traceable | Function, **options: Unpack[TuneOptions]) -> Study: ...
+
+
+@overload
+def tune(data: Any, **options: Unpack[TuneOptions]) -> TrainingStudy: ...
+
+
+def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
     """Search for the best configuration of a network on a data set, or of a function; return the finished study.
 
     Args:
-        data: what trials train on: "digits", "mnist", "cifar10", "imdb" (see `jaxhpo datasets`); a file (.csv, .tsv,
-            .parquet, .npz) or a folder of images, a folder a class; a pandas DataFrame; your own arrays or texts
-            `(x, y)`; or a `Dataset`. Or, instead of trainings, calls of your own function: `traceable(train)` or
+        data: what trials train on: "digits", "mnist", "cifar10" or "imdb" (see `jaxhpo datasets`); a file (.csv, .tsv,
+            .parquet, .npz) or a folder of images, a folder a class. In Python also a pandas DataFrame; your own
+            arrays or texts `(x, y)`; a `Dataset`; or, instead of data, a function: `traceable(train)` or
             `function(score)`.
-        model: "mlp", "cnn" or "rnn"; None takes the CNN for images, the MLP for vectors, the RNN for text. Or a Flax
-            model of your own, linen or nnx: its class, or a function that builds it. It is given the hyperparameters
-            that its signature names, a `Float` as a traced number, an `Int` or `Choice` as a Python value; of the data
-            it may name `classes`, `outputs`, `shape`, `vocabulary`; an nnx model names `rngs`. Where its call takes
-            `train`, `training` or `deterministic`, that says whether it trains.
-        algorithm: a name (see `jaxhpo algorithms`), or a factory called as `factory(space, lanes=..., budget=...)`,
-            such as `functools.partial(jaxhpo.algorithms.q_learning, prior=None)`.
-        space: what varies; None is all of the model's hyperparameters over the model's default ranges.
-        trials: configurations to train; unless given 64, or four batches where that is more.
-        lanes: configurations of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator,
-            but not more than a quarter of the trials where that is 8 or more.
-        epochs: each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. A function's budget.
+        model: "mlp", "cnn" or "rnn"; unless given, the CNN for images, the MLP for vectors, the RNN for texts. In
+            Python also a Flax model of your own, linen or nnx: its class, or a function that builds it. It is given
+            the hyperparameters that its signature names, a `Float` as a traced number, an `Int` or `Choice` as a
+            Python value; of the data it may name `classes`, `outputs`, `shape` and `vocabulary`; an nnx model names
+            `rngs`. If its call takes `train`, `training` or `deterministic`, that says whether it trains.
+        algorithm: the search method; see `jaxhpo algorithms`. In Python also a factory, called as
+            `factory(space, lanes=..., budget=...)`, such as
+            `functools.partial(jaxhpo.algorithms.gp, acquisition="ei")`.
+        space: what varies; unless given, the model's default hyperparameters and ranges.
+        trials: how many configurations to train; unless given 64, or four rounds where that is more.
+        lanes: trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
+            not more than a quarter of the trials where that is 8 or more.
+        epochs: each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. In Python also the
+            budget of a function.
         seed: fixes every result bit for bit on one machine.
-        loss: of outputs and targets of a batch, a number; unless given the mean cross-entropy of logits, or
-            regression's mean squared error in units of the training targets' variance.
-        metric: what trials are compared by: "accuracy"; of regression "r2", "rmse" or "mae"; or a function of the
-            outputs and targets of a whole split that returns a number. Unless given accuracy or R2.
+        loss: function of the outputs and targets of a batch that returns a number; unless given, the mean
+            cross-entropy of logits, or regression's mean squared error in units of the training targets' variance.
+        metric: what trials are compared by: "accuracy"; of regression "r2", "rmse" or "mae"; unless given, accuracy or
+            R2. In Python also a function of the outputs and targets of a whole split that returns a number.
         minimize: whether lower values are better, of a metric or function of your own.
-        target: the column of a table that is predicted; unless given one named target, label, y or class.
+        target: the column of a table that is predicted; unless given, one named target, label, y or class.
         drop: columns of a table to leave out.
         task: "classification" or "regression", of data of your own; unless given the former.
         image_size: (height, width) to which the images of a folder are resized.
-        final_fit: train the winner so many times more, on training and validation examples, and report the mean and
-            standard error of the test scores; see `Study.final_fit`.
-        engine: how lanes run: "threads", "vmap", "sharded", or "probe", which times those that can be; None follows
-            the recorded costs of the machine.
-        devices: that share the lanes; unless given all of an accelerator's kind, and one on a CPU.
-        memory: GiB of each device that training may use; unless given half of a CPU's, three quarters of others'.
-            More lanes than fit take several launches.
-        horizon: "short" or "long": whether compiling a program has to pay within 64 trials or within 1,024. It does not
-            follow from `trials`, so that a study and one that goes on longer run alike.
-        timeout: seconds after which no further round begins; see `Study.run`.
-        train_examples: train on so many of the training examples only.
-        data_dir: where TFDS data sets lie; unless given, the environment's `TFDS_DATA_DIR`, else TFDS's own default.
+        train_examples: how many of the training examples to train on; unless given, all.
+        data_dir: where TFDS data sets lie; unless given, `TFDS_DATA_DIR` of the environment, else TFDS's own default.
         text: how texts become tokens; see `TextOptions`.
-        enqueue: configurations to train first.
-        prior: what did well in past studies of the same space, trained before the algorithm's own:
-            `Prior.from_studies([read_journal("past.jsonl"), ...])`.
+        final_fit: how many times to train the winner again, on training and validation examples; the mean and standard
+            error of the test scores are reported. In Python see `TrainingStudy.final_fit`.
+        machine: engine, devices, memory and horizon; see `Machine`.
+        timeout: seconds that the search may take, or a text such as "5m" or "2h": no round begins that would end
+            later.
+        enqueue: configurations to train first. Or a `Portfolio`, whose configurations take the places of the
+            algorithm's first: `Portfolio.from_studies([read_journal("past.jsonl"), ...])`.
+        prior: what many problems taught of rewards: "shipped", a `LearnedPrior`, or None for none. Algorithms that
+            begin with none ignore "shipped" and refuse a `LearnedPrior`.
+        callbacks: functions that are called in order after every round, each as `callback(study, trials)` with the
+            round's trials; `study.stop(reason)` ends the search. Shipped are `StopWhenReached(score)` and
+            `StopWhenStalled(trials)`.
         output: a new file that gets every finished trial at once, as JSON lines.
         profile: a directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
-        cache: keep compiled programs in the user's cache directory (`JAXHPO_CACHE_DIR` moves it).
-        verbose: show progress on standard error; False is silent.
+        cache: whether to keep compiled programs in the user's cache directory; `JAXHPO_CACHE_DIR` moves it.
+        verbose: whether to show progress on standard error.
 
     Returns:
-        The study: `best` (configuration, validation and test score), `trials` (a DataFrame), `incumbent`, `summary`,
-        `best_model()`.
+        The study. Every study has `best` (configuration and validation score), `trials` (a DataFrame), `incumbent`,
+        `metrics` and `summary`. That of trainings is a `TrainingStudy`, which adds the test score, `best_model()` and
+        `final_fit()`.
 
     Raises:
-        ValueError: naming the argument that cannot be, before anything is trained.
+        ValueError: an argument is invalid; the message names it, and nothing has been trained.
+
+    Example:
+        >>> import jaxhpo as jh
+        >>> space = jh.Space({"x": jh.Float(-2.0, 2.0)})
+        >>> objective = jh.traceable(lambda key, hparams: (hparams["x"] - 1) ** 2)
+        >>> study = jh.tune(objective, space=space, trials=24, minimize=True, verbose=False)
+        >>> abs(study.best.config["x"] - 1) < 0.2
+        True
     """
-    options = Options(
-        model=model,
-        algorithm=algorithm,
-        space=space,
-        trials=trials,
-        lanes=lanes,
-        epochs=epochs,
-        seed=seed,
-        loss=loss,
-        metric=metric,
-        minimize=minimize,
-        target=target,
-        drop=drop,
-        task=task,
-        image_size=image_size,
-        final_fit=final_fit,
-        engine=engine,
-        devices=devices,
-        memory=memory,
-        horizon=horizon,
-        timeout=timeout,
-        train_examples=train_examples,
-        data_dir=data_dir,
-        text=text,
-        enqueue=enqueue,
-        prior=prior,
-        output=output,
-        profile=profile,
-        cache=cache,
-    )
-    return Tuning(data, options).run(verbose=verbose)
+    chosen = Options(**options)
+    return Tuning(data, chosen).run(verbose=chosen.verbose)
+
+
+def _signature() -> inspect.Signature:
+    """Return the signature of `tune` with every option spelled out, as `help` shows it."""
+    parameter, keyword = inspect.Parameter, inspect.Parameter.KEYWORD_ONLY
+    first = parameter("data", parameter.POSITIONAL_OR_KEYWORD, annotation=Any)
+    rest = [parameter(name, keyword, default=value, annotation=kind) for name, (kind, value) in HINTS.items()]
+    return inspect.Signature([first, *rest], return_annotation=Study)
+
+
+tune.__signature__ = _signature()  # pyright: ignore[reportFunctionMemberAccess]

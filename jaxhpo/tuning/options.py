@@ -1,69 +1,123 @@
-"""What `tune` may be told, with what holds where it is not."""
+"""The options of `tune`: their types, and what holds where one is not given."""
 
-import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from difflib import get_close_matches
+from os import PathLike
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, Unpack, get_args
 
-from jaxhpo.algorithms import Prior
+from jaxhpo.algorithms import Portfolio
 from jaxhpo.data import TextOptions
+from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Space
-from jaxhpo.training import default_lanes
+from jaxhpo.study import Callback
+from jaxhpo.training import Machine, default_lanes
+from jaxhpo.training.planning.resources import MACHINE_FIELDS, machine_of
 from jaxhpo.training.step.scoring import Loss, Metric
 from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "q_learning"
 DEFAULT_TRIALS = 64
-_BATCHES, _FEW_LANES = 4, 8
+SHIPPED = "shipped"
+_ROUNDS, _FEW_LANES = 4, 8
 
 AlgorithmFactory = Callable[..., Algorithm]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The arguments of `tune` that have a default; it says what they are."""
+class TuneOptions(TypedDict, total=False):
+    """The type of each option, and the value that it has where it is not given; `tune` documents them."""
 
-    model: Any = None
-    algorithm: str | AlgorithmFactory = DEFAULT_ALGORITHM
-    space: Space | None = None
-    trials: int | None = None
-    lanes: int | None = None
-    epochs: int | None = None
-    seed: int = 0
-    loss: Loss | None = None
-    metric: str | Metric | None = None
-    minimize: bool = False
-    target: str | list[str] | None = None
-    drop: str | Sequence[str] = ()
-    task: str | None = None
-    image_size: tuple[int, int] | None = None
-    final_fit: int = 0
-    engine: str | None = None
-    devices: int | None = None
-    memory: float | None = None
-    horizon: str = "short"
-    timeout: float | None = None
-    train_examples: int | None = None
-    data_dir: str | os.PathLike | None = None
-    text: TextOptions | None = None
-    enqueue: Iterable[Mapping[str, Any]] = ()
-    prior: Prior | None = None
-    output: str | os.PathLike | None = None
-    profile: str | os.PathLike | None = None
-    cache: bool = True
+    model: Annotated[Any, None]
+    algorithm: Annotated[str | AlgorithmFactory, DEFAULT_ALGORITHM]
+    space: Annotated[Space | None, None]
+    trials: Annotated[int | None, None]
+    lanes: Annotated[int | None, None]
+    epochs: Annotated[int | None, None]
+    seed: Annotated[int, 0]
+    loss: Annotated[Loss | None, None]
+    metric: Annotated[str | Metric | None, None]
+    minimize: Annotated[bool, False]
+    target: Annotated[str | list[str] | None, None]
+    drop: Annotated[str | Sequence[str], ()]
+    task: Annotated[str | None, None]
+    image_size: Annotated[tuple[int, int] | None, None]
+    train_examples: Annotated[int | None, None]
+    data_dir: Annotated[str | PathLike | None, None]
+    text: Annotated[TextOptions | None, None]
+    final_fit: Annotated[int, 0]
+    machine: Annotated[Machine | None, None]
+    timeout: Annotated[float | str | None, None]
+    enqueue: Annotated[Iterable[Mapping[str, Any]] | Portfolio, ()]
+    prior: Annotated[LearnedPrior | Literal["shipped"] | None, SHIPPED]
+    callbacks: Annotated[Sequence[Callback], ()]
+    output: Annotated[str | PathLike | None, None]
+    profile: Annotated[str | PathLike | None, None]
+    cache: Annotated[bool, True]
+    verbose: Annotated[bool, True]
+
+
+HINTS = {name: get_args(hint) for name, hint in TuneOptions.__annotations__.items()}
+"""(type, default) of each option by name."""
+
+DEFAULTS: dict[str, Any] = {name: default for name, (_, default) in HINTS.items()}
+"""The value that each option has where it is not given."""
+
+
+class Options:
+    """The options of one call of `tune`, each an attribute.
+
+    Args:
+        given: those that are not to have their defaults.
+
+    Raises:
+        TypeError: there is no such option.
+        ValueError: an option is given twice: by its name, and by one that it had before.
+    """
+
+    def __init__(self, **given: Unpack[TuneOptions]):
+        values: dict[str, Any] = dict(given)
+        old = {name: values.pop(name) for name in MACHINE_FIELDS if name in values}
+        values["machine"] = machine_of(values.get("machine"), old, "tune", stacklevel=4)
+        if unknown := [name for name in values if name not in DEFAULTS]:
+            near = get_close_matches(unknown[0], DEFAULTS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"tune() got an unexpected keyword argument {unknown[0]!r}{hint}")
+        vars(self).update(DEFAULTS | values)
+        self.portfolio = self._read_portfolio()
+        """Configurations that take the places of the algorithm's first; None where there are none."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def _read_portfolio(self) -> Portfolio | None:
+        """Take the portfolio out of `enqueue`, or out of `prior`, where it was once given; check `prior`."""
+        portfolio = None
+        if isinstance(self.enqueue, Portfolio):
+            portfolio, self.enqueue = self.enqueue, ()
+        if isinstance(self.prior, Portfolio):
+            if portfolio is not None:
+                raise ValueError("a Portfolio is given as enqueue and as prior; leave out prior")
+            warnings.warn("tune takes a Portfolio as enqueue=; as prior= it will go", DeprecationWarning, stacklevel=4)
+            portfolio, self.prior = self.prior, SHIPPED
+        elif self.prior is not None and self.prior != SHIPPED and not isinstance(self.prior, LearnedPrior):
+            raise ValueError(
+                f"prior={self.prior!r} must be 'shipped', a jaxhpo.LearnedPrior, or None; LearnedPrior.load reads one"
+            )
+        return portfolio
 
     def given(self, names: tuple[str, ...]) -> list[str]:
-        """Return which of some arguments differ from their defaults, as they would be written."""
-        defaults = {field.name: field.default for field in fields(self)}
+        """Return which of some options differ from their defaults, as they would be written."""
+        defaults = DEFAULTS | {"machine": Machine()}
         values = {name: getattr(self, name) for name in names}
         return [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
 
     def sizes(self) -> tuple[int, int]:
         """Return how many trials there are, and how many lanes; raise ValueError where they cannot be.
 
-        Where lanes are free, there are four batches at least, or the algorithm would have nothing to decide: with 64
-        trials in one batch `q_learning` is left with six times the regret that it has one at a time, with four batches
-        twice it (`python -m benchmarks.ablation batch`). But a batch has eight, which hardly cost it anything.
+        Where lanes are free, there are four rounds at least, or the algorithm would have nothing to decide: with 64
+        trials in one round `q_learning` is left with six times the regret that it has one at a time, with four rounds
+        twice it (`python -m benchmarks.ablation batch`). But a round has eight, which hardly cost it anything.
         """
         trials, lanes = self.trials, self.lanes
         for name, value in (("trials", trials), ("lanes", lanes)):
@@ -74,5 +128,5 @@ class Options:
         if lanes is None:
             lanes = default_lanes()
             if trials is not None:
-                lanes = min(lanes, max(_FEW_LANES, trials // _BATCHES), trials)
-        return max(DEFAULT_TRIALS, _BATCHES * lanes) if trials is None else trials, lanes
+                lanes = min(lanes, max(_FEW_LANES, trials // _ROUNDS), trials)
+        return max(DEFAULT_TRIALS, _ROUNDS * lanes) if trials is None else trials, lanes

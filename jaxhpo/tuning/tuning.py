@@ -6,6 +6,7 @@ import os
 import platform
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from jaxhpo.objectives import Function, Traceable
 from jaxhpo.report.progress import ProgressBar
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
+from jaxhpo.study.callbacks import check_callbacks
+from jaxhpo.tuning.choice import choose
 from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
 from jaxhpo.types import Algorithm
@@ -37,77 +40,77 @@ class Tuning:
             enable_persistent_cache()
         self.trials, lanes = options.sizes()
         self.timeout = check_timeout(options.timeout)
-        space, algorithm = options.space, options.algorithm
-        if space is not None and not isinstance(space, Space):
-            raise ValueError(f"space={space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})")
+        if options.space is not None and not isinstance(options.space, Space):
+            raise ValueError(
+                f"space={options.space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})"
+            )
+        self._callbacks = check_callbacks(options.callbacks)
         kind = FunctionWorkload if isinstance(data, Traceable | Function) else TrainingWorkload
         self.workload: Workload = kind(data, options, lanes)
-        space, lanes, budget = self.workload.space, self.workload.lanes, self.workload.budget
-        if callable(algorithm):
-            self.algorithm = getattr(algorithm, "__name__", "custom")
-            made = algorithm(space, lanes=lanes, budget=budget)
-        else:
-            self.algorithm, made = algorithm, algorithms.make(algorithm, space, lanes=lanes, budget=budget)
-        self._prior = options.prior
-        # The study says what is wrong with an algorithm that is none.
-        if options.prior is not None and isinstance(made, Algorithm):
-            made = algorithms.warm_started(made, space, options.prior)
-        continues = isinstance(made, Algorithm) and made.resumable is not None
-        objective = self.workload.objective(continues=continues)
-        self.study = Study(space, made, objective, seed=options.seed, direction=self.workload.direction)
+        space, budget = self.workload.space, self.workload.budget
+        self._chosen, self._portfolio = choose(options, space, lanes=lanes, budget=budget), options.portfolio
+        made = self._chosen.algorithm
+        if options.portfolio is not None and isinstance(made, Algorithm):
+            made = algorithms.warm_started(made, space, options.portfolio)
+        self._journal: Journal | None = None
+        self.lost: OSError | None = None  # what ended the writing of `output`
+        self.study = self.workload.study(made, seed=options.seed, on_trial=self._append)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
         self._profile = None if options.profile is None else _check_directory(options.profile)
-        self._journal = None
         if options.output is not None:
             words = self.workload.vocabulary()
             self._journal = Journal(options.output, self._header() | ({} if words is None else {"vocabulary": words}))
-        self.lost: OSError | None = None  # what ended the writing of `output`
 
     def run(self, *, verbose: bool = True) -> Study:
         """Run the trials, score the winner on the test split once, and return the study."""
         try:
             with ProgressBar(self.trials, self.study.lanes, enabled=verbose) as progress:
-
-                def on_round(study: Study, trials: list[Trial], metrics: dict[str, float]) -> None:
-                    self._append(trials)
-                    progress.update(study, metrics)
-
                 trace = contextlib.nullcontext() if self._profile is None else jax.profiler.trace(self._profile)
+                callbacks = (self._sync, progress, *self._callbacks)
                 with trace:
-                    self.study.run(self.trials, timeout=self.timeout, on_round=on_round)
+                    self.study.run(self.trials, timeout=self.timeout, callbacks=callbacks)
                 if not all(trial.failed for trial in self.study.finished):
-                    self.workload.finish(self.study)
+                    self.workload.finish()
         finally:  # an interrupted study reports what it has
             self.study.summary = self._summarise()
             self._finish()
         return self.study
 
-    def _append(self, trials: list[Trial]) -> None:
+    def _append(self, trial: Trial) -> None:
+        """Write a trial as it finishes, in whatever thread that is; a disk that is full is reported after the round."""
         if self._journal is None or self.lost is not None:
             return
         try:
-            self._journal.append(trials)
-        except OSError as error:  # a full disk must not end a search that memory still holds
-            self._lose(error)
+            self._journal.append(trial)
+        except OSError as error:  # it must not end a search that memory still holds
+            self.lost = error
+
+    def _sync(self, study: Study, trials: list[Trial]) -> None:
+        """Have the round's trials on disk before the next one begins."""
+        del study, trials
+        self._write(lambda journal: journal.sync(), stacklevel=7)
 
     def _finish(self) -> None:
-        if self._journal is None or self.lost is not None:
+        self._write(lambda journal: journal.finish(self.study.summary), stacklevel=5)
+
+    def _write(self, write: Callable[[Journal], None], stacklevel: int) -> None:
+        """Write to the journal unless it was lost; close it, and warn, where it is lost now."""
+        if self._journal is None or self._journal.closed:
             return
         try:
-            self._journal.finish(self.study.summary)
+            if self.lost is None:
+                write(self._journal)
         except OSError as error:
-            self._lose(error)
-
-    def _lose(self, error: OSError) -> None:
-        assert self._journal is not None
-        self.lost = error
+            self.lost = error
+        if self.lost is None:
+            return
         self._journal.close()
         warnings.warn(
-            f"output {str(self._journal.path)!r} can no longer be written ({error.strerror}); later trials are in "
+            f"output {str(self._journal.path)!r} can no longer be written ({self.lost.strerror}); later trials are in "
             "memory only",
             RuntimeWarning,
-            stacklevel=5,
+            stacklevel,
         )
 
     def _header(self) -> dict[str, Any]:
@@ -116,9 +119,10 @@ class Tuning:
             plan["programs"] += self.study.planned_programs(self.trials)
         return self.workload.about() | {
             "metric": self.workload.metric,
-            "direction": self.workload.direction,
-            "algorithm": self.algorithm,
-            "prior": None if self._prior is None else self._prior.configs,
+            "direction": self.study.direction,
+            "algorithm": self._chosen.name,
+            "algorithm_options": self._chosen.options,
+            "prior": None if self._portfolio is None else self._portfolio.configs,
             "epochs": self.workload.budget,
             "seed": self.study.seed,
             "plan": plan,
@@ -130,7 +134,7 @@ class Tuning:
     def _summarise(self) -> dict[str, Any]:
         """Return the study's summary as plain data."""
         study, seconds = self.study, self.study.seconds
-        finished = study.finished
+        finished, final = study.finished, getattr(study, "final", None)
         best = None
         if not all(trial.failed for trial in finished):
             found = study.best
@@ -143,7 +147,7 @@ class Tuning:
         header = self._header()
         return {
             "best": best,
-            "final": None if study.final is None else study.final.to_json(),
+            "final": None if final is None else final.to_json(),
             "trials": len(finished),
             "failed": sum(trial.failed for trial in finished),
             "seconds": {

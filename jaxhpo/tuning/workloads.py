@@ -9,30 +9,36 @@ from jaxhpo.data import load
 from jaxhpo.errors import first_line
 from jaxhpo.objectives import Function, Traceable
 from jaxhpo.space import Space
-from jaxhpo.study import Best, Study
-from jaxhpo.training import PROBE, Trainer, probe
-from jaxhpo.training.final import FinalFit, final_fit
-from jaxhpo.training.trained.model import Model
+from jaxhpo.study import Study
+from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
+from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.tuning.options import Options
-from jaxhpo.types import Objective
+from jaxhpo.tuning.training_study import TrainingStudy
+from jaxhpo.types import Algorithm
 
 _SMALL = 5000  # training examples up to which an epoch is cheap
 _EPOCHS_SMALL, _EPOCHS_LARGE = 20, 5
-_OF_DATA = ("model", "loss", "metric", "target", "task", "final_fit", "engine", "devices", "memory", "horizon")
-_OF_DATA += ("train_examples", "data_dir", "text", "drop", "image_size")
+_OF_DATA = ("model", "loss", "metric", "target", "drop", "task", "image_size", "train_examples", "data_dir", "text")
+_OF_DATA += ("final_fit", "machine")
 
 
 class Workload(Protocol):
-    """What `Tuning` has to know of its trials."""
+    """What `Tuning` has to know of its trials.
+
+    Attributes:
+        space: what varies.
+        lanes: trials of a round.
+        budget: the largest of a trial.
+        metric: what a score is.
+    """
 
     space: Space
     lanes: int
-    budget: int  # of a trial
-    metric: str  # what a score is
-    direction: str
+    budget: int
+    metric: str
 
-    def objective(self, *, continues: bool) -> Objective:
-        """Return what scores the trials; `continues` says whether some may continue others. Called once, first."""
+    def study(self, algorithm: Any, **options: Any) -> Study:
+        """Return the study of them; called once, first. Raises ValueError where trials cannot be what it asks."""
         ...
 
     def plan(self) -> dict[str, Any]:
@@ -51,7 +57,7 @@ class Workload(Protocol):
         """Return what training did so far."""
         ...
 
-    def finish(self, study: Study) -> None:
+    def finish(self) -> None:
         """Do with a finished study's winner what is done once."""
         ...
 
@@ -77,22 +83,24 @@ class TrainingWorkload:
         epochs = options.epochs
         if epochs is None:
             epochs = _EPOCHS_SMALL if len(dataset.y_train) <= _SMALL else _EPOCHS_LARGE
+        _check_epochs(epochs)
         seeds = options.final_fit
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 0:
             raise ValueError(f"final_fit={seeds!r} must be a number of trainings, 0 for none")
-        goal = {"loss": options.loss, "metric": options.metric, "minimize": options.minimize}
-        limits = {"lanes": lanes, "devices": options.devices, "memory": options.memory, "horizon": options.horizon}
-        make, engine = (probe, {}) if options.engine == PROBE else (Trainer, {"engine": options.engine})
-        self.trainer: Trainer = make(dataset, options.model, options.space, epochs=epochs, **engine, **goal, **limits)
-        self.space, self.lanes, self.budget = self.trainer.space, self.trainer.plan.lanes, epochs
-        self.metric, self.direction = self.trainer.goal.name, self.trainer.goal.direction
-        self._seed, self._final = options.seed, options.final_fit
+        goal = read_goal(dataset.task, options.loss, options.metric, options.minimize)
+        self._family = make_family(dataset, options.model, options.space, goal, epochs)
+        self.space, self.lanes, self.budget, self.metric = self._family.space, lanes, epochs, goal.name
+        self._machine, self._final = options.machine, options.final_fit
 
-    def objective(self, *, continues: bool) -> Objective:
-        """Return what scores the trials."""
-        if continues:
-            self.trainer.continue_trials()
-        return self.trainer.objective
+    def study(self, algorithm: Any, **options: Any) -> TrainingStudy:
+        """Return the study; the plan is made here, when it is known whether trials continue others."""
+        continues = continues_trials(algorithm)
+        if self._machine.engine == PROBE:
+            self.trainer = probe(self._family, self._machine, lanes=self.lanes, continues=continues)
+        else:
+            self.trainer = Trainer.of(self._family, read_resources(self.lanes, self._machine, continues))
+        self._study = TrainingStudy(self.trainer, algorithm, **options)
+        return self._study
 
     def plan(self) -> dict[str, Any]:
         """Return how they run: machine, lanes, engine, buckets."""
@@ -118,12 +126,10 @@ class TrainingWorkload:
         """Return what training did so far."""
         return self.trainer.report()
 
-    def finish(self, study: Study) -> None:
+    def finish(self) -> None:
         """Score the winner on the test examples once, and train it again where that was asked for."""
-        study.offer(_Trained(self.trainer, study, self._seed))
-        test = self.trainer.score_test(study.objective_state)
-        study.seconds.compile += self.trainer.test_seconds
-        study.record_test(study.best.trial, test)
+        study = self._study
+        study.score_test()
         if self._final:
             try:
                 fit = study.final_fit(self._final)
@@ -134,22 +140,6 @@ class TrainingWorkload:
                 return
             study.seconds.compile += fit.compile_seconds
             study.seconds.train += fit.train_seconds
-
-
-class _Trained:
-    """What can be made of a study's best trial."""
-
-    def __init__(self, trainer: Trainer, study: Study, seed: int):
-        self._trainer, self._study, self._seed = trainer, study, seed
-
-    def model(self) -> Model:
-        """Return its network."""
-        return self._trainer.model(self._study.objective_state.best)
-
-    def final_fit(self, best: Best, seeds: int) -> FinalFit:
-        """Return what training its configuration again gives."""
-        budget = next(trial.budget for trial in self._study.finished if trial.trial == best.trial)
-        return final_fit(self._trainer, best.config, budget=budget, seeds=seeds, seed=self._seed)
 
 
 class FunctionWorkload:
@@ -163,23 +153,22 @@ class FunctionWorkload:
         if not isinstance(options.minimize, bool):
             raise ValueError(f"minimize={options.minimize!r} must be True or False")
         budget = 1 if options.epochs is None else options.epochs
-        if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-            raise ValueError(f"epochs={budget!r} must be an integer of at least 1")
+        _check_epochs(budget)
         self.space, self.lanes, self.budget = options.space, lanes, budget
-        self.metric, self.direction = "score", "minimize" if options.minimize else "maximize"
+        self.metric, self._direction = "score", "minimize" if options.minimize else "maximize"
         called = function.train if isinstance(function, Traceable) else function.score
         self._name = getattr(called, "__name__", type(called).__name__)
         self._engine = "vmap" if isinstance(function, Traceable) else "processes"
         self._objective = function.objective(options.space)
 
-    def objective(self, *, continues: bool) -> Objective:
-        """Return what scores the trials; raise ValueError where it should continue some, and cannot."""
-        if continues and self._objective.retain is None:
+    def study(self, algorithm: Any, **options: Any) -> Study:
+        """Return the study; raise ValueError where the algorithm continues trials, and the function cannot."""
+        if continues_trials(algorithm) and self._objective.retain is None:
             raise ValueError(
                 f"algorithm continues trials at larger budgets, and {self._name} takes no budget; let it take one, "
                 "`budget`, or use an algorithm with a single rung"
             )
-        return self._objective
+        return Study(self.space, algorithm, self._objective, direction=self._direction, **options)
 
     def plan(self) -> dict[str, Any]:
         """Return how they run: machine, lanes, engine."""
@@ -196,5 +185,15 @@ class FunctionWorkload:
     def report(self) -> None:
         """Return None: what a function does is its own."""
 
-    def finish(self, study: Study) -> None:
-        """Do nothing."""
+    def finish(self) -> None:
+        """Do nothing: a function's winner has no network."""
+
+
+def _check_epochs(epochs: Any) -> None:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
+
+
+def continues_trials(algorithm: Any) -> bool:
+    """Return whether an algorithm may continue trials; the study says what is wrong with something else."""
+    return isinstance(algorithm, Algorithm) and algorithm.resumable is not None

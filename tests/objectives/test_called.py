@@ -55,7 +55,7 @@ def test_processes_are_others_at_most_lanes_and_stay_for_the_next_batch():
 def test_the_default_is_a_process_a_core_and_never_more_than_lanes(monkeypatch):
     asked = []
 
-    def here(self, calls, workers):
+    def here(self, calls, workers, done):
         asked.append(workers)
         return [Reply(1.0, None)] * len(calls)
 

@@ -16,11 +16,10 @@ def test_every_round_is_on_disk_before_the_next(tmp_path):
     journal = Journal(path, {"seed": 0})
     seen = []
 
-    def on_round(study, trials, metrics):
-        journal.append(trials)
+    def count(study, trials):
         seen.append(len(lines(path)))
 
-    study = Study(SPACE, search(), objective()).run(10, on_round=on_round)
+    study = Study(SPACE, search(), objective(), on_trial=journal.append).run(10, callbacks=[count])
     assert seen == [5, 9, 11]
     journal.finish({"trials": 10})
     header, *trials, result = lines(path)

@@ -44,8 +44,6 @@ def test_best_and_incumbent():
     assert study.best.trial == table["score"].idxmax()
     assert study.best.config == study.finished[study.best.trial].config
     assert study.best.test_score is None
-    study.record_test(study.best.trial, 0.5)
-    assert study.best.test_score == 0.5
     pd.testing.assert_series_equal(study.incumbent["score"], table["score"].cummax().ffill(), check_names=False)
 
 
@@ -230,12 +228,12 @@ def test_a_timeout_ends_the_run_after_a_round():
 def test_an_interrupted_run_keeps_what_finished():
     study = Study(SPACE, search(), objective())
 
-    def stop(study, trials, metrics):
+    def stop(study, trials):
         if len(study.finished) == 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        study.run(100, on_round=stop)
+        study.run(100, callbacks=[stop])
     assert len(study.trials) == 8
     study.run(4)
     pd.testing.assert_series_equal(study.trials["a"], run(12).trials["a"])

@@ -11,9 +11,10 @@ import pytest
 
 from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training import Trainer, probe
+from jaxhpo.training import Machine, Trainer, make_family, probe
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.step import engines
+from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.types import Proposal
 
 SPACE = Space(
@@ -55,7 +56,7 @@ def train(trainer, configs, budget=2, key=3):
 def test_weights_do_not_depend_on_the_chunk(model, engine, small_digits, small_text):
     """Bit for bit: the same lane first in a full chunk of others, and last in one with padding."""
     dataset = small_text if model == "rnn" else small_digits
-    trainer = Trainer(dataset, model, SPACE, epochs=2, lanes=4, engine=engine)
+    trainer = Trainer(dataset, model, SPACE, epochs=2, lanes=4, machine=Machine(engine=engine))
     size = 4 if engine == "vmap" else 1
     trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), size, 0),))
     data = trainer.objective.init(jax.random.key(0)).data
@@ -75,11 +76,11 @@ def test_weights_do_not_depend_on_the_chunk(model, engine, small_digits, small_t
 
 @pytest.mark.slow
 def test_a_batch_in_chunks_is_the_batch(small_digits):
-    trainer = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=16, engine="vmap")
+    trainer = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=16, machine=Machine(engine="vmap"))
     several = trainer.plan.buckets[-1]._replace(size=4)
     trainer.plan = trainer.plan._replace(buckets=(several,))
     small = train(trainer, mixed(16))[1]
-    alone = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=16, engine="threads")
+    alone = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=16, machine=Machine(engine="threads"))
     other = train(alone, mixed(16))[1]
     np.testing.assert_allclose(small.aux["loss"], other.aux["loss"], rtol=1e-5)
     # Trials 0 to 3 in another order, so in another chunk and place.
@@ -94,7 +95,7 @@ def test_a_batch_in_chunks_is_the_batch(small_digits):
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_4096_lanes_on_a_small_machine(engine, small_digits):
     few = small_digits.take(64)
-    trainer = Trainer(few, "mlp", SPACE, epochs=1, lanes=4096, engine=engine, memory=0.1)
+    trainer = Trainer(few, "mlp", SPACE, epochs=1, lanes=4096, machine=Machine(engine=engine, memory=0.1))
     assert max(bucket.size for bucket in trainer.plan.buckets) < 4096
     state, outcome = train(trainer, mixed(4096), budget=1)
     assert not np.isnan(outcome.score).any()
@@ -113,7 +114,7 @@ def test_a_chunk_ends_when_all_its_lanes_have(engine, small_digits, monkeypatch)
         return train_epoch(*arguments)
 
     monkeypatch.setattr(engines, "train_epoch", counted)
-    trainer = Trainer(small_digits, "mlp", SPACE, epochs=20, lanes=4, engine=engine)
+    trainer = Trainer(small_digits, "mlp", SPACE, epochs=20, lanes=4, machine=Machine(engine=engine))
     train(trainer, [BAD] * 4, budget=20)
     jax.effects_barrier()
     assert set(map(int, epochs)) == {0}  # diverged in the first
@@ -130,7 +131,7 @@ def test_the_report_adds_up(small_digits):
         {"learning_rate": Float(1e-3, 1e-1, log=True), "batch_size": Choice((16,))} | {"layers": Choice((1,))}
     )
     narrow = {"learning_rate": 0.01, "batch_size": 16, "layers": 1}
-    trainer = Trainer(small_digits, "mlp", space, epochs=2, lanes=4, engine="vmap")
+    trainer = Trainer(small_digits, "mlp", space, epochs=2, lanes=4, machine=Machine(engine="vmap"))
     units = trainer.plan.buckets[0].units
     train(trainer, [narrow] * 3)
     report, valid = trainer.report(), len(small_digits.y_valid)
@@ -149,18 +150,19 @@ def test_the_report_adds_up(small_digits):
 
 @pytest.mark.slow
 def test_narrow_lanes_are_not_counted_as_useful_in_full(small_digits):
-    trainer = Trainer(small_digits, "mlp", SPACE, epochs=1, lanes=4, engine="vmap")
+    trainer = Trainer(small_digits, "mlp", SPACE, epochs=1, lanes=4, machine=Machine(engine="vmap"))
     trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), 4, 0),))
     train(trainer, [GOOD | {"units": 4, "layers": 1}] * 4, budget=1)
     assert trainer.report()["useful_share"] < 0.5
 
 
 def test_the_probe_takes_an_engine_that_runs_here(small_digits):
-    trainer = probe(small_digits, "mlp", SPACE, epochs=2, lanes=4)
+    family = make_family(small_digits, "mlp", SPACE, read_goal("classification"), 2)
+    trainer = probe(family, Machine(), lanes=4)
     assert trainer.plan.engine in ("threads", "vmap")
     assert trainer.report()["trials"] == 0
     with pytest.raises(ValueError, match="memory=0 must be"):
-        probe(small_digits, "mlp", SPACE, epochs=2, lanes=4, memory=0)
+        probe(family, Machine(memory=0), lanes=4)
 
 
 SHARDED = """
@@ -171,8 +173,8 @@ from jaxhpo.data import from_arrays
 x, y = load_digits(return_X_y=True)
 rows = np.concatenate([np.flatnonzero(y == label)[:27] for label in range(10)])
 digits = from_arrays(x[rows].reshape(-1, 8, 8), y[rows], name="small digits").take(160)
-one = t.Trainer(digits, "mlp", t.SPACE, epochs=2, lanes=16, engine="vmap")
-two = t.Trainer(digits, "mlp", t.SPACE, epochs=2, lanes=16, devices=2)
+one = t.Trainer(digits, "mlp", t.SPACE, epochs=2, lanes=16, machine=t.Machine(engine="vmap"))
+two = t.Trainer(digits, "mlp", t.SPACE, epochs=2, lanes=16, machine=t.Machine(devices=2))
 assert two.plan.engine == "sharded" and two.plan.devices == 2, two.plan
 assert all(bucket.size % 2 == 0 for bucket in two.plan.buckets)
 configs = [*t.mixed(13), t.BAD]
@@ -185,7 +187,7 @@ assert {len(sharding.device_set) for sharding in jax.tree.leaves(placed)} == {2}
 state, _ = two.objective.evaluate(jax.random.key(3), state, t.batch(two, configs, 2))
 assert 0 <= two.score_test(state) <= 1
 try:
-    t.Trainer(digits, "mlp", t.SPACE, devices=3)
+    t.Trainer(digits, "mlp", t.SPACE, machine=t.Machine(devices=3))
 except ValueError as error:
     print(error)
 """

@@ -6,7 +6,7 @@ import pytest
 
 import jaxhpo as jh
 from jaxhpo.models import Variant
-from jaxhpo.training import Trainer
+from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.run.continuing import find_sources, shaping
 from jaxhpo.training.run.state import ResumeState
@@ -53,7 +53,9 @@ def make(case, small_digits, small_text, **options):
     name, engine = case.split("-")
     data = small_text if name == "rnn" else small_digits
     space = SPACE if isinstance(MODELS[name], str) else OWN
-    trainer = Trainer(data, MODELS[name], space, epochs=EPOCHS, lanes=2, engine=engine, continues=True, **options)
+    trainer = Trainer(
+        data, MODELS[name], space, epochs=EPOCHS, lanes=2, machine=Machine(engine=engine), continues=True, **options
+    )
     return trainer, CONFIG if space is SPACE else OF_OWN
 
 
@@ -155,7 +157,9 @@ def test_a_schedule_goes_by_epochs_where_batches_change(small_digits, monkeypatc
         return factor(names, index, warmup, count, updates)
 
     monkeypatch.setattr(schedules, "factor", noted)
-    trainer = Trainer(small_digits, "mlp", SPACE, epochs=EPOCHS, lanes=2, engine="threads", continues=True)
+    trainer = Trainer(
+        small_digits, "mlp", SPACE, epochs=EPOCHS, lanes=2, machine=Machine(engine="threads"), continues=True
+    )
     bench = Bench(trainer, CONFIG)
     state, _ = bench.run(bench.start, (0, -1, 2, CONFIG | {"batch_size": 32}), retain=[0])
     jax.effects_barrier()
@@ -246,7 +250,9 @@ def test_only_what_is_named_is_kept(mlp):
 
 
 def test_chunks_of_a_batch_take_lanes_that_start_together(small_digits):
-    trainer = Trainer(small_digits, "mlp", SPACE, epochs=EPOCHS, lanes=4, engine="vmap", continues=True)
+    trainer = Trainer(
+        small_digits, "mlp", SPACE, epochs=EPOCHS, lanes=4, machine=Machine(engine="vmap"), continues=True
+    )
     trainer.plan = trainer.plan._replace(buckets=(Bucket(8, 2, Variant(), (8,), 2, 0),))
     bench = Bench(trainer, CONFIG)
     state, _ = bench.run(bench.start, (0, -1, 5, CONFIG), (1, -1, 4, CONFIG), retain=[0, 1])
@@ -262,7 +268,7 @@ def test_chunks_of_a_batch_take_lanes_that_start_together(small_digits):
 
 @pytest.mark.slow
 def test_without_continuing_nothing_is_kept(small_digits):
-    trainer = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=2, engine="threads")
+    trainer = Trainer(small_digits, "mlp", SPACE, epochs=2, lanes=2, machine=Machine(engine="threads"))
     assert trainer.objective.retain is None
     bench = Bench(trainer, CONFIG)
     state, outcome = bench.run(bench.start, (0, -1, 1, CONFIG), (1, 0, 2, CONFIG))
@@ -271,7 +277,7 @@ def test_without_continuing_nothing_is_kept(small_digits):
 
 
 def test_chunks_that_continue_need_more_memory(small_digits):
-    small = {"engine": "vmap", "lanes": 1024, "memory": 0.05}
+    small = {"lanes": 1024, "machine": Machine(engine="vmap", memory=0.05)}
     sizes = [
         max(b.size for b in Trainer(small_digits, "mlp", SPACE, continues=c, **small).plan.buckets)
         for c in (False, True)

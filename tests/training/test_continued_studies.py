@@ -10,7 +10,7 @@ import jaxhpo as jh
 from jaxhpo.algorithms import random_search, tabular_q
 from jaxhpo.compilation import CompilationCounter
 from jaxhpo.study import Study
-from jaxhpo.training import Trainer
+from jaxhpo.training import Machine, Trainer
 
 STUDIED = jh.Space(
     {
@@ -40,7 +40,9 @@ def check(study):
 
 @pytest.mark.slow
 def test_a_study_continues_trials(small_digits):
-    trainer = Trainer(small_digits, "mlp", STUDIED, epochs=4, lanes=4, engine="threads", continues=True)
+    trainer = Trainer(
+        small_digits, "mlp", STUDIED, epochs=4, lanes=4, machine=Machine(engine="threads"), continues=True
+    )
     algorithm = tabular_q(STUDIED, lanes=4, budget=4, rungs=(1, 2, 4))
     study = Study(STUDIED, algorithm, trainer.objective).run(48)
     check(study)
@@ -53,7 +55,14 @@ def test_a_study_continues_trials(small_digits):
 @pytest.mark.slow
 def test_tune_continues_where_the_algorithm_does(small_digits):
     algorithm = functools.partial(tabular_q, rungs=(1, 2, 4))
-    common = {"model": "mlp", "space": STUDIED, "epochs": 4, "lanes": 4, "engine": "threads", "verbose": False}
+    common = {
+        "model": "mlp",
+        "space": STUDIED,
+        "epochs": 4,
+        "lanes": 4,
+        "machine": Machine(engine="threads"),
+        "verbose": False,
+    }
     study = jh.tune(small_digits, algorithm=algorithm, trials=40, final_fit=1, **common)
     check(study)
     assert study.best.test_score is not None
@@ -65,7 +74,9 @@ def test_tune_continues_where_the_algorithm_does(small_digits):
 def test_a_study_that_continues_compiles_no_more_programs(engine, small_digits):
     compiled = []
     for continues in (False, True):
-        trainer = Trainer(small_digits, "mlp", STUDIED, epochs=4, lanes=4, engine=engine, continues=continues)
+        trainer = Trainer(
+            small_digits, "mlp", STUDIED, epochs=4, lanes=4, machine=Machine(engine=engine), continues=continues
+        )
         algorithm = random_search(STUDIED, lanes=4, budget=4)
         rungs = tabular_q(STUDIED, lanes=4, budget=4, rungs=(1, 4))
         study = Study(STUDIED, rungs if continues else algorithm, trainer.objective)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.space import Choice, Int, Space
-from jaxhpo.training import OPTIMIZERS, Trainer
+from jaxhpo.training import OPTIMIZERS, Machine, Trainer
 from jaxhpo.training.config.ranges import read_structure
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.step.lane import Split, TrainingData
@@ -88,7 +88,7 @@ def make_trainer(name, dataset, plan, epochs):
     recurrent = name in ("gru", "lstm")
     space = Space(AXES | ({"cell": Choice((name,))} if recurrent else {}))
     engine, buckets = PLANS[plan]
-    trainer = Trainer(dataset, "rnn" if recurrent else name, space, epochs=epochs, engine=engine)
+    trainer = Trainer(dataset, "rnn" if recurrent else name, space, epochs=epochs, machine=Machine(engine=engine))
     variant = trainer.plan.buckets[0].variant
     forced = tuple(Bucket(units, layers, variant, widths, size, 0) for units, layers, widths, size in buckets)
     trainer.plan = trainer.plan._replace(buckets=forced)

@@ -225,7 +225,7 @@ def test_a_search_outlives_a_final_fit_that_fails(error, small_digits, monkeypat
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("jaxhpo.tuning.workloads.final_fit", fail)
+    monkeypatch.setattr("jaxhpo.tuning.training_study.final_fit", fail)
     options = {"trials": 4, "lanes": 4, "epochs": 2, "seed": 3, "cache": False, "verbose": False}
     with pytest.warns(RuntimeWarning, match=r"^the winner was not trained again: (memory=1|RESOURCE_EXHAUSTED: no$)"):
         study = jh.tune(small_digits, model="mlp", space=SPACE, algorithm="random_search", final_fit=2, **options)

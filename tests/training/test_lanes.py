@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training import OPTIMIZERS, Trainer
+from jaxhpo.training import OPTIMIZERS, Machine, Trainer
 from jaxhpo.types import Proposal
 
 LANES, EPOCHS = 4, 3
@@ -58,7 +58,7 @@ CASES = [
 def evaluate(request, small_digits, small_text):
     model, engine = request.param.split("-")
     dataset = small_text if model == "rnn" else small_digits
-    trainer = Trainer(dataset, model, SPACE, epochs=EPOCHS, lanes=LANES, engine=engine)
+    trainer = Trainer(dataset, model, SPACE, epochs=EPOCHS, lanes=LANES, machine=Machine(engine=engine))
     state = trainer.objective.init(jax.random.key(0))
     return lambda proposal, key=0: trainer.objective.evaluate(jax.random.key(key), state, proposal)
 

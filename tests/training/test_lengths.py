@@ -8,7 +8,7 @@ import pytest
 from jaxhpo.data import Dataset
 from jaxhpo.models import RNN
 from jaxhpo.space import Choice, Float, Space
-from jaxhpo.training import Trainer
+from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.step.examples import (
     Split,
     epoch_batches,
@@ -207,7 +207,7 @@ def grouped(dataset, lengths, order=True):
 
 @pytest.fixture(scope="module")
 def trainer(mixed):
-    trainer = Trainer(mixed, "rnn", SPACE, epochs=EPOCHS, lanes=LANES, engine="threads")
+    trainer = Trainer(mixed, "rnn", SPACE, epochs=EPOCHS, lanes=LANES, machine=Machine(engine="threads"))
     assert trainer.plan.lengths == (8, 40)
     return trainer
 
@@ -302,7 +302,7 @@ def test_trials_do_not_depend_on_their_neighbours(trainer, trained):
 
 @pytest.mark.slow
 def test_engines_agree(mixed, trained):
-    beside = Trainer(mixed, "rnn", SPACE, epochs=EPOCHS, lanes=LANES, engine="vmap")
+    beside = Trainer(mixed, "rnn", SPACE, epochs=EPOCHS, lanes=LANES, machine=Machine(engine="vmap"))
     assert beside.plan.lengths == (8, 40)
     _, outcome = trained
     _, other = run(beside, CONFIGS, range(LANES))

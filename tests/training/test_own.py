@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 import jaxhpo
 from jaxhpo.data import from_arrays
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training import Trainer
+from jaxhpo.training import Machine, Trainer
 from tests.training.own_models import Net, NnxNet, NnxOnes, Ones, assert_same, proposal, train
 
 RATE = Float(1e-4, 1e30, log=True)
@@ -39,7 +39,7 @@ CASES = [
 @pytest.fixture(scope="module", params=CASES)
 def dropping(request, small_digits):
     kind, engine = request.param.split("-")
-    trainer = Trainer(small_digits, MODELS[kind], DROP_SPACE, epochs=2, lanes=4, engine=engine)
+    trainer = Trainer(small_digits, MODELS[kind], DROP_SPACE, epochs=2, lanes=4, machine=Machine(engine=engine))
     state = trainer.objective.init(jax.random.key(0))
 
     def evaluate(configs, trials=None):
@@ -59,7 +59,7 @@ def test_a_traced_rate_of_zero_is_no_dropout(kind, small_digits):
     without = Space({name: DROP_SPACE[name] for name in DROP_SPACE if name != "rate"})
     losses = []
     for space in (DROP_SPACE, without):
-        trainer = Trainer(small_digits, MODELS[kind], space, epochs=2, lanes=4, engine="threads")
+        trainer = Trainer(small_digits, MODELS[kind], space, epochs=2, lanes=4, machine=Machine(engine="threads"))
         config = {name: DROPS[0][name] for name in space}
         losses.append([result.loss for result in train(trainer, [config] * 4, budget=2)])
     np.testing.assert_allclose(*losses, rtol=1e-3)  # to rounding, which batch norm and adam amplify
@@ -125,7 +125,14 @@ def far_from_one(outputs, y):
 @pytest.mark.parametrize("model", [Ones, NnxOnes])
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_a_layer_drops_its_share(model, engine, small_digits):
-    options = {"loss": dropped, "metric": far_from_one, "minimize": True, "epochs": 2, "lanes": 4, "engine": engine}
+    options = {
+        "loss": dropped,
+        "metric": far_from_one,
+        "minimize": True,
+        "epochs": 2,
+        "lanes": 4,
+        "machine": Machine(engine=engine),
+    }
     trainer = Trainer(small_digits, model, DROP_SPACE, **options)
     results = train(trainer, DROPS, budget=2)
     for config, result in zip(DROPS, results, strict=True):
@@ -197,7 +204,7 @@ def test_own_loss_and_metric_by_hand(small_digits):
     """
     d = small_digits
     space = Space({"lr": Choice((1e-30, 1e-2)), "batch_size": Choice((BATCH,))})
-    options = {"loss": focal, "metric": macro_f1, "epochs": 2, "lanes": 2, "engine": "vmap"}
+    options = {"loss": focal, "metric": macro_f1, "epochs": 2, "lanes": 2, "machine": Machine(engine="vmap")}
     trainer = Trainer(d, partial(Net, 8), space, **options)
     asked = proposal(space, [{"lr": lr, "batch_size": BATCH} for lr in (1e-30, 1e-2)], 2)
     first, _ = trainer.objective.evaluate(

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 
 import jaxhpo
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training import Trainer
+from jaxhpo.training import Machine, Trainer
 from tests.training.own_models import Net, NnxNet
 
 BASE = {"lr": Float(1e-4, 1e-2, log=True), "batch_size": Choice((16,))}
@@ -179,7 +179,12 @@ REFUSED = {
         "space has 4,097 combinations of whole numbers and options, each a program of its own; use fewer, at most",
     ),
     "too large batches": (Good, Space({"batch": Choice((161,))}), {}, "space batch_size: 161 exceeds the 160 training"),
-    "too little memory": (Good, SPACE, {"memory": 1e-6}, "memory=1e-06 GiB is too little: a lane of the model needs"),
+    "too little memory": (
+        Good,
+        SPACE,
+        {"machine": Machine(memory=1e-6)},
+        "memory=1e-06 GiB is too little: a lane of the model needs",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from flax import nnx
 
 import jaxhpo
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.training import Trainer
+from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.networks.user.nnx_module import replace_state, state_of
 from tests.training.own_models import Net, train
 
@@ -111,7 +111,7 @@ TAKEN = {
 @pytest.mark.parametrize("case", TAKEN)
 def test_taken(case, small_digits):
     model, space = TAKEN[case]
-    trainer = Trainer(small_digits, model, space, epochs=2, lanes=1, engine="threads")
+    trainer = Trainer(small_digits, model, space, epochs=2, lanes=1, machine=Machine(engine="threads"))
     (result,) = train(trainer, [space.to_config(np.full(len(space), 0.9, np.float32))], budget=2)
     assert result.loss[1] < result.loss[0]
     assert 0 < result.score <= 1
@@ -140,7 +140,7 @@ class NnxAttentive(nnx.Module):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [Attentive, NnxAttentive])
 def test_recurrence_and_attention(model, small_text):
-    trainer = Trainer(small_text, model, SPACE, epochs=2, lanes=1, engine="threads")
+    trainer = Trainer(small_text, model, SPACE, epochs=2, lanes=1, machine=Machine(engine="threads"))
     (result,) = train(trainer, [{"lr": 0.01, "batch_size": 16}], budget=2)
     assert result.loss[1] < result.loss[0]
 

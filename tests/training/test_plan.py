@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from jaxhpo.models import CNN, MLP, RNN, Variant
 from jaxhpo.space import Choice, Int, Space
-from jaxhpo.training import Trainer
-from jaxhpo.training.planning.plan import default_lanes
+from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.planning.planner import Task, make_plan
+from jaxhpo.training.planning.resources import default_lanes, read_resources
 
 SHAPES = {"mlp": (8, 8, 1), "cnn": (28, 28, 1), "rnn": (100,)}
 NETWORKS = {
@@ -38,13 +38,17 @@ def task(model, *, units=(8, 16, 32, 64), layers=(1, 2, 3), variants=(GRU,), epo
     )
 
 
+def plan_of(task, *, lanes=None, **machine):
+    return make_plan(task, read_resources(lanes, Machine(**machine)))
+
+
 @pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_a_plan_follows_from_its_arguments(model, engine):
-    plans = [make_plan(task(model), lanes=16, engine=engine) for _ in range(2)]
+    plans = [plan_of(task(model), lanes=16, engine=engine) for _ in range(2)]
     assert plans[0] == plans[1]
     assert plans[0].engine == engine
-    long = make_plan(task(model), lanes=16, engine=engine, horizon="long")
+    long = plan_of(task(model), lanes=16, engine=engine, horizon="long")
     assert len(long.buckets) >= len(plans[0].buckets)  # more trials pay for more compilations
 
 
@@ -58,9 +62,7 @@ def test_a_plan_follows_from_its_arguments(model, engine):
     model=st.sampled_from(["mlp", "rnn"]),
 )
 def test_every_configuration_has_a_bucket_that_holds_it(units, layers, variants, lanes, engine, model):
-    plan = make_plan(
-        task(model, units=tuple(units), layers=tuple(layers), variants=variants), lanes=lanes, engine=engine
-    )
+    plan = plan_of(task(model, units=tuple(units), layers=tuple(layers), variants=variants), lanes=lanes, engine=engine)
     for u in units:
         for k in layers:
             for variant in variants:
@@ -75,7 +77,7 @@ def test_every_configuration_has_a_bucket_that_holds_it(units, layers, variants,
 
 @pytest.mark.parametrize("model", NETWORKS)
 def test_most_arithmetic_of_a_lane_alone_is_its_own(model):
-    plan = make_plan(task(model), lanes=16, engine="threads")
+    plan = plan_of(task(model), lanes=16, engine="threads")
     own = done = 0
     for u in (8, 16, 32, 64):
         for k in (1, 2, 3):
@@ -88,18 +90,18 @@ def test_most_arithmetic_of_a_lane_alone_is_its_own(model):
 
 @pytest.mark.parametrize("memory", [0.05, 0.2, 1.0])
 def test_more_lanes_than_fit_take_chunks_within_the_budget(memory):
-    plan = make_plan(task("cnn", units=(8, 16)), lanes=4096, engine="vmap", memory=memory)
+    plan = plan_of(task("cnn", units=(8, 16)), lanes=4096, engine="vmap", memory=memory)
     assert max(bucket.bytes for bucket in plan.buckets) <= memory * 2**30
     assert all(1 <= bucket.size < 4096 for bucket in plan.buckets)
-    more = make_plan(task("cnn", units=(8, 16)), lanes=4096, engine="vmap", memory=4 * memory)
+    more = plan_of(task("cnn", units=(8, 16)), lanes=4096, engine="vmap", memory=4 * memory)
     assert max(bucket.size for bucket in more.buckets) > max(bucket.size for bucket in plan.buckets)
 
 
 def test_as_many_launches_as_memory_holds():
-    whole = make_plan(task("cnn"), lanes=16, engine="threads")
+    whole = plan_of(task("cnn"), lanes=16, engine="threads")
     largest = max(bucket.bytes for bucket in whole.buckets)
-    assert make_plan(task("cnn"), lanes=16, engine="threads", memory=1.5 * largest / 2**30).launches == 1
-    assert make_plan(task("cnn"), lanes=1, engine="threads").launches == 1
+    assert plan_of(task("cnn"), lanes=16, engine="threads", memory=1.5 * largest / 2**30).launches == 1
+    assert plan_of(task("cnn"), lanes=1, engine="threads").launches == 1
 
 
 @pytest.mark.parametrize(
@@ -119,12 +121,12 @@ def test_as_many_launches_as_memory_holds():
 )
 def test_what_cannot_be_is_one_clear_line(options, message):
     with pytest.raises(ValueError, match=message) as caught:
-        make_plan(task("mlp"), **options)
+        plan_of(task("mlp"), **options)
     assert "\n" not in str(caught.value)
 
 
 def test_the_plan_as_plain_data():
-    plan = make_plan(task("mlp")).to_json()
+    plan = plan_of(task("mlp")).to_json()
     assert plan["lanes"] == default_lanes()
     assert plan["buckets"][-1]["units"] == 64
     assert plan["backend"] == jax.default_backend()
@@ -137,7 +139,7 @@ def test_the_plan_as_plain_data():
 def test_what_a_launch_needs_is_about_what_xla_counts(model, engine, small_digits, small_text):
     dataset = small_text if model == "rnn" else small_digits
     axes = {"batch_size": Choice((16, 32)), "layers": Int(1, 3), "units": Choice((32, 64))}
-    trainer = Trainer(dataset, model, Space(axes), epochs=2, lanes=8, engine=engine)
+    trainer = Trainer(dataset, model, Space(axes), epochs=2, lanes=8, machine=Machine(engine=engine))
     trainer.objective.init(jax.random.key(0))
     for i, bucket in enumerate(trainer.plan.buckets):
         counted = trainer.executor._programs[i].result().memory_analysis()

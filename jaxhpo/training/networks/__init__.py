@@ -2,5 +2,11 @@
 
 - `families.py`: what a family of networks has to provide (`Family`), and which of jaxhpo's fits the data
 - `builtin.py`: jaxhpo's own MLP, CNN and RNN (`Builtin`)
-- `user/`: the user's own Flax models
+- `user/`: the user's own Flax models (`UserFamily`)
 """
+
+from jaxhpo.training.networks.choice import make_family
+from jaxhpo.training.networks.families import Family
+from jaxhpo.training.networks.user import UserFamily
+
+__all__ = ["Family", "UserFamily", "make_family"]

@@ -14,6 +14,7 @@ from jaxhpo.training.networks.families import check_space, examples_bytes
 from jaxhpo.training.planning.costs import tile_of
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.planning.planner import Task, make_plan
+from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
 from jaxhpo.training.step.examples import length_groups, text_lengths
 from jaxhpo.training.step.hyper import Hyper
@@ -43,7 +44,11 @@ class Builtin:
         self.ranges = read_ranges(space, name, image=data.shape[:2] if data.kind == "image" else None)
         check_space(space, self.ranges, data, goal)
 
-    def plan(self, **resources: Any) -> Plan:
+    def again(self, data: Dataset, space: Space) -> "Builtin":
+        """Return the same network for other data and another space."""
+        return Builtin(self.name, data, space, self.goal, self.epochs)
+
+    def plan(self, resources: Resources) -> Plan:
         """Return the plan of how they run."""
         data, ranges = self.data, self.ranges
         task = Task(
@@ -60,7 +65,7 @@ class Builtin:
             tiled=self.name == "cnn",
             lengths=self._lengths,
         )
-        return make_plan(task, **resources)
+        return make_plan(task, resources)
 
     @cached_property
     def _lengths(self) -> tuple[int, ...]:

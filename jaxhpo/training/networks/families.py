@@ -9,6 +9,7 @@ from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import canonical_name
 from jaxhpo.training.config.ranges import Ranges, Structure
 from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner
 from jaxhpo.training.step.scoring import Goal
@@ -23,10 +24,16 @@ class Family(Protocol):
     name: str
     data: Dataset
     space: Space
+    goal: Goal
+    epochs: int
     ranges: Ranges
 
-    def plan(self, **resources: Any) -> Plan:
-        """Return the plan of how they run; arguments as `make_plan`'s."""
+    def again(self, data: Dataset, space: Space) -> "Family":
+        """Return the same kind of networks for other data and another space."""
+        ...
+
+    def plan(self, resources: Resources) -> Plan:
+        """Return the plan of how they run."""
         ...
 
     def network(self, layers: int, units: int, variant: Variant) -> Costed:

@@ -17,7 +17,7 @@ _TILE = 8  # images
 _SLACK = 1.5  # of the memory estimate: padding, copies between layouts, what runs beside
 
 
-class Machine(NamedTuple):
+class DeviceCosts(NamedTuple):
     """One kind of device."""
 
     engine: str  # the fastest there
@@ -29,20 +29,20 @@ class Machine(NamedTuple):
     cache: float  # bytes that a core reaches fast
 
 
-_MACHINES = {
+_KNOWN = {
     # Measured on two cores with AVX-512: 120 GFLOP/s a core and training, 30 us a step of a two-layer MLP.
-    "cpu": Machine("threads", 8, 1.6, 0.4, 0.8e-6, 8e10, 2.0**20),
+    "cpu": DeviceCosts("threads", 8, 1.6, 0.4, 0.8e-6, 8e10, 2.0**20),
     # Measured on an H200: a step of one two-layer MLP takes 0.2 ms, 16 CNNs of 64 channels train at 31 TFLOP/s in TF32.
-    "gpu": Machine("vmap", 64, 12.0, 5.0, 5e-6, 3e13, 0.0),
+    "gpu": DeviceCosts("vmap", 64, 12.0, 5.0, 5e-6, 3e13, 0.0),
     # Not measured yet.
-    "tpu": Machine("vmap", 64, 20.0, 5.0, 5e-6, 5e12, 0.0),
+    "tpu": DeviceCosts("vmap", 64, 20.0, 5.0, 5e-6, 5e12, 0.0),
 }
 
 
-def machine() -> Machine:
+def device_costs() -> DeviceCosts:
     """Return the recorded costs of this device, by its name where it was measured, else by its backend."""
-    backend = _MACHINES.get(jax.default_backend(), _MACHINES["gpu"])
-    return _MACHINES.get(jax.devices()[0].device_kind, backend)
+    backend = _KNOWN.get(jax.default_backend(), _KNOWN["gpu"])
+    return _KNOWN.get(jax.devices()[0].device_kind, backend)
 
 
 def memory_limit() -> float:
@@ -77,11 +77,11 @@ def lane_bytes(
     return _SLACK * _NUMBER * (weights + max(step, evaluation))
 
 
-def epoch_seconds(machine: Machine, cost: Cost, lanes: int, micro_batch: int, train: int, valid: int) -> float:
+def epoch_seconds(costs: DeviceCosts, cost: Cost, lanes: int, micro_batch: int, train: int, valid: int) -> float:
     """Return about how long a chunk of lanes takes for an epoch: what its launches cost, and what its products do."""
     steps = train // micro_batch
     work = lanes * (train * (cost.forward + cost.backward) + valid * cost.forward)
-    return steps * cost.launches * machine.launch + work / machine.rate
+    return steps * cost.launches * costs.launch + work / costs.rate
 
 
 def tile_of(micro_batch: int) -> int | None:

@@ -14,8 +14,9 @@ import flax.linen as nn
 
 from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Variant
-from jaxhpo.training.planning.costs import epoch_seconds, lane_bytes, machine, tile_of
-from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan, Resources, power_of_two, read_resources
+from jaxhpo.training.planning.costs import device_costs, epoch_seconds, lane_bytes, tile_of
+from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan, power_of_two
+from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
 
 _CLASSES = 6  # candidates for the widths, or depths, that buckets are made for
@@ -42,31 +43,16 @@ class Task(NamedTuple):
     lengths: tuple[int, ...] = ()  # of groups of texts
 
 
-def make_plan(
-    task: Task,
-    *,
-    lanes: int | None = None,
-    engine: str | None = None,
-    devices: int | None = None,
-    memory: float | None = None,
-    horizon: str = "short",
-    continues: bool = False,
-) -> Plan:
-    """Return the plan for this machine.
+def make_plan(task: Task, resources: Resources) -> Plan:
+    """Return the plan of a task.
 
     Args:
         task: what is to be trained.
-        lanes: configurations of a round; None follows the machine.
-        engine: one of `ENGINES`; None follows the machine.
-        devices: that share the lanes; None is all of an accelerator's kind, and one on a CPU.
-        memory: GiB of each device that training may use; None follows the machine.
-        horizon: "short" or "long": the trials over which compilations have to pay.
-        continues: whether trials may continue others: a lane then needs more memory.
+        resources: what it may use; see `read_resources`.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: the memory does not hold a lane.
     """
-    resources = read_resources(lanes, engine, devices, memory, horizon, continues)
     planner = _Planner(task, resources)
     plan = resources.plan(planner.launches(), task.micro_batch, planner.evaluation_batch, planner.buckets())
     return plan._replace(lengths=task.lengths)
@@ -84,16 +70,12 @@ class _Planner:
 
     def __init__(self, task: Task, resources: Resources):
         self.task = task
-        self.lanes, self.engine, self.devices, self.limit = (
-            resources.lanes,
-            resources.engine,
-            resources.devices,
-            resources.memory,
-        )
+        self.lanes, self.engine, self.devices = resources.lanes, resources.engine, resources.devices
+        self.limit = resources.memory
         self.continues = resources.continues
         trials = HORIZONS[resources.horizon]
         self.rounds = trials / min(self.lanes, trials)
-        self.machine = machine()
+        self.device = device_costs()
         self.widest, self.deepest = max(task.units), max(task.layers)
         alone = self.engine == THREADS
         # A lane alone evaluates in large batches, which fill the cores; side by side it must not need more than in
@@ -103,7 +85,7 @@ class _Planner:
         self._costs: dict[tuple[int, int, Variant], Cost] = {}
         params = max(self.cost(self.widest, self.deepest, variant).params for variant in task.variants)
         # Where an optimizer's arrays stay in a core's cache, narrow lanes may update the wide network's weights.
-        self.branches = alone and _ARRAYS * params <= self.machine.cache
+        self.branches = alone and _ARRAYS * params <= self.device.cache
         # A launch has a copy of the examples: XLA makes one for what a loop reads.
         self.largest = task.bytes + max(
             self.lane_bytes(self.widest, self.deepest, variant) for variant in task.variants
@@ -172,12 +154,12 @@ class _Planner:
             chunks = max(self.lanes * share / bucket.size, 1 - (1 - share) ** self.lanes)
             cost = self.cost(bucket.units, bucket.layers, bucket.variant)
             epochs = self.rounds * chunks * self.task.epochs
-            total += self.machine.compiling + epochs * self._epoch(cost, bucket.size // self.devices)
+            total += self.device.compiling + epochs * self._epoch(cost, bucket.size // self.devices)
         return total
 
     def _seconds_alone(self, classes: _Classes) -> float:
         task, more = self.task, len(classes.units) - 1
-        another = self.machine.branching if self.branches else self.machine.compiling
+        another = self.device.branching if self.branches else self.device.compiling
         total = 0.0
         for variant in task.variants:
             pairs = [(u, next(w for w in classes.units if w >= u), k) for u in task.units for k in task.layers]
@@ -185,14 +167,14 @@ class _Planner:
             done = sum(self.cost(w, k, variant).forward for _, w, k in pairs)
             epoch = sum(self._epoch(self.cost(w, k, variant), 1) for _, w, k in pairs) / len(pairs)
             lanes = self.rounds * self.lanes / len(task.variants)
-            total += self.machine.compiling + more * another + lanes * task.epochs * epoch / self.launches()
+            total += self.device.compiling + more * another + lanes * task.epochs * epoch / self.launches()
             # Arithmetic that is mostly masks is refused whatever the table says: it is what a user pays on and on.
             total += _PENALTY if own / done < _USEFUL else 0.0
         return total
 
     def _epoch(self, cost: Cost, lanes: int) -> float:
         task = self.task
-        return epoch_seconds(self.machine, cost, lanes, task.micro_batch, task.train, task.valid)
+        return epoch_seconds(self.device, cost, lanes, task.micro_batch, task.train, task.valid)
 
 
 def _subsets(values: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

@@ -12,7 +12,7 @@ from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.run.usage import Meter
 from jaxhpo.training.step.lane import Result
-from jaxhpo.types import Outcome, Proposal
+from jaxhpo.types import LaneResult, Outcome, Proposal
 
 
 def structures_of(family: Family, space: Space, proposal: Proposal) -> dict[int, Structure]:
@@ -89,6 +89,10 @@ class BatchResult:
             if value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
                 trained = result.params, result.statistics
                 self.best = Weights(trial, score, value, launch.bucket, i, *trained, self._proposal.point[lane])
+
+    def result(self, lane: int) -> LaneResult:
+        """Return what was found of a lane."""
+        return LaneResult(float(self._score[lane]), {name: values[lane].copy() for name, values in self._aux.items()})
 
     @property
     def outcome(self) -> Outcome:

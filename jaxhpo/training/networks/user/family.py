@@ -28,7 +28,8 @@ from jaxhpo.training.networks.families import check_space, examples_bytes
 from jaxhpo.training.networks.user.model import UserModel, read_factory
 from jaxhpo.training.networks.user.rehearsal import Rehearsal
 from jaxhpo.training.planning.costs import lane_bytes
-from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two, read_resources
+from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two
+from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
 from jaxhpo.training.step.learner import Learner
 from jaxhpo.training.step.scoring import Goal
@@ -54,6 +55,7 @@ class UserFamily:
 
     def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int):
         self.data, self.space, self.goal, self.epochs = data, space, goal, epochs
+        self._model = model
         self.name = getattr(model, "__name__", type(model).__name__)
         self.factory = read_factory(model, tuple(space), data)
         self._own, self._built = frozenset(self.factory.takes), isinstance(model, nn.Module)
@@ -66,6 +68,10 @@ class UserFamily:
         variants = self.ranges.variants
         for i in np.unique(np.linspace(0, len(variants) - 1, min(EARLY, len(variants))).round().astype(int)):
             self._rehearse(variants[i])
+
+    def again(self, data: Dataset, space: Space) -> "UserFamily":
+        """Return the same model for other data and another space."""
+        return UserFamily(self._model, data, space, self.goal, self.epochs)
 
     def _read_ranges(self) -> Ranges:
         space, own = self.space, self._own
@@ -129,32 +135,31 @@ class UserFamily:
                     f"{defaults[name]!r}; make that a number, or leave out its when"
                 )
 
-    def plan(self, **resources: Any) -> Plan:
+    def plan(self, resources: Resources) -> Plan:
         """Return the plan: a bucket for each program."""
-        use = read_resources(**resources)
-        alone = use.engine == THREADS
+        alone = resources.engine == THREADS
         variants, batch = self.ranges.variants, _EVALUATION_BATCH if alone else 2 * self.ranges.largest_batch
         examples = examples_bytes(self.data)
 
         def each(variant: Variant) -> float:
             cost, size = self.network(0, 0, variant).cost(self.data.shape), variant.batch_size or 1
-            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None, use.continues)
+            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None, resources.continues)
 
         # The first and the last have the ends of every range: the smallest and the largest, as ranges usually are.
         lane = max(each(variants[0]), each(variants[-1]))
-        if examples + lane > use.memory:
+        if examples + lane > resources.memory:
             raise ValueError(
-                f"memory={use.memory / _GIB:.3g} GiB is too little: a lane of the model needs about "
+                f"memory={resources.memory / _GIB:.3g} GiB is too little: a lane of the model needs about "
                 f"{(examples + lane) / _GIB:.2g} GiB, its copy of the examples included; allow more, or use smaller "
                 "networks or batches"
             )
-        fits = int((use.memory - examples) // lane)
-        wanted = power_of_two(-(-use.lanes // (len(variants) * use.devices)), up=True)
-        size = 1 if alone else use.devices * min(wanted, power_of_two(fits, up=False))
-        launches = max(1, min(cores(), use.lanes, int(use.memory // (examples + lane)))) if alone else 1
-        needed = int(examples + size * lane / use.devices)
+        fits = int((resources.memory - examples) // lane)
+        wanted = power_of_two(-(-resources.lanes // (len(variants) * resources.devices)), up=True)
+        size = 1 if alone else resources.devices * min(wanted, power_of_two(fits, up=False))
+        launches = max(1, min(cores(), resources.lanes, int(resources.memory // (examples + lane)))) if alone else 1
+        needed = int(examples + size * lane / resources.devices)
         buckets = tuple(Bucket(0, 0, variant, (0,), size, needed) for variant in variants)
-        return use.plan(launches, self.ranges.micro_batch, batch, buckets)
+        return resources.plan(launches, self.ranges.micro_batch, batch, buckets)
 
     def network(self, layers: int, units: int, variant: Variant) -> Costed:
         """Return the model in one of its forms; it has neither layers nor units that jaxhpo knows of."""

@@ -1,0 +1,162 @@
+"""The command `jaxhpo`: tune, and list what there is.
+
+Bad input ends with one line on standard error and exit code 2; a study without a success, or one whose output file
+was lost, with 1; Ctrl-C with 130, after showing what had finished.
+"""
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+import jaxhpo
+from jaxhpo import algorithms, data
+from jaxhpo.cli.options import add_options, read_options
+from jaxhpo.report.console import best_table, closing_lines, listing
+from jaxhpo.study import Study
+from jaxhpo.study.journal import plain
+from jaxhpo.training.config import hyperparameters
+from jaxhpo.tuning import TrainingStudy, Tuning
+
+app = typer.Typer(
+    help="Tune Flax networks: many configurations train at once, a Q-learning agent picks them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(jaxhpo.__version__)
+        raise typer.Exit
+
+
+data_app = typer.Typer(help="Get data sets ready.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+@add_options
+def tune(
+    dataset: Annotated[
+        str, typer.Argument(help="What to train on: see `jaxhpo datasets`; or a .csv, .parquet, .npz, image folder.")
+    ],
+    save: Annotated[Path | None, typer.Option(help="A new directory that gets the winner's network.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    **given: Any,
+) -> None:
+    """Search for the best configuration of a network on a data set."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            if save is not None and os.path.lexists(save):
+                raise ValueError(f"--save {str(save)!r} exists already; name a new directory")
+            tuning = Tuning(dataset, read_options(given))
+        except ValueError as error:
+            _refuse(str(error))
+        code = 0
+        try:
+            tuning.run()
+        except KeyboardInterrupt:
+            code = 130
+    _report(tuning.study, as_json)
+    if code == 0 and (tuning.study.summary["best"] is None or tuning.lost):
+        code = 1
+    if save is not None and code != 130 and tuning.study.summary["best"] is not None:
+        code = _save(tuning.study, save) or code
+    raise typer.Exit(code)
+
+
+def _save(study: Study, directory: Path) -> int:
+    """Write the winner's network; return the exit code."""
+    assert isinstance(study, TrainingStudy)  # the command tunes no functions
+    try:
+        study.best_model().save(directory)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"The winner's network is in {directory}; jaxhpo.load_model reads it.", file=sys.stderr)
+    return 0
+
+
+def _report(study: Study, as_json: bool) -> None:
+    summary = study.summary
+    if as_json:
+        print(json.dumps(plain(summary), allow_nan=False))
+        return
+    console = Console(highlight=False)
+    if summary["best"] is not None:
+        console.print(best_table(study))
+    for line in closing_lines(summary):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@data_app.command(name="prepare")
+def prepare_data(
+    name: Annotated[str, typer.Argument(help="mnist, cifar10 or imdb; others of TFDS need '.[tensorflow]'.")],
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where to.  [default: TFDS_DATA_DIR, else ~/tensorflow_datasets]")
+    ] = None,
+    archives_dir: Annotated[
+        Path | None, typer.Option(help="The original archives, where they need not be downloaded.")
+    ] = None,
+) -> None:
+    """Download a data set and prepare it as TFDS does, once."""
+    try:
+        directory = data.prepare(name, data_dir, archives_dir=archives_dir)
+        print(f"{name} is in {directory}")
+        if name in data.names():
+            print(data.load(name, data_dir=data_dir))  # decoded now, so that the first study need not
+    except ValueError as error:
+        _refuse(str(error))
+
+
+@app.command(name="algorithms")
+def list_algorithms() -> None:
+    """List the search methods."""
+    rows = [(name, algorithms.summary(name)) for name in algorithms.names()]
+    Console(highlight=False).print(listing("Algorithms", ("name", "what it does"), rows))
+
+
+@app.command(name="hyperparameters")
+def list_hyperparameters() -> None:
+    """List what a space may hold."""
+    columns, rows = hyperparameters.listing()
+    Console(highlight=False).print(listing("Hyperparameters", columns, rows))
+
+
+@app.command(name="datasets")
+def list_datasets() -> None:
+    """List the data sets that are known by name."""
+    columns, rows = data.listing()
+    Console(highlight=False).print(listing("Data sets", columns, rows))
+
+
+def _refuse(message: str) -> NoReturn:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command."""
+    app()

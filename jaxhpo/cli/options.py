@@ -1,0 +1,123 @@
+"""The options of `jaxhpo tune`: names, defaults and help are those of `jaxhpo.tune`, `Machine` and `TextOptions`."""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jaxhpo.data import TextOptions
+from jaxhpo.space import Space
+from jaxhpo.training import Machine
+from jaxhpo.tuning import DEFAULTS, Options, tune
+
+_OF_TUNE: dict[str, type] = {
+    "model": str,
+    "algorithm": str,
+    "space": Path,
+    "trials": int,
+    "lanes": int,
+    "epochs": int,
+    "seed": int,
+    "metric": str,
+    "target": str,
+    "drop": str,
+    "task": str,
+    "image_size": str,
+    "train_examples": int,
+    "data_dir": Path,
+    "final_fit": int,
+    "timeout": str,
+    "output": Path,
+    "profile": Path,
+    "cache": bool,
+}
+"""The options of `tune` that the command has, and the type that each has there."""
+
+_SPELLED = {
+    "space": "a JSON file with what varies, as Space.to_json() returns it",
+    "drop": "columns of a table to leave out, with commas between them",
+    "image_size": "what the images of a folder are resized to: 32x32, the height first",
+}
+"""What help says of options that a command line spells otherwise than Python."""
+
+_OF_MACHINE: dict[str, type] = {"engine": str, "devices": int, "memory": float, "horizon": str}
+_OF_TEXT: dict[str, type] = {"words": int, "length": int, "keep": str}
+
+
+def documented(thing: Callable[..., Any]) -> dict[str, str]:
+    """Return what a docstring says of each argument or attribute, on one line."""
+    text = inspect.getdoc(thing) or ""
+    section = re.search(r"^(?:Args|Attributes):\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+    entries = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.MULTILINE | re.DOTALL)
+    return {name: " ".join(said.split()) for name, said in entries}
+
+
+def add_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose last argument, `**given`, is what typer reads of the options of `tune`."""
+    own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    of_tune = documented(tune) | _SPELLED
+    made = [_option(name, kind, DEFAULTS[name] or None, of_tune[name]) for name, kind in _OF_TUNE.items()]
+    for holder, names in ((Machine, _OF_MACHINE), (TextOptions, _OF_TEXT)):
+        said, defaults = documented(holder), {field.name: field.default for field in fields(holder)}
+        made += [_option(name, kind, None, said[name], defaults[name]) for name, kind in names.items()]
+    last = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own[1:]]
+    parameters = [own[0], *made, *last]
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+def _option(name: str, kind: type, default: Any, said: str, shown: Any = None) -> inspect.Parameter:
+    """Return an option: `shown` is a default that the command does not pass on."""
+    said = said.partition(" In Python")[0].replace("`", "").rstrip(".;,")
+    flags = ("--cache/--no-cache",) if kind is bool else ()
+    declared = typer.Option(
+        *flags, help=f"{said[0].upper()}{said[1:]}.", show_default=True if shown is None else str(shown)
+    )
+    default = 0 if default is None and kind is int and DEFAULTS.get(name) == 0 else default
+    annotation = kind if default is not None else kind | None
+    where = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, where, default=default, annotation=Annotated[annotation, declared])
+
+
+def read_options(given: Mapping[str, Any]) -> Options:
+    """Return the options of `tune` that a command line means.
+
+    Raises:
+        ValueError: an option is invalid; the message names it.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    machine = Machine(**{name: values.pop(name) for name in _OF_MACHINE if name in values})
+    text = {name: values.pop(name) for name in _OF_TEXT if name in values}
+    readers = {"space": read_space, "image_size": read_size, "drop": lambda names: tuple(names.split(","))}
+    values |= {name: read(values[name]) for name, read in readers.items() if name in values}
+    if text:
+        values["text"] = TextOptions(**text)
+    return Options(machine=machine, **values)
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Return height and width of "32x32"; raise ValueError where it says none."""
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError(f"--image-size {text!r} must be height and width, such as 32x32")
+    return int(parts[0]), int(parts[1])
+
+
+def read_space(path: Path) -> Space:
+    """Return the space in a JSON file; raise ValueError where it holds none."""
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"--space {str(path)!r} cannot be read: {error.strerror}; name a JSON file") from None
+    except ValueError as error:
+        raise ValueError(f"--space {str(path)!r} is not JSON: {error}") from None
+    try:
+        return Space.from_json(content)
+    except ValueError as error:
+        raise ValueError(f"--space {str(path)!r}: {error}") from None

@@ -1,0 +1,149 @@
+"""What a study may use of a machine: as the user asks for it (`Machine`), and what that is here (`Resources`)."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxhpo.machine import cores
+from jaxhpo.training.planning.costs import device_costs, memory_limit
+from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan
+from jaxhpo.training.step.engines import ENGINES, SHARDED, THREADS
+
+_GIB = 2.0**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How trials run on the machine: ``tune(data, machine=Machine(engine="vmap", memory=4.0))``.
+
+    What is left out follows the kind of device. The plan that comes of it is in `study.summary["plan"]`.
+
+    Args:
+        engine: how lanes run: "threads", "vmap", "sharded", or "probe", which times those that can be. Unless given,
+            it follows the recorded costs of the machine.
+        devices: how many devices share the lanes. Unless given, all of an accelerator's kind, and one on a CPU.
+        memory: GiB of each device that training may use. Unless given, half of a CPU's memory, and three quarters of
+            an accelerator's. More lanes than fit take several launches.
+        horizon: "short" or "long": whether compiling a program has to pay within 64 trials or within 1,024. It does
+            not follow from the number of trials, so that a study and one that goes on longer run alike.
+    """
+
+    engine: str | None = None
+    devices: int | None = None
+    memory: float | None = None
+    horizon: str = "short"
+
+
+MACHINE_FIELDS = tuple(field.name for field in fields(Machine))
+
+
+def machine_of(machine: Machine | None, old: Mapping[str, Any], caller: str, stacklevel: int = 3) -> Machine:
+    """Return the machine that a call describes; warn where it does so by arguments that `Machine` took the place of.
+
+    Raises:
+        ValueError: `machine` is no Machine, or what it says is given by an old argument too.
+        TypeError: `old` has the name of an argument that never was.
+    """
+    if machine is not None and not isinstance(machine, Machine):
+        raise ValueError(f"machine={machine!r} must be a jaxhpo.Machine, such as Machine(engine='vmap')")
+    if unknown := [name for name in old if name not in MACHINE_FIELDS]:
+        raise TypeError(f"{caller} got an unexpected keyword argument {unknown[0]!r}")
+    if not old:
+        return machine or Machine()
+    if machine is not None:
+        raise ValueError(f"{next(iter(old))} is given beside machine={machine!r}; make it a field of that")
+    spelling = ", ".join(f"{name}={value!r}" for name, value in old.items())
+    warnings.warn(
+        f"{', '.join(old)} of {caller} will go; use machine=jaxhpo.Machine({spelling})", DeprecationWarning, stacklevel
+    )
+    return replace(Machine(), **old)
+
+
+class Resources(NamedTuple):
+    """What a plan may use."""
+
+    lanes: int
+    engine: str
+    devices: int
+    memory: float  # bytes of each device
+    horizon: str
+    continues: bool  # whether trials may continue others
+
+    def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
+        """Return the plan that uses them; arguments as its fields."""
+        return Plan(
+            backend=jax.default_backend(),
+            device=jax.devices()[0].device_kind,
+            engine=self.engine,
+            lanes=self.lanes,
+            devices=self.devices,
+            launches=launches,
+            horizon=self.horizon,
+            memory=int(self.memory),
+            micro_batch=micro_batch,
+            evaluation_batch=evaluation_batch,
+            buckets=buckets,
+        )
+
+
+def default_lanes() -> int:
+    """Return this machine's number of lanes: 8 on a CPU, or one a core where it has more; 64 on an accelerator."""
+    known = device_costs()
+    return max(known.lanes, cores()) if known.engine == THREADS else known.lanes
+
+
+def read_resources(lanes: int | None, machine: Machine, continues: bool = False) -> Resources:
+    """Return what a machine's description comes to on this one.
+
+    Args:
+        lanes: trials of a round; None follows the machine.
+        machine: what the user asked for.
+        continues: whether trials may continue others: a lane then needs more memory.
+
+    Raises:
+        ValueError: a field is invalid, or not for this machine; the message names it.
+    """
+    lanes = default_lanes() if lanes is None else lanes
+    _check_count("lanes", lanes)
+    if machine.horizon not in HORIZONS:
+        raise ValueError(f"horizon={machine.horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
+    engine, devices = _choose_engine(machine.engine, machine.devices)
+    return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues)
+
+
+def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:
+    there = len(jax.devices())
+    if devices is not None:
+        _check_count("devices", devices)
+        if devices > there:
+            raise ValueError(f"devices={devices} exceeds the {there} that JAX sees; use at most {there}")
+    if engine is not None and engine not in ENGINES:
+        raise ValueError(f"engine={engine!r} is unknown; use one of {', '.join(ENGINES)}, probe")
+    if engine is None:
+        several = devices is None and there > 1 and device_costs().engine != THREADS
+        engine = SHARDED if several or (devices or 1) > 1 else device_costs().engine
+    if engine == THREADS and jax.default_backend() != "cpu":
+        raise ValueError(f"engine='threads' is for a CPU, and this is a {jax.default_backend()}; use 'vmap'")
+    if engine == SHARDED:
+        if there == 1:
+            raise ValueError("engine='sharded' needs several devices, and JAX sees 1; use 'vmap'")
+        return engine, devices or there
+    if (devices or 1) > 1:
+        raise ValueError(f"engine={engine!r} uses one device, not devices={devices}; use 'sharded'")
+    return engine, 1
+
+
+def _check_memory(memory: float | None) -> float:
+    if memory is None:
+        return memory_limit()
+    if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0 < memory < float("inf"):
+        raise ValueError(f"memory={memory!r} must be a number of GiB above 0")
+    return memory * _GIB
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}={value!r} must be an integer of at least 1")

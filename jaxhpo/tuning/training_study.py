@@ -1,0 +1,101 @@
+"""A study whose trials are trainings: its winner, the winner's network, test score and final fit."""
+
+import math
+from typing import Any
+
+from jaxhpo.compilation import HostFunction
+from jaxhpo.study import Best, Study
+from jaxhpo.training import Trainer
+from jaxhpo.training.final import FinalFit, final_fit
+from jaxhpo.training.run.state import Weights
+from jaxhpo.training.trained.model import Model
+from jaxhpo.types import Algorithm
+
+
+class TrainingStudy(Study):
+    """A study of trainings on a data set, as `tune(data)` returns it.
+
+    Args:
+        trainer: trains the trials, and has the space.
+        algorithm: as a factory of `jaxhpo.algorithms` makes it, for the trainer's space.
+        options: further arguments of `Study`.
+    """
+
+    def __init__(self, trainer: Trainer, algorithm: Algorithm, **options: Any):
+        objective, direction = trainer.objective, trainer.goal.direction
+        assert isinstance(objective.evaluate, HostFunction)  # it reports lane by lane
+        super().__init__(trainer.space, algorithm, objective, direction=direction, **options)
+        self.trainer = trainer
+        self.final: FinalFit | None = None
+        """What `final_fit` returned last; None before."""
+        self._test: dict[int, float] = {}
+
+    @property
+    def best(self) -> Best:
+        """The best trial so far, with its test score where that was computed.
+
+        Raises:
+            ValueError: no trial has a score.
+        """
+        best = super().best
+        return Best(best.trial, best.config, best.score, self._test.get(best.trial))
+
+    @property
+    def winner(self) -> Best:
+        """The trial that `best_model`, `final_fit`, saving and the test score are of: the best one.
+
+        Raises:
+            ValueError: no trial has a score.
+        """
+        return self.best
+
+    def best_model(self) -> Model:
+        """Return the winner's network for predictions; after `final_fit`, the first of its networks that is usable.
+
+        Raises:
+            ValueError: no trial has a score, or all trainings of the final fit diverged.
+        """
+        if self.final is None:
+            return self.trainer.model(self._weights())
+        for model, score in zip(self.final.models, self.final.test_scores, strict=True):
+            if not math.isnan(score):
+                return model
+        raise ValueError(f"all {len(self.final.models)} trainings of the final fit diverged; tune over lower rates")
+
+    def final_fit(self, seeds: int = 3) -> FinalFit:
+        """Train the winner's configuration again on training and validation examples, and score each network.
+
+        Args:
+            seeds: how many trainings, which differ in their random numbers.
+
+        Returns:
+            Every training's test score, their mean and standard error, and the networks; `final` keeps it.
+
+        Raises:
+            ValueError: no trial has a score, or `seeds` is not an integer of at least 1.
+        """
+        winner = self.winner
+        budget = next(trial.budget for trial in self.finished if trial.trial == winner.trial)
+        self.final = final_fit(self.trainer, winner.config, budget=budget, seeds=seeds, seed=self.seed)
+        return self.final
+
+    def score_test(self) -> float:
+        """Score the winner's network on the test examples, once; return the score.
+
+        Raises:
+            ValueError: no trial has a score.
+        """
+        weights = self._weights()
+        if weights.trial not in self._test:
+            compiled = self.trainer.test_seconds
+            self._test[weights.trial] = self.trainer.score_test(self.objective_state)
+            self.seconds.compile += self.trainer.test_seconds - compiled
+        return self._test[weights.trial]
+
+    def _weights(self) -> Weights:
+        """Return the winner's weights; raise ValueError where there are none."""
+        winner = self.winner
+        weights = self.objective_state.best
+        if weights is None or weights.trial != winner.trial:
+            raise ValueError(f"the weights of trial {winner.trial} are not here: its result came from elsewhere")
+        return weights
