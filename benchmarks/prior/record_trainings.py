@@ -19,7 +19,7 @@ from benchmarks.quality.problems import PROBLEMS, Problem
 from benchmarks.quality.tasks import surrogates
 from benchmarks.quality.tasks.surrogates import Trainings
 from benchmarks.record import parser
-from jaxhpo import Trainer
+from jaxhpo import Machine, Trainer
 from jaxhpo.types import Proposal
 
 _LANES = 256
@@ -50,7 +50,9 @@ def record(name: str, *, quick: bool = False, data_dir: str | None = None) -> Tr
     examples = problem.examples(data_dir)
     epochs = 1 if quick else problem.epochs
     lanes = min(_LANES, count)
-    trainer = Trainer(examples, problem.model, problem.space, epochs=epochs, lanes=lanes, horizon="long")
+    trainer = Trainer(
+        examples, problem.model, problem.space, epochs=epochs, lanes=lanes, machine=Machine(horizon="long")
+    )
     nothing = 0.0 if examples.classes is None else 1 / examples.classes  # what one that diverged knows
     total = np.zeros(count)
     repeats = 1 if quick else problem.repeats

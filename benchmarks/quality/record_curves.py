@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.quality.tasks import curves
 from benchmarks.record import parser
-from jaxhpo import Trainer, data
+from jaxhpo import Machine, Trainer, data
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.splits import hold_out
 from jaxhpo.space import Choice, Int, Space
@@ -61,7 +61,9 @@ def record(name: str, *, quick: bool = False) -> tuple[np.ndarray, int]:
     if quick:
         levels = levels[:: len(levels) // 8]
     points = np.asarray(space.from_levels(levels.astype(np.int32)))
-    trainer = Trainer(digits, name.removeprefix("digits_"), space, epochs=_EPOCHS, lanes=_LANES, horizon="long")
+    trainer = Trainer(
+        digits, name.removeprefix("digits_"), space, epochs=_EPOCHS, lanes=_LANES, machine=Machine(horizon="long")
+    )
     correct = np.zeros((len(points), _EPOCHS), np.int64)
     repeats = 1 if quick else _REPEATS[name]
     for repeat in range(repeats):

@@ -82,7 +82,7 @@ def measure(
 def memory(name: str, *, data_dir: str | None, quick: bool, lanes: int, budget: float, engine: str) -> dict[str, Any]:
     """Return by how much peak memory grows when many lanes train with a budget, in GiB."""
     task = _task(name, data_dir, quick)
-    point = _Point(task, lanes, 1, _CONFIG["units"], memory=budget, engine=engine)
+    point = _Point(task, lanes, 1, _CONFIG["units"], machine=jh.Machine(memory=budget, engine=engine))
     before = peak_gib()
     point.run(1)
     return {

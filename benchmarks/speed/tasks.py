@@ -7,7 +7,6 @@ import numpy as np
 
 import jaxhpo as jh
 from jaxhpo.data import load
-from jaxhpo.training import OPTIMIZERS
 from jaxhpo.training.step.lane import epoch_order
 
 TRIALS = 64
@@ -23,7 +22,7 @@ SPACE = jh.Space(
         "l1": jh.Choice((0.0, 1e-6, 1e-5, 1e-4)),
         "l2": jh.Choice((0.0, 1e-6, 1e-5, 1e-4)),
         "dropout": jh.Float(0.0, 0.5),
-        "optimizer": jh.Choice(OPTIMIZERS),
+        "optimizer": jh.Choice(("sgd", "momentum", "rmsprop", "adam", "adamw")),
     }
 )
 

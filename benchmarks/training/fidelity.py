@@ -34,9 +34,8 @@ class Course:
         self.seconds = [0.0]  # training and choosing, no compiling
         self._trained: dict[int, int] = {}
 
-    def __call__(self, study: Study, trials: list[Trial], metrics: dict[str, float]) -> None:
+    def __call__(self, study: Study, trials: list[Trial]) -> None:
         """Note a round; of a trial that continues another only what is new counts."""
-        del metrics
         self._trained |= {trial.trial: trial.budget for trial in trials}
         spent = sum(trial.budget - self._trained.get(trial.source, 0) for trial in trials)
         self.epochs.append(self.epochs[-1] + spent)
@@ -49,7 +48,7 @@ def run(method: str, trainer: Trainer, seed: int, epochs: int, goal: float = flo
     algorithm = algorithms.make(method, trainer.space, lanes=_LANES, budget=trainer.epochs)
     study, course = Study(trainer.space, algorithm, trainer.objective, seed=seed), Course()
     while course.epochs[-1] < epochs and course.score[-1] < goal:
-        study.run(_LANES, on_round=course)
+        study.run(_LANES, callbacks=[course])
     return course
 
 

@@ -16,9 +16,9 @@ def trial(number, score, budget, source=-1):
 def test_what_a_source_was_trained_is_not_counted_again():
     study = SimpleNamespace(seconds=SimpleNamespace(compile=9.0, train=2.0, algorithm=0.5))
     course = fidelity.Course()
-    course(study, [trial(0, 0.5, 3), trial(1, float("nan"), 3)], {})
-    course(study, [trial(2, 0.4, 9, source=0), trial(3, 0.7, 1)], {})
-    course(study, [trial(4, 0.6, 27, source=2)], {})
+    course(study, [trial(0, 0.5, 3), trial(1, float("nan"), 3)])
+    course(study, [trial(2, 0.4, 9, source=0), trial(3, 0.7, 1)])
+    course(study, [trial(4, 0.6, 27, source=2)])
     assert course.epochs == [0, 6, 6 + 6 + 1, 13 + 18]
     assert course.score == [float("-inf"), 0.5, 0.7, 0.7]
     assert course.seconds[1:] == [2.5] * 3
