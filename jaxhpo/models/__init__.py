@@ -1,30 +1,39 @@
-"""Networks in Flax linen whose depth, width and dropout vary by lane."""
+"""Networks in Flax linen whose depth, width and dropout vary by lane.
+
+- `mlp.py`, `cnn.py`, `rnn.py`: the networks, each with the `NetworkFamily` that tuning reads
+- `family.py`: what such a family declares
+- `layers.py`, `dropout.py`, `norms.py`: layers of which a lane uses a part
+- `convolution.py`, `images.py`, `recurrent.py`: fast convolutions, pooling and recurrences
+- `cost.py`: floating-point operations and memory of a network
+"""
+
+from importlib import import_module
 
 from jaxhpo.models.cnn import CNN
 from jaxhpo.models.convolution import faster_convolutions, use_faster_convolutions
 from jaxhpo.models.cost import Cost, Costed
 from jaxhpo.models.dropout import Dropout, dropout
+from jaxhpo.models.family import NetworkFamily, Variant
 from jaxhpo.models.images import max_pool
 from jaxhpo.models.layers import Active, init_together, narrow, widen
 from jaxhpo.models.mlp import MLP
 from jaxhpo.models.norms import ACTIVATIONS, NORMS
 from jaxhpo.models.recurrent import CELLS
 from jaxhpo.models.rnn import RNN
-from jaxhpo.models.variants import CHOICES, Variant
 
 __all__ = [
     "ACTIVATIONS",
     "CELLS",
-    "CHOICES",
     "CNN",
+    "FAMILIES",
     "MLP",
-    "MODELS",
     "NORMS",
     "RNN",
     "Active",
     "Cost",
     "Costed",
     "Dropout",
+    "NetworkFamily",
     "Variant",
     "dropout",
     "faster_convolutions",
@@ -35,5 +44,7 @@ __all__ = [
     "widen",
 ]
 
-MODELS = {"mlp": MLP, "cnn": CNN, "rnn": RNN}
-"""The models that `tune(model=...)` knows by name."""
+_FILES = ("mlp", "cnn", "rnn")  # each has a FAMILY; another network is another file and its name here
+
+FAMILIES: dict[str, NetworkFamily] = {name: import_module(f"jaxhpo.models.{name}").FAMILY for name in _FILES}
+"""The networks that `tune(model=...)` knows by name."""

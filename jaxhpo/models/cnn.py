@@ -7,14 +7,16 @@ import jax.numpy as jnp
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
+from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
 from jaxhpo.models.images import max_pool
 from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, output_mask, unit_mask
-from jaxhpo.models.norms import Norm, activate
+from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
 from jaxhpo.types import Array
 
 _POOLS = 2  # where channels do not grow
 _MOST = 4  # times `units` that channels grow to
 _DENSE = 4  # blocks of `units` in the dense layer
+_SMALL_SIDE = 16  # pixels, up to which images afford more channels
 _SMALLEST = 4  # pixels a side that pooling must leave: 28 -> 14 -> 7, 8 -> 4
 
 
@@ -132,3 +134,28 @@ class CNN(nn.Module):
             params + weights,
             30 + 40 * self.layers,
         )
+
+
+def _default_units(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (8, 16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (16, 32, 48, 64)
+
+
+FAMILY = NetworkFamily(
+    CNN,
+    kinds=("image",),
+    units=_default_units,
+    structure={
+        "activation": ACTIVATION,
+        "norm": NORM,
+        "growth": Hyperparameter(
+            1,
+            (1, 2),
+            "2 doubles the channels with every convolution, to four times `units`, and pools after each",
+            ("widening",),
+            STRUCTURAL,
+        ),
+    },
+    traced=("crop", "flip", "cutout"),
+    tile=True,
+    exact_depth=lambda options: options["growth"] > 1,
+)

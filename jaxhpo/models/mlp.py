@@ -6,8 +6,9 @@ import flax.linen as nn
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
+from jaxhpo.models.family import NetworkFamily
 from jaxhpo.models.layers import Active, Dense, lecun, optional, output_mask, unit_mask
-from jaxhpo.models.norms import Norm, activate
+from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
 from jaxhpo.types import Array
 
 
@@ -47,3 +48,12 @@ class MLP(nn.Module):
         forward, backward, params = dense_cost((math.prod(shape), *[self.units] * self.layers, self.classes))
         held = math.prod(shape) + 2 * self.layers * self.units + self.classes
         return Cost(forward, backward, held, 2 * self.units, params, 12 + 12 * self.layers)
+
+
+FAMILY = NetworkFamily(
+    MLP,
+    kinds=("vector", "image"),
+    units=lambda shape: (32, 64, 128, 256),
+    structure={"activation": ACTIVATION, "norm": NORM},
+    traced=("crop", "flip", "cutout"),
+)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.models.family import STRUCTURAL, Hyperparameter
 from jaxhpo.types import Array
 
 _ACTIVATIONS = {"relu": jax.nn.relu, "gelu": jax.nn.gelu, "silu": jax.nn.silu, "tanh": jnp.tanh}
@@ -14,6 +15,9 @@ ACTIVATIONS = tuple(_ACTIVATIONS)
 
 NORMS = ("none", "layer", "group")
 """Normalisations by name: none, over all units of an example, over groups of `GROUP` units of an example."""
+
+ACTIVATION = Hyperparameter("relu", ACTIVATIONS, "after every hidden layer", ("nonlinearity",), STRUCTURAL)
+NORM = Hyperparameter("none", NORMS, "before the activation; a group is 8 units", ("normalization",), STRUCTURAL)
 
 GROUP = 8
 _EPSILON = 1e-6  # Flax's

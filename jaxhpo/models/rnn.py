@@ -5,8 +5,10 @@ import jax.numpy as jnp
 
 from jaxhpo.models.cost import Cost
 from jaxhpo.models.dropout import Dropout, keep
+from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
 from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
 from jaxhpo.models.recurrent import CELLS, gru, hold, lstm, vanilla
+from jaxhpo.space import Choice
 from jaxhpo.types import Array
 
 PADDING = 0
@@ -119,3 +121,20 @@ class RNN(nn.Module):
         workspace = steps * 3 * blocks * units
         launches = 30 + ways * self.layers * (20 + 20 * steps)
         return Cost(forward, 2 * forward, held, workspace, params, launches)
+
+
+FAMILY = NetworkFamily(
+    RNN,
+    kinds=("text",),
+    units=lambda shape: (16, 32, 48, 64),
+    structure={
+        "cell": Hyperparameter(
+            "gru", tuple(CELLS), "what a step of the recurrence computes", ("cell_type", "rnn_cell"), STRUCTURAL
+        ),
+        "bidirectional": Hyperparameter(
+            False, (False, True), "whether texts are read backwards too", ("bidir",), STRUCTURAL
+        ),
+    },
+    traced=("embedding_dropout",),
+    ranges={"cell": Choice(("gru", "lstm"))},
+)

@@ -19,7 +19,8 @@ def test_default_spaces_vary_what_the_model_has(model):
     ranges = read_ranges(space, model)
     assert (ranges.micro_batch, ranges.largest_batch, ranges.drops) == (32, 256, True)
     assert ranges.layers_values == (1, 2, 3)
-    assert [v.cell for v in ranges.variants] == (["gru", "lstm"] if model == "rnn" else ["gru"])
+    lstm = Variant((("cell", "lstm"),))
+    assert ranges.variants == ((Variant(), lstm) if model == "rnn" else (Variant(),))
     assert set(KINDS) == set(DEFAULTS)
 
 
@@ -54,9 +55,9 @@ def test_the_default_spaces_are_these():
 
 def test_a_cell_is_a_recurrent_networks_own():
     space = Space({"cell": Choice(("lstm", "gru"))})
-    assert read_ranges(space, "rnn").variants == (Variant(cell="lstm"), Variant(cell="gru"))
-    wanted = Structure(DEFAULTS["batch_size"], DEFAULTS["layers"], 4, Variant(cell="lstm"))
-    assert read_structure({"cell": "lstm", "units": 4}) == wanted
+    assert read_ranges(space, "rnn").variants == (Variant((("cell", "lstm"),)), Variant())
+    wanted = Structure(DEFAULTS["batch_size"], DEFAULTS["layers"], 4, Variant((("cell", "lstm"),)))
+    assert read_structure({"cell": "lstm", "units": 4}, "rnn") == wanted
     for model in ("mlp", "cnn"):
         for name in ("cell", "rnn_cell"):
             with pytest.raises(ValueError) as error:
@@ -78,7 +79,7 @@ def test_what_a_space_asks_of_the_programs():
             "cell_type": Choice(("lstm",)),
         }
     )
-    lstm = Variant(cell="lstm")
+    lstm = Variant((("cell", "lstm"),))
     wanted = Ranges(16, 64, (1, 3), (4, 5, 6, 7, 8, 9), ("sgd", "adam"), (None,), True, (lstm,))
     assert read_ranges(space, "rnn") == wanted
     few = Ranges(64, 64, (2,), (32,), ("adam",), (None,), False, (Variant(),))
@@ -88,11 +89,14 @@ def test_what_a_space_asks_of_the_programs():
 def test_structural_hyperparameters_multiply_the_variants():
     space = Space({"activation": Choice(("relu", "gelu")), "norm": Choice(("group", "none")), "growth": Choice((2,))})
     ranges = read_ranges(space, "cnn", image=(8, 8))
-    wanted = [(a, n, 2) for a in ("relu", "gelu") for n in ("group", "none")]
-    assert [(v.activation, v.norm, v.growth) for v in ranges.variants] == wanted
+    gelu, group, growing = ("activation", "gelu"), ("norm", "group"), ("growth", 2)
+    wanted = [(group, growing), (growing,), (gelu, group, growing), (gelu, growing)]
+    assert ranges.variants == tuple(Variant(options, exact_depth=True) for options in wanted)
     config = {"activation": "gelu", "norm": "none", "growth": 2}
-    assert read_structure(config).variant == Variant(activation="gelu", norm="none", growth=2)
-    assert read_ranges(Space({"bidirectional": Choice((True,))}), "rnn").variants == (Variant(bidirectional=True),)
+    assert read_structure(config, "cnn").variant == Variant((gelu, growing), exact_depth=True)
+    assert read_ranges(Space({"bidirectional": Choice((True,))}), "rnn").variants == (
+        Variant((("bidirectional", True),)),
+    )
 
 
 def test_what_a_space_lacks_is_not_in_the_program():

@@ -100,7 +100,7 @@ def test_a_model_of_ones_own_takes_its_own_defaults(small_digits):
 
 
 def test_only_forms_that_can_be_are_planned(small_digits):
-    forms = [dict(bucket.variant.own) for bucket in Trainer(small_digits, Net, OWN).plan.buckets]
+    forms = [dict(bucket.variant.built_with) for bucket in Trainer(small_digits, Net, OWN).plan.buckets]
     assert sorted((own["depth"], own.get("width", 0)) for own in forms) == [(1, 8), (1, 32), (2, 0)]
 
 

@@ -15,10 +15,10 @@ from jaxhpo.training.planning.resources import default_lanes, read_resources
 SHAPES = {"mlp": (8, 8, 1), "cnn": (28, 28, 1), "rnn": (100,)}
 NETWORKS = {
     "mlp": lambda layers, units, variant: MLP(layers, units, 10),
-    "cnn": lambda layers, units, variant: CNN(layers, units, 10, growth=variant.growth),
-    "rnn": lambda layers, units, variant: RNN(layers, units, 2, 5000, variant.cell),
+    "cnn": lambda layers, units, variant: CNN(layers, units, 10, growth=dict(variant.built_with).get("growth", 1)),
+    "rnn": lambda layers, units, variant: RNN(layers, units, 2, 5000, dict(variant.built_with).get("cell", "gru")),
 }
-GRU, LSTM, GROWING = Variant(), Variant(cell="lstm"), Variant(growth=2)
+GRU, LSTM, GROWING = Variant(), Variant((("cell", "lstm"),)), Variant((("growth", 2),), exact_depth=True)
 EXAMPLES = {"mlp": 1077, "cnn": 10_000, "rnn": 5000}
 
 

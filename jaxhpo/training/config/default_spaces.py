@@ -1,9 +1,8 @@
 """The spaces that are searched where the user names none."""
 
-from jaxhpo.models import MODELS
+from jaxhpo.models import FAMILIES
 from jaxhpo.space import Choice, Float, Int, Space
 
-_SMALL_SIDE = 16  # pixels
 _OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")  # named here: another one must not change a study
 
 
@@ -23,14 +22,9 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     Raises:
         ValueError: there is no such model.
     """
-    if model not in MODELS:
-        raise ValueError(f"model={model!r} is unknown; use one of {', '.join(MODELS)}")
-    if model == "mlp":
-        units = (32, 64, 128, 256)
-    elif model == "rnn":
-        units = (16, 32, 48, 64)
-    else:
-        units = (8, 16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (16, 32, 48, 64)
+    if model not in FAMILIES:
+        raise ValueError(f"model={model!r} is unknown; use one of {', '.join(FAMILIES)}")
+    family = FAMILIES[model]
     smallest = 32
     while examples is not None and 8 * smallest > examples and smallest > 1:
         smallest //= 2
@@ -40,11 +34,11 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
             "learning_rate": Float(1e-4, 1e-1, log=True, levels=13),
             "batch_size": Choice((smallest, 2 * smallest, 4 * smallest, 8 * smallest)),
             "layers": Int(1, 3),
-            "units": Choice(units),
+            "units": Choice(family.units(shape)),
             "l1": Choice(penalties),
             "l2": Choice(penalties),
             "dropout": Float(0.0, 0.5, levels=6),
             "optimizer": Choice(_OPTIMIZERS),
         }
-        | ({"cell": Choice(("gru", "lstm"))} if model == "rnn" else {})
+        | dict(family.ranges)
     )

@@ -1,61 +1,20 @@
 """The hyperparameters that training understands: names, aliases, limits, and what each is where a space has none."""
 
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from jaxhpo.models import ACTIVATIONS, CELLS, MODELS, NORMS
+from jaxhpo.models import FAMILIES
+from jaxhpo.models.family import MASKABLE, Hyperparameter, Limits
 from jaxhpo.training.step.optimizers import OPTIMIZERS
 from jaxhpo.training.step.schedules import SCHEDULES
 
-TRACED, MASKABLE, STRUCTURAL = "traced", "maskable", "structural"
-
-
-class Limits(NamedTuple):
-    """The numbers that a hyperparameter may be."""
-
-    low: float
-    high: float
-    low_allowed: bool = True
-    high_allowed: bool = True
-    whole: bool = False
-
-    def __contains__(self, value: object) -> bool:
-        """Return whether a number lies inside."""
-        assert isinstance(value, int | float)
-        above = value >= self.low if self.low_allowed else value > self.low
-        return above and (value <= self.high if self.high_allowed else value < self.high)
-
-    def __str__(self) -> str:
-        """Return the interval as mathematics writes it."""
-        opening, closing = "[" if self.low_allowed else "(", "]" if self.high_allowed else ")"
-        return f"{opening}{self.low}, {self.high}{closing}"
-
-
-class Hyperparameter(NamedTuple):
-    """One of them.
-
-    `kind` says how it reaches the compiled program: traced, as an argument; maskable, as the used part of a larger
-    network, so that lanes that differ in it may share a program; or structural, as the program itself, so that they
-    may not.
-    """
-
-    default: Any  # where a space leaves it out; None is as if it were not there, and costs nothing
-    allowed: Limits | tuple[Any, ...]  # or options
-    about: str
-    aliases: tuple[str, ...] = ()
-    kind: str = TRACED
-    models: tuple[str, ...] = tuple(MODELS)
-    images: bool = False  # whether it is for images only
-
-
-_FORWARD = ("mlp", "cnn")
 _SHARE = Limits(0.0, 1.0, high_allowed=False)
 _ANY = Limits(0.0, np.inf)
 _PIXELS = Limits(0, 64, whole=True)
 
-HYPERPARAMETERS = {
+_OF_TRAINING = {
     "learning_rate": Hyperparameter(
         1e-3, Limits(0.0, np.inf, low_allowed=False), "the highest, where a schedule or warm-up changes it", ("lr",)
     ),
@@ -96,53 +55,36 @@ HYPERPARAMETERS = {
         None,
         _PIXELS,
         "augmentation: pixels up to which an image is shifted, edges mirrored",
-        models=_FORWARD,
         images=True,
     ),
     "flip": Hyperparameter(
         None,
         Limits(0.0, 1.0),
         "augmentation: probability of a mirror image, left and right",
-        models=_FORWARD,
         images=True,
     ),
-    "cutout": Hyperparameter(
-        None, _PIXELS, "augmentation: side of the square that is blanked, in pixels", models=_FORWARD, images=True
-    ),
+    "cutout": Hyperparameter(None, _PIXELS, "augmentation: side of the square that is blanked, in pixels", images=True),
     "embedding_dropout": Hyperparameter(
-        None, _SHARE, "rate at which an embedding's features are dropped, for a whole text", models=("rnn",)
-    ),
-    "cell": Hyperparameter(
-        "gru", tuple(CELLS), "what a step of the recurrence computes", ("cell_type", "rnn_cell"), STRUCTURAL, ("rnn",)
-    ),
-    "bidirectional": Hyperparameter(
-        False, (False, True), "whether texts are read backwards too", ("bidir",), STRUCTURAL, ("rnn",)
-    ),
-    "activation": Hyperparameter(
-        "relu",
-        ACTIVATIONS,
-        "after every hidden layer",
-        ("nonlinearity",),
-        STRUCTURAL,
-        _FORWARD,
-    ),
-    "norm": Hyperparameter(
-        "none",
-        NORMS,
-        "before the activation; a group is 8 units",
-        ("normalization",),
-        STRUCTURAL,
-        _FORWARD,
-    ),
-    "growth": Hyperparameter(
-        1,
-        (1, 2),
-        "2 doubles the channels with every convolution, to four times `units`, and pools after each",
-        ("widening",),
-        STRUCTURAL,
-        ("cnn",),
+        None, _SHARE, "rate at which an embedding's features are dropped, for a whole text"
     ),
 }
+
+
+def _all_of_them() -> dict[str, Hyperparameter]:
+    """Return training's hyperparameters and those that networks declare, with the networks that take each."""
+    known = dict(_OF_TRAINING)
+    for family in FAMILIES.values():
+        known |= family.structure
+    special = {name for family in FAMILIES.values() for name in (*family.traced, *family.structure)}
+
+    def takers(name: str) -> tuple[str, ...]:
+        takes = (model for model, family in FAMILIES.items() if name in (*family.traced, *family.structure))
+        return tuple(takes) if name in special else tuple(FAMILIES)
+
+    return {name: one._replace(models=takers(name)) for name, one in known.items()}
+
+
+HYPERPARAMETERS = _all_of_them()
 """By name."""
 
 DEFAULTS: dict[str, Any] = {name: known.default for name, known in HYPERPARAMETERS.items()}

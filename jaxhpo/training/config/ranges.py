@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.models import CHOICES, Variant
+from jaxhpo.models import FAMILIES, Variant
+from jaxhpo.models.family import STRUCTURAL, Limits
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
-from jaxhpo.training.config.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, STRUCTURAL, Limits, canonical_name
+from jaxhpo.training.config.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, canonical_name
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.optimizers import DECAYS
 from jaxhpo.types import Array
@@ -62,7 +63,7 @@ def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | No
                 f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
                 f"or use model={remedy}"
             )
-    ranges = ranges_of(by_name)
+    ranges = ranges_of(by_name)._replace(variants=_variants(by_name, model))
     micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
     odd = [b for b in possible("batch_size", batches) if b % micro] if batches else []
     if odd or (isinstance(batches, Int) and micro > 1):
@@ -111,8 +112,15 @@ def ranges_of(by_name: Mapping[str, tuple[str, Dimension]]) -> Ranges:
         optimizers=tuple(values("optimizer")),
         schedules=tuple(values("schedule")),
         drops=max(values("dropout")) > 0,
-        variants=tuple(Variant(*chosen) for chosen in product(*map(values, CHOICES))),
+        variants=(Variant(),),
     )
+
+
+def _variants(by_name: Mapping[str, tuple[str, Dimension]], model: str) -> tuple[Variant, ...]:
+    """Return the variants of a model of jaxhpo's that a space holds."""
+    family = FAMILIES[model]
+    options = {name: possible(name, by_name[name][1]) for name in family.structure if name in by_name}
+    return tuple(family.variant(dict(zip(options, chosen, strict=True))) for chosen in product(*options.values()))
 
 
 def extremes(dimension: Dimension) -> tuple[Any, ...]:
@@ -161,10 +169,10 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
     return tuple(sorted(int(value) for value in values))
 
 
-def read_structure(config: dict[str, Any]) -> Structure:
-    """Return a configuration's structure, its defaults filled in."""
+def read_structure(config: dict[str, Any], model: str = "mlp") -> Structure:
+    """Return the structure of a configuration of one of jaxhpo's models, its defaults filled in."""
     values = DEFAULTS | {canonical_name(name): value for name, value in config.items()}
-    variant = Variant(*(values[name] for name in CHOICES))
+    variant = FAMILIES[model].variant(values)
     return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
 
 
@@ -216,4 +224,3 @@ def _lacking_number(name: str, space: Space, names: Mapping[str, str], found: Ma
 
 
 assert set(Hyper._fields) - {"own"} == {name for name, kind in KINDS.items() if kind != STRUCTURAL}
-assert set(CHOICES) == {name for name, kind in KINDS.items() if kind == STRUCTURAL}

@@ -7,8 +7,10 @@ import jax
 import numpy as np
 
 from jaxhpo.data import Dataset
-from jaxhpo.models import CHOICES, MODELS, Variant, narrow
+from jaxhpo.models import FAMILIES, Variant, narrow
+from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
+from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
 from jaxhpo.training.config.ranges import Structure, read_hyper, read_ranges, read_structure
 from jaxhpo.training.networks.families import check_space, examples_bytes
 from jaxhpo.training.planning.costs import tile_of
@@ -25,10 +27,10 @@ from jaxhpo.types import Array
 
 def build_network(name: str, layers: int, units: int, variant: Variant, data: Any) -> Any:
     """Return one of jaxhpo's networks; of the data it takes `outputs` and `vocabulary`."""
-    model = MODELS[name]
+    model = FAMILIES[name].network
     options: dict[str, Any] = {"layers": layers, "units": units, "classes": data.outputs}
-    options |= {name: value for name, value in variant._asdict().items() if name in model.__dataclass_fields__}
-    if name == "rnn":
+    options |= dict(variant.built_with)
+    if "vocabulary" in model.__dataclass_fields__:
         options["vocabulary"] = data.vocabulary
     return model(**options)
 
@@ -62,7 +64,7 @@ class Builtin:
             units=ranges.units_values,
             layers=ranges.layers_values,
             variants=ranges.variants,
-            tiled=self.name == "cnn",
+            tiled=FAMILIES[self.name].tile,
             lengths=self._lengths,
         )
         return make_plan(task, resources)
@@ -84,13 +86,13 @@ class Builtin:
         deepest, widest = max(self.ranges.layers_values), max(self.ranges.units_values)
         full = self.network(b.layers if b.variant.exact_depth else deepest, widest, b.variant)
         sizes = tuple(self.network(b.layers, width, b.variant) for width in b.widths)
-        if self.name == "cnn" and plan.engine == THREADS:
+        if FAMILIES[self.name].tile and plan.engine == THREADS:
             sizes = tuple(size.clone(tile=tile_of(plan.micro_batch)) for size in sizes)
         return Masked(sizes, full, self.ranges.drops)
 
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which of them a configuration is."""
-        return read_structure(config)
+        return read_structure(config, self.name)
 
     def check(self, structure: Structure) -> None:
         """Do nothing: all of them can be trained."""
@@ -104,7 +106,8 @@ class Builtin:
         example = jax.ShapeDtypeStruct((1, *self.data.shape), np.float32)
         shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0), x), example)["params"]
         made = {"builtin": self.name, "layers": layers, "units": units}
-        made |= {name: getattr(variant, name) for name in CHOICES}
+        built_with = dict(variant.built_with)
+        made |= {name: built_with.get(name, DEFAULTS[name]) for name, kind in KINDS.items() if kind == STRUCTURAL}
         own = narrow(params, shapes, (plan.buckets[bucket].units, units))
         return Masked((network,), network, False), own, made
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from jaxhpo.data import Dataset
-from jaxhpo.models import MODELS, Costed, Variant
+from jaxhpo.models import FAMILIES, Costed, Variant
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import canonical_name
 from jaxhpo.training.config.ranges import Ranges, Structure
@@ -14,8 +14,6 @@ from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner
 from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
-
-_FITTING = {"image": "cnn", "vector": "mlp", "text": "rnn"}
 
 
 class Family(Protocol):
@@ -65,12 +63,12 @@ class Family(Protocol):
 
 def fitting_model(name: str | None, data: Dataset) -> str:
     """Return the name of a model that can take the data; raise ValueError where the one that is named cannot."""
-    fitting = _FITTING[data.kind]
+    fitting = next(name for name, family in FAMILIES.items() if family.kinds[0] == data.kind)
     if name is None:
         return fitting
-    if name not in MODELS:
-        raise ValueError(f"model={name!r} is unknown; use one of {', '.join(MODELS)}, or a Flax model of your own")
-    if (name == "rnn") != (data.kind == "text") or (name == "cnn" and data.kind != "image"):
+    if name not in FAMILIES:
+        raise ValueError(f"model={name!r} is unknown; use one of {', '.join(FAMILIES)}, or a Flax model of your own")
+    if data.kind not in FAMILIES[name].kinds:
         raise ValueError(
             f"model={name!r} cannot take {data.name}, {data.kind} data of shape {data.shape}; use {fitting!r}"
         )

@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxhpo.models.family import TRACED
 from jaxhpo.space import Float, Space
-from jaxhpo.training.config.hyperparameters import ALIASES, KINDS, TRACED
+from jaxhpo.training.config.hyperparameters import ALIASES, KINDS
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import ResumeState
 from jaxhpo.training.step.lane import LaneState, Result, Source

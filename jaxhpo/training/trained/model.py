@@ -17,7 +17,7 @@ import numpy as np
 from jaxhpo.compilation import jit
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.errors import first_line
-from jaxhpo.models import CHOICES, Variant
+from jaxhpo.models import FAMILIES
 from jaxhpo.space import describe
 from jaxhpo.training.networks.builtin import build_network
 from jaxhpo.training.networks.user import UserModel, read_factory
@@ -206,7 +206,7 @@ def own_learner(model: Any, config: Mapping[str, Any], spec: Any) -> UserModel:
 
 def _builtin_learner(made: dict[str, Any], spec: DataSpec) -> Masked:
     """Return one of jaxhpo's networks in one size."""
-    variant = Variant(**{name: made[name] for name in CHOICES})
+    variant = FAMILIES[made["builtin"]].variant(made)
     network = build_network(made["builtin"], made["layers"], made["units"], variant, spec)
     return Masked((network,), network, False)
 

@@ -11,8 +11,9 @@ import numpy as np
 from jaxhpo.data import Dataset
 from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Costed, Variant
+from jaxhpo.models.family import TRACED
 from jaxhpo.space import Dimension, Float, Int, Space
-from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, TRACED
+from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS
 from jaxhpo.training.config.ranges import (
     Hyper,
     Ranges,
@@ -114,7 +115,7 @@ class UserFamily:
         rows = (zip(static, values, strict=True) for values in product(*static.values()))
         combinations = [tuple((name, value) for name, value in row if value is not _LEFT_OUT) for row in rows]
         combinations = [c for c in combinations if space.conditions.allow(tuple(static), dict(c))]
-        variants = tuple(Variant(own=c, batch_size=int(b)) for c in combinations for b in batches)
+        variants = tuple(Variant(c, int(b)) for c in combinations for b in batches)
         return ranges._replace(variants=variants, layers_values=(0,), units_values=(0,))
 
     def _check_defaults(self) -> None:
@@ -172,7 +173,7 @@ class UserFamily:
 
     def form(self, variant: Variant) -> UserModel:
         """Return what a program trains."""
-        return UserModel(self.factory, variant.own, self.data.kind == "text", self._fast)
+        return UserModel(self.factory, variant.built_with, self.data.kind == "text", self._fast)
 
     def rehearsal(self, variant: Variant) -> Rehearsal:
         """Return a rehearsal of one of the model's forms."""
@@ -183,7 +184,7 @@ class UserFamily:
         trained = read_structure({name: value for name, value in config.items() if name not in self._own})
         given = (name for name in self.factory.takes if name in config)
         static = ((name, config[name]) for name in given if not isinstance(self.space[name], Float))
-        return Structure(trained.batch_size, 0, 0, Variant(own=tuple(static), batch_size=trained.batch_size))
+        return Structure(trained.batch_size, 0, 0, Variant(tuple(static), trained.batch_size))
 
     def check(self, structure: Structure) -> None:
         """Raise ValueError where the model's form of a structure cannot be trained."""
@@ -200,7 +201,7 @@ class UserFamily:
         """Return a configuration's network by itself, a bucket's params, and what makes it again: the user's model."""
         del plan, bucket
         static = tuple((name, config[name]) for name in self.factory.takes if name in config)
-        return self.form(Variant(own=static)), params, {"own": self.name}
+        return self.form(Variant(static)), params, {"own": self.name}
 
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""

@@ -1,0 +1,111 @@
+"""What tuning has to know of a network: its data, hyperparameters, default ranges; and one of its variants."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jaxhpo.space import Dimension
+
+TRACED, MASKABLE, STRUCTURAL = "traced", "maskable", "structural"
+
+
+class Limits(NamedTuple):
+    """The numbers that a hyperparameter may be.
+
+    Attributes:
+        low: the least.
+        high: the largest.
+        low_allowed: whether `low` itself is allowed.
+        high_allowed: whether `high` itself is allowed.
+        whole: whether only whole numbers are.
+    """
+
+    low: float
+    high: float
+    low_allowed: bool = True
+    high_allowed: bool = True
+    whole: bool = False
+
+    def __contains__(self, value: object) -> bool:
+        """Return whether a number lies inside."""
+        assert isinstance(value, int | float)
+        above = value >= self.low if self.low_allowed else value > self.low
+        return above and (value <= self.high if self.high_allowed else value < self.high)
+
+    def __str__(self) -> str:
+        """Return the interval as mathematics writes it."""
+        opening, closing = "[" if self.low_allowed else "(", "]" if self.high_allowed else ")"
+        return f"{opening}{self.low}, {self.high}{closing}"
+
+
+class Hyperparameter(NamedTuple):
+    """A hyperparameter that training or a network understands.
+
+    Attributes:
+        default: its value where a space leaves it out; None is as if it were not there, and costs nothing.
+        allowed: the numbers, or the options, that it may be.
+        about: what it is, in a few words.
+        aliases: other names for it.
+        kind: how it reaches the compiled program: traced, as an argument; maskable, as the used part of a larger
+            network, so that lanes that differ in it may share a program; or structural, as the program itself, so that
+            they may not.
+        models: the networks that take it, by name; of a network's own that network.
+        images: whether it is for images only.
+    """
+
+    default: Any
+    allowed: Limits | tuple[Any, ...]
+    about: str
+    aliases: tuple[str, ...] = ()
+    kind: str = TRACED
+    models: tuple[str, ...] = ()
+    images: bool = False
+
+
+class NetworkFamily(NamedTuple):
+    """A network of jaxhpo's in all its sizes and variants, as its file declares it.
+
+    Attributes:
+        network: the Flax class. It has the fields `layers`, `units` and `classes`, those of `structure`, and
+            `vocabulary` where it reads tokens; `cost(shape)` returns its `Cost`.
+        kinds: the kinds of data that it can take: "image", "vector" or "text"; of the first it is the default.
+        units: from an example's shape to the widths that are searched by default.
+        structure: structural hyperparameters by name, each a field of the network.
+        traced: traced hyperparameters that it takes beside those that all networks take.
+        ranges: default ranges of hyperparameters in `structure` and `traced`.
+        tile: whether the network takes `tile`, and a processor then sees an image after the other.
+        exact_depth: from the options of `structure` to whether every depth is a program of its own.
+    """
+
+    network: Any
+    kinds: tuple[str, ...]
+    units: Callable[[tuple[int, ...]], tuple[int, ...]]
+    structure: Mapping[str, Hyperparameter] = {}
+    traced: tuple[str, ...] = ()
+    ranges: Mapping[str, Dimension] = {}
+    tile: bool = False
+    exact_depth: Callable[[Mapping[str, Any]], bool] = lambda options: False
+
+    def variant(self, values: Mapping[str, Any]) -> "Variant":
+        """Return the variant of a configuration; what `values` lacks has its default."""
+        options = {name: values.get(name, known.default) for name, known in self.structure.items()}
+        differing = tuple((name, value) for name, value in options.items() if value != self.structure[name].default)
+        return Variant(differing, exact_depth=self.exact_depth(options))
+
+
+class Variant(NamedTuple):
+    """What decides the program of a network beside its size.
+
+    Attributes:
+        built_with: options of the network, by name: of jaxhpo's own those that differ from the default, of the user's
+            all that its signature names.
+        batch_size: where lanes of several batch sizes share no program.
+        exact_depth: whether every depth is a program of its own.
+    """
+
+    built_with: tuple[tuple[str, Any], ...] = ()
+    batch_size: int | None = None
+    exact_depth: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options and the batch size as plain data."""
+        return ({} if self.batch_size is None else {"batch_size": self.batch_size}) | dict(self.built_with)
