@@ -1,4 +1,4 @@
-"""Errors of others, as jaxhpo tells of them: in one line."""
+"""One-line messages for the errors of other libraries."""
 
 import jax
 
@@ -9,9 +9,9 @@ UNTRACEABLE = (
     jax.errors.TracerBoolConversionError,
     jax.errors.TracerIntegerConversionError,
 )
-"""What JAX raises where Python needs the value of a traced array."""
+"""Errors that JAX raises if Python code needs the value of a traced array."""
 
 
 def first_line(error: BaseException, most: int = 120) -> str:
-    """Return the beginning of an error's message, at most so many characters, or its type's name."""
+    """Return the first line of an error's message, cut to `most` characters, or else the name of its type."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]

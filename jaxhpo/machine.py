@@ -1,4 +1,4 @@
-"""The machine that this process runs on: the cores it may use, and the directory for what can be made again."""
+"""The machine that this process runs on: its usable cores and its cache directory."""
 
 import os
 from pathlib import Path
@@ -7,16 +7,16 @@ import platformdirs
 
 
 def cores() -> int:
-    """Return the processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # no Linux
+    except AttributeError:  # not on Linux
         return os.cpu_count() or 1
 
 
 def cache_directory() -> Path:
-    """Return `JAXHPO_CACHE_DIR` where the environment has it, else the user's cache directory for jaxhpo.
+    """Return the directory for compiled programs and decoded images.
 
-    It holds compiled programs and decoded images.
+    It is the environment variable `JAXHPO_CACHE_DIR` if set, else the user's cache directory for jaxhpo.
     """
     return Path(os.environ.get("JAXHPO_CACHE_DIR") or platformdirs.user_cache_dir("jaxhpo"))

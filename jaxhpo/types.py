@@ -1,7 +1,8 @@
-"""The words that every layer speaks: Proposal, Outcome, Algorithm, Objective.
+"""The types that every layer uses: Proposal, Outcome, Algorithm, Objective.
 
-``B`` is the number of lanes (slots of one compiled batch), ``D`` the number of hyperparameters. All of these are
-pytrees or tuples of pure functions, so they pass through ``jit``, ``vmap`` and ``scan`` unchanged.
+In shapes, ``B`` is the number of lanes and ``D`` the number of hyperparameters of the space. A Proposal and an Outcome
+are pytrees of arrays; an Algorithm and an Objective are tuples of pure functions. So all of them work under ``jit``,
+``vmap`` and ``scan``.
 """
 
 from collections.abc import Callable
@@ -10,47 +11,96 @@ from typing import Any, NamedTuple
 import jax
 
 Array = jax.Array
-Key = jax.Array  # a typed threefry key, as `jax.random.key` makes it
+Key = jax.Array  # a typed key that `jax.random.key` returns
 State = Any  # a pytree of arrays
 Metrics = dict[str, Array]  # scalars by name, the same names every round
 
 FRESH = -1
-"""``Proposal.source`` of a lane that starts training afresh; ``Proposal.trial`` of a padding lane."""
+"""Value of ``Proposal.source`` for a lane that trains from the start, and of ``Proposal.trial`` for a padding lane."""
 
 
 class Proposal(NamedTuple):
-    """A batch of configurations to evaluate."""
+    """The configurations of one round, one per lane.
 
-    point: Array  # [B, D] float32 in [0, 1]: the unit cube
-    budget: Array  # [B] int32: total budget when this evaluation ends, what `source` had spent included
-    source: Array  # [B] int32: trial whose training state to continue, -1 = start fresh
-    active: Array  # [B] bool: False for a padding lane
-    trial: Array  # [B] int32: the lane's trial id, numbered by the study before evaluate; -1 on padding
+    Attributes:
+        point: Configurations as points of the unit cube: [B, D] float32 in [0, 1].
+        budget: Total budget that each trial has when the evaluation ends, in units of the objective such as epochs: [B]
+            int32. It includes the budget that the `source` trial has already spent.
+        source: Id of the trial whose training state is continued, or -1 to train from the start: [B] int32.
+        active: Whether the lane evaluates a trial; False for a padding lane: [B] bool.
+        trial: Id of the lane's trial, -1 for a padding lane: [B] int32. Algorithms leave it at -1; the study numbers
+            the trials before it evaluates them.
+
+    Example:
+        >>> import jax, jaxhpo
+        >>> space = jaxhpo.Space({"layers": jaxhpo.Int(1, 3), "optimizer": jaxhpo.Choice(("sgd", "adam"))})
+        >>> algorithm = jaxhpo.algorithms.grid_search(space, lanes=4, budget=5)
+        >>> state = algorithm.init(jax.random.key(0))
+        >>> proposal = algorithm.ask(jax.random.key(1), state)
+        >>> proposal.point.shape, proposal.budget.tolist()
+        ((4, 2), [5, 5, 5, 5])
+        >>> space.to_config(proposal.point[1])
+        {'layers': 1, 'optimizer': 'adam'}
+    """
+
+    point: Array
+    budget: Array
+    source: Array
+    active: Array
+    trial: Array
 
 
 class Outcome(NamedTuple):
-    """What evaluating a Proposal returned."""
+    """The result of evaluating a Proposal.
 
-    score: Array  # [B] float32, nan = failed; an algorithm is told what is higher where it is better
-    aux: dict[str, Array]  # [B, ...] learning curve, steps, ...; never a test score
+    Attributes:
+        score: Score of each lane, nan if the trial failed: [B] float32. An objective returns scores in the direction
+            that the user chose; an algorithm always receives scores where higher is better.
+        aux: Further results by name, [B, ...] each, such as learning curves. They never hold a test score.
+
+    Example:
+        >>> import jax.numpy as jnp, jaxhpo
+        >>> outcome = jaxhpo.Outcome(score=jnp.array([0.5, jnp.nan]), aux={"steps": jnp.array([100, 37])})
+        >>> jnp.isnan(outcome.score).tolist()  # the second trial failed
+        [False, True]
+    """
+
+    score: Array
+    aux: dict[str, Array]
 
 
 def keep_state(state: State, trials: Any) -> State:
-    """Return the state as it is: what `grow` and `retain` are where nothing grows and nothing is dropped."""
+    """Return the state unchanged: the default of `Algorithm.grow`, and a `retain` that drops nothing."""
     del trials
     return state
 
 
 class Algorithm(NamedTuple):
-    """A search method: pure functions over an explicit state.
+    """A search method: pure functions over an explicit state, which is a pytree of arrays.
 
-    ``ask`` never changes the state and always returns exactly ``lanes`` rows; a row that it has nothing to put in is
-    inactive. ``tell`` accepts any batch of that shape, rows it did not propose included.
+    The factories in `jaxhpo.algorithms` make one.
 
-    ``grow(state, trials)`` returns the state with room for so many told trials. Whoever loops calls it before a
-    ``tell``, outside of compiled code or while it is traced, with the trials told after it; so compiled programs are
-    one a size, and sizes double: 64, 128, 256, ... ``resumable(state)`` names the trials that a later proposal may
-    continue through ``Proposal.source``: [R] int32, -1 where there is none; None is a method that continues none.
+    Attributes:
+        init: ``init(key) -> state``: the state before the first trial.
+        ask: ``ask(key, state) -> proposal``: the next round. The proposal always has exactly `lanes` rows; a row
+            without a configuration is inactive. The state does not change.
+        tell: ``tell(key, state, proposal, outcome) -> (state, metrics)``: the state after a round, and scalars by name,
+            with the same names in every round. Higher scores are better. The round may hold configurations that the
+            algorithm did not propose.
+        grow: ``grow(state, trials) -> state``: the state with room for that many told trials. Call it before each
+            `tell` with the number of trials told after it, on the host or while tracing. Sizes double (64, 128, 256,
+            ...), so few programs are compiled. The default returns the state unchanged.
+        resumable: ``resumable(state) -> trials``: ids of the trials that later proposals may continue through
+            ``Proposal.source``, padded with -1: [R] int32. None if the method never continues a trial.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jaxhpo
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
+        >>> algorithm = jaxhpo.algorithms.random_search(space, lanes=8)
+        >>> state = algorithm.init(jax.random.key(0))
+        >>> proposal = algorithm.ask(jax.random.key(1), state)
+        >>> outcome = jaxhpo.Outcome(score=-(space.decode(proposal.point)["x"] ** 2), aux={})
+        >>> state, metrics = algorithm.tell(jax.random.key(2), algorithm.grow(state, 8), proposal, outcome)
     """
 
     init: Callable[[Key], State]
@@ -61,12 +111,26 @@ class Algorithm(NamedTuple):
 
 
 class Objective(NamedTuple):
-    """What is being tuned, as pure functions; ``init`` returns ``()`` where nothing is kept.
+    """The function to optimize, as pure functions over an explicit state, which is a pytree of arrays.
 
-    ``evaluate`` may instead be a ``HostFunction``, which compiles its own programs and is called with NumPy arrays.
-    ``retain(state, trials)`` is called after every tell with what the algorithm's ``resumable`` returned: training
-    states of other trials may be dropped. None is an objective that cannot continue trials; one that needs no training
-    state for it, as a recorded learning curve does not, returns the state as it is.
+    Attributes:
+        init: ``init(key) -> state``: the state before the first trial, ``()`` if the objective keeps no state.
+        evaluate: ``evaluate(key, state, proposal) -> (state, outcome)``: the scores of a round. It is compiled, unless
+            it is a `jaxhpo.compilation.HostFunction`: that one compiles its own programs and receives NumPy arrays.
+        retain: ``retain(state, trials) -> state``: called after every `tell` with the trials that `Algorithm.resumable`
+            returned. It may drop the training states of all other trials. An objective that can continue trials without
+            a training state, such as a table of learning curves, returns the state unchanged. None if the objective
+            cannot continue trials.
+
+    Example:
+        >>> import jax, jaxhpo
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
+        >>> def evaluate(key, state, proposal):
+        ...     return state, jaxhpo.Outcome(score=-(space.decode(proposal.point)["x"] ** 2), aux={})
+        >>> objective = jaxhpo.Objective(init=lambda key: (), evaluate=evaluate)
+        >>> record = jaxhpo.run_traced(jaxhpo.algorithms.random_search(space, lanes=8), objective, rounds=4)
+        >>> record.outcome.score.shape
+        (1, 4, 8)
     """
 
     init: Callable[[Key], State]

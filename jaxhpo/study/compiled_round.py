@@ -1,4 +1,4 @@
-"""The parts of a round on the host: each a compiled program, run to its end, its time booked."""
+"""The functions of a round on the host: compiled programs whose run time is recorded."""
 
 import threading
 import time
@@ -25,28 +25,40 @@ Recorder = Callable[[Proposal, int, LaneResult], None]
 
 @dataclass
 class Seconds:
-    """Where a study's time went; compiling is in none of the other two."""
+    """The time that a study has spent, in seconds. Compilation is counted only in `compile`.
+
+    Attributes:
+        compile: Tracing and compiling.
+        train: Evaluating trials.
+        algorithm: Asking and telling the algorithm.
+    """
 
     compile: float = 0.0
-    train: float = 0.0  # evaluating
-    algorithm: float = 0.0  # asking and telling
+    train: float = 0.0
+    algorithm: float = 0.0
 
 
 class Queue:
-    """Configurations of the user's, that are evaluated before the algorithm's."""
+    """Configurations that the user enqueued. They are evaluated before the algorithm's own."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[np.ndarray, int | None]] = deque()
-        self._taken: list[tuple[np.ndarray, int | None]] = []  # by the round under way
+        self._taken: list[tuple[np.ndarray, int | None]] = []  # by the current round
 
     def add(self, point: np.ndarray, budget: int | None) -> None:
-        """Put a point at the end; a budget of None is what the algorithm would give."""
+        """Append a point. If the budget is None, the algorithm chooses it."""
         self._waiting.append((point, budget))
 
     def fill(self, proposal: Proposal, trial: int, limit: int) -> Proposal:
-        """Return a batch of what waits, where anything does: a round of their own, numbered from `trial` on.
+        """Return a round of the enqueued configurations, or the algorithm's proposal if the queue is empty.
 
-        Mixed with the algorithm's they would take the places of points that it counts as asked.
+        Enqueued configurations get a round of their own. Mixed into a round of the algorithm they would replace points
+        that it counts as proposed.
+
+        Args:
+            proposal: The algorithm's proposal, as NumPy arrays.
+            trial: Id of the round's first trial.
+            limit: Largest number of trials in the round.
         """
         lanes = len(proposal.active)
         size = min(len(self._waiting), lanes, limit)
@@ -62,12 +74,12 @@ class Queue:
         return Proposal(point, budget, np.full(lanes, FRESH, np.int32), active, number)
 
     def give_back(self) -> None:
-        """Put what an interrupted round took back where it was."""
+        """Return the configurations of an interrupted round to the front of the queue."""
         self._waiting.extendleft(reversed(self._taken))
         self._taken = []
 
     def done(self) -> None:
-        """Forget what a round took."""
+        """Mark the round's configurations as evaluated."""
         self._taken = []
 
 
@@ -112,7 +124,14 @@ class _Lanes:
 
 
 class Host:
-    """Runs the parts of a round; `sign` is -1 where lower scores of the objective are better."""
+    """The functions of a round as compiled programs.
+
+    Args:
+        algorithm: Search method.
+        objective: Objective, or None if the user evaluates trials.
+        sign: -1 if lower scores of the objective are better, else 1.
+        lanes: Number of lanes of a round.
+    """
 
     def __init__(self, algorithm: Algorithm, objective: Objective | None, sign: float, lanes: int):
         self.seconds = Seconds()
@@ -122,7 +141,7 @@ class Host:
 
     @property
     def report(self) -> dict[str, float]:
-        """What an objective that compiles its own programs says of its last call."""
+        """Metrics of the last evaluation, if the objective compiles its own programs."""
         own = self._own_evaluate
         return {} if own is None else own.report
 
@@ -171,7 +190,7 @@ class Host:
         return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
 
     def observe_told(self, *args: Any) -> Any:
-        """Tell scores that came without aux, which is another program than `observe`'s in `steps`."""
+        """Tell scores without aux. This compiles a different program from `observe` in `steps`."""
         return self._observe("observe_told", *args)
 
     def _observe(self, name: str, keys: Keys, state: State, clock: Clock, proposal: Proposal, outcome: Outcome) -> Any:
@@ -179,7 +198,7 @@ class Host:
         return self._call(name, sizes(state), self._pure.observe, keys, state, clock, proposal, outcome)
 
     def _call(self, name: str, size: tuple, function: Callable, *args: Any) -> Any:
-        """Run a part of a round, a program each size of the algorithm's state."""
+        """Run a function of a round; it is compiled once for each size of the algorithm's state."""
         return self._timed(name, self._programs.setdefault((name, size), Program(function)), *args)
 
     def _timed(self, name: str, program: Program | HostFunction, *args: Any, **options: Any) -> Any:
@@ -211,14 +230,14 @@ def sizes(state: State) -> tuple:
 
 
 def planned_programs(algorithm: Algorithm, trials: int, lanes: int) -> int:
-    """Return how many programs the rounds of so many trials compile at most, beside the objective's."""
+    """Return how many programs a study of `trials` trials compiles at most, without those of the objective."""
     state = jax.eval_shape(algorithm.init, jax.eval_shape(lambda: jax.random.key(0)))
 
     def grown(rounds: int) -> tuple:
         return sizes(jax.eval_shape(lambda s: algorithm.grow(s, rounds * lanes), state))
 
     def between(first: int, last: int) -> set[tuple]:
-        """Return the sizes after so many rounds; they only grow, so equal ends have nothing else between them."""
+        """Return the state sizes between two rounds. Sizes only grow, so equal ends have none between them."""
         ends = {grown(first), grown(last)}
         if len(ends) == 1 or last - first == 1:
             return ends
@@ -232,5 +251,5 @@ def planned_programs(algorithm: Algorithm, trials: int, lanes: int) -> int:
 
 
 def to_host(tree: Any) -> Any:
-    """Return a tree's arrays as NumPy's."""
+    """Return a pytree with its arrays as NumPy arrays."""
     return jax.tree.map(np.asarray, tree)

@@ -1,4 +1,4 @@
-"""One round of a study as a pure function; the host loop and a traced `scan` run this same one."""
+"""One round of a study as pure functions. The host loop and the traced `scan` use the same functions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,25 +8,41 @@ import jax.numpy as jnp
 
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Objective, Outcome, Proposal, State
 
-_ALGORITHM, _OBJECTIVE = 0, 1  # what the study's key is folded with
+_ALGORITHM, _OBJECTIVE = 0, 1  # numbers folded into the study's key
 
 
 class Keys(NamedTuple):
-    """The two keys that every other is folded from."""
+    """The two random keys from which all others are derived.
 
-    algorithm: Key  # folded with the round
-    objective: Key  # handed on as it is, every round: trainers fold it with the trial
+    Attributes:
+        algorithm: Key of the algorithm; the round is folded in.
+        objective: Key of the objective, the same in every round; objectives fold in the trial.
+    """
+
+    algorithm: Key
+    objective: Key
 
 
 class Clock(NamedTuple):
-    """Where a study stands; every round key and trial id follows from it."""
+    """The position of a study. Round keys and trial ids follow from it.
 
-    round: Array  # [] int32: rounds told
-    trial: Array  # [] int32: trials told, and so the next one's id
+    Attributes:
+        round: Number of told rounds: [] int32.
+        trial: Number of told trials, which is the id of the next trial: [] int32.
+    """
+
+    round: Array
+    trial: Array
 
 
 class Carry(NamedTuple):
-    """What a study knows between two rounds."""
+    """The state of a study between two rounds.
+
+    Attributes:
+        algorithm: State of the algorithm.
+        objective: State of the objective.
+        clock: Position of the study.
+    """
 
     algorithm: State
     objective: State
@@ -34,7 +50,13 @@ class Carry(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What one round did."""
+    """The record of one round; `run_traced` returns one with two leading axes, [studies, rounds].
+
+    Attributes:
+        proposal: The configurations of the round.
+        outcome: Their scores, where higher is better, and further results.
+        metrics: Scalars by name that the algorithm's `tell` returned.
+    """
 
     proposal: Proposal
     outcome: Outcome
@@ -42,17 +64,26 @@ class Record(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """The parts of a round. On the host each is one compiled program; under `scan` they are traced together."""
+    """The functions of a round. On the host each is a compiled program; under `scan` they are traced together.
 
-    start: Callable[[Array], tuple[Keys, State]]  # seed -> keys, algorithm state
-    propose: Callable[[Keys, State, Clock, Array], Proposal]  # keys, algorithm state, clock, limit
-    evaluate: Callable[[Keys, State, Proposal], tuple[State, Outcome]]  # keys, objective state, proposal
+    Attributes:
+        start: ``start(seed) -> (keys, algorithm state)``.
+        propose: ``propose(keys, algorithm state, clock, limit) -> proposal`` with at most `limit` active lanes.
+        evaluate: ``evaluate(keys, objective state, proposal) -> (objective state, outcome)``.
+        observe: ``observe(keys, algorithm state, clock, proposal, outcome) -> (algorithm state, clock, outcome,
+            metrics)``.
+        retain: ``retain(algorithm state, objective state) -> objective state``.
+    """
+
+    start: Callable[[Array], tuple[Keys, State]]
+    propose: Callable[[Keys, State, Clock, Array], Proposal]
+    evaluate: Callable[[Keys, State, Proposal], tuple[State, Outcome]]
     observe: Callable[[Keys, State, Clock, Proposal, Outcome], tuple[State, Clock, Outcome, Metrics]]
-    retain: Callable[[State, State], State]  # algorithm state, objective state -> objective state
+    retain: Callable[[State, State], State]
 
 
 def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 1.0) -> Steps:
-    """Return the pure parts of a round; `sign` is -1 where an objective's lower scores are the better ones."""
+    """Return the functions of a round; `sign` is -1 if lower scores of the objective are better."""
 
     def start(seed: Array) -> tuple[Keys, State]:
         key = jax.random.key(seed, impl="threefry2x32")
@@ -86,20 +117,20 @@ def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 
 
 
 def number(proposal: Proposal, trial: Array, limit: Array) -> Proposal:
-    """Return the proposal with at most `limit` active lanes, numbered from `trial` on."""
+    """Return the proposal with at most `limit` active lanes, whose trials are numbered from `trial`."""
     rank = jnp.cumsum(proposal.active, dtype=jnp.int32) - 1
     active = proposal.active & (rank < limit)
     return proposal._replace(active=active, trial=jnp.where(active, trial + rank, FRESH))
 
 
 def clean(proposal: Proposal, outcome: Outcome) -> Outcome:
-    """Return the outcome with nan for every score that is not finite or is a padding lane's."""
+    """Return the outcome with nan in place of scores that are not finite or that belong to padding lanes."""
     score = outcome.score.astype(jnp.float32)
     return outcome._replace(score=jnp.where(proposal.active & jnp.isfinite(score), score, jnp.nan))
 
 
 def round_step(steps: Steps, keys: Keys, carry: Carry, limit: Array) -> tuple[Carry, Record]:
-    """Ask, evaluate, tell: at most `limit` new trials ([] int32)."""
+    """Run one round, with at most `limit` trials ([] int32): ask, evaluate, tell."""
     proposal = steps.propose(keys, carry.algorithm, carry.clock, limit)
     objective, outcome = steps.evaluate(keys, carry.objective, proposal)
     algorithm, clock, outcome, metrics = steps.observe(keys, carry.algorithm, carry.clock, proposal, outcome)

@@ -1,4 +1,4 @@
-"""Whole studies traced: every round of every seed in one compiled program."""
+"""Whole studies in one compiled program: all rounds of all seeds."""
 
 from typing import Any
 
@@ -20,26 +20,37 @@ def run_traced(
     seeds: Any = 1,
     direction: str = "maximize",
 ) -> Record:
-    """Return what studies of one algorithm and a traceable objective do: a `scan` of rounds, vmapped over seeds.
+    """Run studies of one algorithm in one compiled program: a `scan` over rounds, under `vmap` over seeds.
 
-    The same rounds as `Study.run`'s, with nothing on the host between them: a hundred studies of a table take seconds.
-    Histories have their last size from the start, so scores may differ from a `Study`'s by rounding. Call it under
-    `jaxhpo.compilation.jit` to compile it once and call it often; it compiles otherwise at every call.
+    The rounds are those of `Study.run`, without any work on the host between them: a hundred studies on a recorded
+    table take seconds. Arrays of told trials have their final size from the start, so scores can differ from those of
+    `Study` by rounding. A call compiles the program anew; call `run_traced` under `jaxhpo.compilation.jit` to compile
+    it once.
 
     Args:
-        algorithm: as a factory of `jaxhpo.algorithms` makes it.
-        objective: whose `evaluate` can be traced: a table, a surrogate, a small training.
-        rounds: of every study; each proposes `lanes` trials at most.
-        seeds: how many studies, with the seeds 0, 1, ...; or their seeds, [S] integers. A study of seed s has the
-            keys of `Study(seed=s)`. They may be traced: `jax.lax.map` over seeds of one study each runs them in turn,
-            which suits a method whose rounds are large products or have branches.
-        direction: "maximize" or "minimize": what of the objective's scores is better.
+        algorithm: Search method, made by a factory of `jaxhpo.algorithms`.
+        objective: Objective whose `evaluate` JAX can trace, such as a table, a surrogate or a small training.
+        rounds: Number of rounds of each study; a round has at most `lanes` trials.
+        seeds: Number of studies, which get the seeds 0, 1, ...; or their seeds, [S] integers. A study with seed s uses
+            the same keys as `Study(seed=s)`. The seeds may be traced. `jax.lax.map` over studies of one seed each runs
+            them in turn; this suits algorithms that branch or multiply large matrices.
+        direction: "maximize" if higher scores of the objective are better, or "minimize".
 
     Returns:
-        Record of [S, rounds, lanes, ...] arrays: proposals, outcomes (scores where higher is better) and metrics.
+        Proposals, outcomes and metrics as one Record of arrays [S, rounds, ...]; higher scores are better.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
+        >>> objective = jaxhpo.traceable(lambda key, hparams: hparams["x"] ** 2).objective(space)
+        >>> algorithm = jaxhpo.algorithms.random_search(space, lanes=8)
+        >>> record = jaxhpo.run_traced(algorithm, objective, rounds=5, seeds=3, direction="minimize")
+        >>> record.outcome.score.shape  # studies, rounds, lanes
+        (3, 5, 8)
+        >>> best = record.outcome.score.max(axis=(1, 2))  # of each study; scores are negated to minimize
     """
     if not isinstance(algorithm, Algorithm):
         raise ValueError(f"algorithm={algorithm!r} must be an Algorithm; see jaxhpo.algorithms")
@@ -67,7 +78,7 @@ def run_traced(
 
 
 def _read_seeds(seeds: Any) -> Any:
-    """Return seeds as [S] uint32; raise ValueError where they cannot be."""
+    """Return seeds as [S] uint32; raise ValueError if they are invalid."""
     if isinstance(seeds, Tracer):
         return seeds.astype(jnp.uint32)
     remedy = f"seeds={seeds!r} must be a number of studies, or their seeds, integers in [0, 2**32)"

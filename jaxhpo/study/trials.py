@@ -1,4 +1,4 @@
-"""What a study has learned, as people read it: trials, the best one, tables."""
+"""The results of a study: trials, the best trial, tables."""
 
 from __future__ import annotations
 
@@ -19,57 +19,85 @@ if TYPE_CHECKING:
 BEFORE = ("trial", "round", "lane", "source", "budget")
 AFTER = ("score", "state", "seconds")
 RESERVED = (*BEFORE, *AFTER)
-"""Columns of the table of trials that are not hyperparameters."""
+"""Columns of the table of trials other than the hyperparameters."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A configuration that the study wants evaluated."""
+    """A configuration that the study wants evaluated; `Study.ask` returns them.
+
+    Attributes:
+        trial: Id of the trial.
+        config: Hyperparameter values by name, without inactive hyperparameters.
+        budget: Total budget to train to, in units of the objective such as epochs. It includes the budget that the
+            `source` trial has already spent.
+        source: Id of the trial whose training to continue, or -1 to train from the start.
+    """
 
     trial: int
     config: dict[str, Any]
-    budget: int  # total budget to reach
-    source: int  # trial whose training to continue, -1 = start fresh
+    budget: int
+    source: int
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One finished evaluation."""
+    """A finished trial.
+
+    Attributes:
+        trial: Id of the trial: 0, 1, 2, ...
+        config: Hyperparameter values by name, without inactive hyperparameters.
+        score: Score in the direction of the objective; nan if the trial failed.
+        budget: Total budget that the configuration was trained for, that of continued trials included.
+        source: Id of the trial whose training it continued, or -1 if it trained from the start.
+        round: Index of the round in which it was evaluated, from 0.
+        lane: Index of its lane in the round, from 0.
+        seconds: Time from the study's start to the end of the trial's round, in seconds.
+        point: The configuration as a point of the unit cube: [D] float32.
+        aux: Further results of the objective by name, such as a learning curve.
+    """
 
     trial: int
     config: dict[str, Any]
-    score: float  # nan where it failed
+    score: float
     budget: int
     source: int
     round: int
     lane: int
-    seconds: float  # since the study's start, when its round ended
-    point: np.ndarray = field(repr=False)  # [D] float32: the configuration in the unit cube
-    aux: dict[str, np.ndarray] = field(repr=False)  # what the objective said beside the score
+    seconds: float
+    point: np.ndarray = field(repr=False)
+    aux: dict[str, np.ndarray] = field(repr=False)
 
     @property
     def failed(self) -> bool:
-        """Whether the evaluation gave no score."""
+        """Whether the trial has no score."""
         return math.isnan(self.score)
 
 
 @dataclass(frozen=True)
 class Best:
-    """The incumbent: the trial with the best score so far, the first of them where several are equal."""
+    """The best trial of a study; the earliest one if several have the same score.
+
+    Attributes:
+        trial: Id of the trial.
+        config: Hyperparameter values by name, without inactive hyperparameters.
+        score: Score in the direction of the objective.
+        test_score: Score on the test data, computed once, for this trial only; None if it was not computed.
+    """
 
     trial: int
     config: dict[str, Any]
     score: float
-    test_score: float | None = None  # scored once, for the winner, where there is a test split
+    test_score: float | None = None
 
     def __repr__(self) -> str:
-        """Return the scores to four digits, and no more of a number than float32 has."""
+        """Return a short text with scores to four decimals."""
         test = "" if self.test_score is None else f", test_score={self.test_score:.4f}"
         return f"Best(trial={self.trial}, score={self.score:.4f}{test}: {describe(self.config)})"
 
 
 def suggestions(space: Space, proposal: Proposal) -> list[Suggestion]:
-    """Return the active rows of a proposal (NumPy arrays)."""
+    """Return the active lanes of a proposal of NumPy arrays."""
     return [
         Suggestion(
             int(proposal.trial[lane]),
@@ -98,7 +126,15 @@ def trial_of(space: Space, proposal: Proposal, lane: int, result: LaneResult, ro
 
 
 def finished(space: Space, record: Record, round_: int, seconds: float, sign: float) -> list[Trial]:
-    """Return the trials of one told round (NumPy arrays); `sign` turns scores into the user's direction."""
+    """Return the trials of one told round.
+
+    Args:
+        space: The search space.
+        record: The round, as NumPy arrays.
+        round_: Index of the round.
+        seconds: Time since the study's start.
+        sign: -1 if lower scores of the objective are better, else 1.
+    """
     proposal, outcome = record.proposal, record.outcome
     found = []
     for lane in np.flatnonzero(proposal.active).tolist():
@@ -109,9 +145,9 @@ def finished(space: Space, record: Record, round_: int, seconds: float, sign: fl
 
 
 def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
-    """Return one row a trial: RESERVED columns and one a hyperparameter, in the space's order.
+    """Return one row per trial: the RESERVED columns, and one column per hyperparameter in the order of the space.
 
-    An inactive hyperparameter is missing: NaN in a column of numbers.
+    The value of an inactive hyperparameter is missing: NaN in a column of numbers.
     """
     import pandas as pd  # a third of a second
 
@@ -125,7 +161,7 @@ def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
 
 
 def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:
-    """Return the best score after every trial: columns trial, score (nan before the first success), seconds."""
+    """Return the incumbent after every trial: columns trial, score (nan before the first success) and seconds."""
     import pandas as pd
 
     scores = np.array([t.score for t in trials], float)
@@ -134,5 +170,5 @@ def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:
 
 
 def best_trial(trials: Iterable[Trial], sign: float) -> Trial | None:
-    """Return the first trial with the best score; None where none has one."""
+    """Return the earliest trial with the best score; None if no trial has a score."""
     return max((t for t in trials if not t.failed), key=lambda t: (sign * t.score, -t.trial), default=None)
