@@ -36,7 +36,7 @@ class Proposal(NamedTuple):
         >>> space = jaxhpo.Space({"layers": jaxhpo.Int(1, 3), "optimizer": jaxhpo.Choice(("sgd", "adam"))})
         >>> algorithm = jaxhpo.algorithms.grid_search(space, lanes=4, budget=5)
         >>> state = algorithm.init(jax.random.key(0))
-        >>> proposal = algorithm.ask(jax.random.key(1), state)
+        >>> proposal = jax.jit(algorithm.ask)(jax.random.key(1), state)
         >>> proposal.point.shape, proposal.budget.tolist()
         ((4, 2), [5, 5, 5, 5])
         >>> space.to_config(proposal.point[1])
@@ -98,7 +98,7 @@ class Algorithm(NamedTuple):
         >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
         >>> algorithm = jaxhpo.algorithms.random_search(space, lanes=8)
         >>> state = algorithm.init(jax.random.key(0))
-        >>> proposal = algorithm.ask(jax.random.key(1), state)
+        >>> proposal = jax.jit(algorithm.ask)(jax.random.key(1), state)
         >>> outcome = jaxhpo.Outcome(score=-(space.decode(proposal.point)["x"] ** 2), aux={})
         >>> state, metrics = algorithm.tell(jax.random.key(2), algorithm.grow(state, 8), proposal, outcome)
     """
@@ -123,14 +123,13 @@ class Objective(NamedTuple):
             cannot continue trials.
 
     Example:
-        >>> import jax, jaxhpo
+        >>> import jaxhpo
         >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
         >>> def evaluate(key, state, proposal):
         ...     return state, jaxhpo.Outcome(score=-(space.decode(proposal.point)["x"] ** 2), aux={})
         >>> objective = jaxhpo.Objective(init=lambda key: (), evaluate=evaluate)
-        >>> record = jaxhpo.run_traced(jaxhpo.algorithms.random_search(space, lanes=8), objective, rounds=4)
-        >>> record.outcome.score.shape
-        (1, 4, 8)
+        >>> objective.retain is None  # it cannot continue trials
+        True
     """
 
     init: Callable[[Key], State]

@@ -1,4 +1,4 @@
-"""Data sets as arrays: embedded digits, prepared TFDS data, the user's own arrays, texts, tables and images."""
+"""Data sets: digits, prepared TFDS data, and the user's own arrays, texts, tables and images."""
 
 from __future__ import annotations
 
@@ -45,12 +45,18 @@ _ROWS = {"digits": ("1,797 images, 8x8, 10 classes", "ships with scikit-learn; n
 
 
 def names() -> list[str]:
-    """Return the data sets that `load` knows by name."""
+    """Return the names of the data sets that `load` knows.
+
+    Example:
+        >>> import jaxhpo
+        >>> jaxhpo.data.names()
+        ['digits', 'mnist', 'cifar10', 'imdb']
+    """
     return list(_ROWS)
 
 
 def listing() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return column titles and a row for each named data set."""
+    """Return the column titles of a table of the named data sets, and its rows."""
     return ("name", "examples", "where it comes from"), [(name, *row) for name, row in _ROWS.items()]
 
 
@@ -66,23 +72,31 @@ def load(
     task: str | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> Dataset:
-    """Return a data set by name, from a file or folder, or of the user's own arrays, texts or table.
+    """Return a data set by name, from a file or folder, or from the user's own arrays, texts or table.
 
     Args:
-        data: a name; a file, as `from_npz` and `from_table` read, or a folder of images, as `from_folder` does; arrays
-            or texts `(x, y)`; a DataFrame; or a Dataset. A known name means its data set, whatever lies beside it.
-        data_dir: where TFDS data sets lie; None takes the environment's `TFDS_DATA_DIR`.
-        train_examples: keep so many of the training examples, every class in proportion.
-        seed: splits the user's own data and picks `train_examples`; named data sets have one fixed split, so that
-            studies of different seeds compare.
-        text: how texts become tokens; None is `TextOptions()`.
-        target: the column of a table to predict, or several; None takes the only one called target, label, y or class.
-        drop: columns of a table to leave out.
-        task: "classification" or "regression", of arrays and tables; None is classification.
-        image_size: (height, width) to resize the images of a folder to; None asks for images of one size.
+        data: Name of a data set; path of a file (see `from_npz`, `from_table`) or of a folder of images (see
+            `from_folder`); arrays or texts `(x, y)` (see `from_arrays`); a DataFrame; or a Dataset. A known name always
+            means the named data set, even if a file has the same name.
+        data_dir: Directory of the prepared TFDS data sets; None takes it from the environment variable `TFDS_DATA_DIR`.
+        train_examples: Number of training examples to keep, with the classes in proportion; None keeps all.
+        seed: Random seed of the split of the user's own data and of the selection of `train_examples`. Named data sets
+            have a fixed split, so that studies with different seeds can be compared.
+        text: How texts become tokens; None is `TextOptions()`.
+        target: Target column of a table, or several for regression; None takes the only column called target, label, y
+            or class.
+        drop: Columns of a table to leave out.
+        task: "classification" or "regression", for arrays and tables; None is classification.
+        image_size: (height, width) in pixels that images of a folder are resized to; None requires images of one size.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import numpy as np, jaxhpo
+        >>> x, y = np.random.default_rng(0).random((100, 4)), np.repeat(["cat", "dog"], 50)
+        >>> jaxhpo.data.load((x, y), train_examples=40)  # or "digits", "prices.csv", a DataFrame, ...
+        Dataset('arrays', vector (4,), 2 classes, 40/20/20 train/valid/test)
     """
     check_options(text)
     if task is not None:
@@ -116,7 +130,7 @@ def load(
 
 
 def _refuse_options(options: dict[str, Any], why: str, what: str | None = None) -> None:
-    """Raise ValueError where one of some options is given; `what` is what all of them are for."""
+    """Raise ValueError if one of the options is given; `what` describes the data that all of them are for."""
     for option, value in options.items():
         if is_given(value):
             raise ValueError(f"{option}={value!r} {what or OPTIONS[option]}, and {why}; leave it out")

@@ -32,21 +32,30 @@ def from_arrays(
     test: tuple[Any, Any] | None = None,
     valid: tuple[Any, Any] | None = None,
 ) -> Dataset:
-    """Return a Dataset of the user's own examples, split 60/20/20 by `seed`, every class in proportion.
+    """Return a Dataset of the user's own arrays or texts, split 60/20/20.
+
+    Every split has the classes in the same proportions.
 
     Args:
-        x: numbers, [N, F] vectors or images [N, H, W] or [N, H, W, C], anything that `numpy.asarray` takes; or texts.
-        y: [N] integer labels, 0 .. K - 1, every one of them used, or labels that are texts, which get numbers in sorted
-            order; for regression numbers, [N] or [N, K].
-        name: what to call it.
-        seed: of the split.
-        text: how texts become tokens; None is `TextOptions()`.
+        x: Examples: vectors [N, F] or images [N, H, W] or [N, H, W, C], as anything that `numpy.asarray` takes; or a
+            list of strings.
+        y: Labels, [N]: integers 0 .. K - 1, each of them used, or strings, which are numbered in sorted order. For
+            regression the targets: numbers [N] or [N, K].
+        name: Name of the data set.
+        seed: Random seed of the split.
+        text: How texts become tokens; None is `TextOptions()`.
         task: "classification" or "regression".
-        test: `(x, y)` of the test split, where there is one; `x` and `y` are then the training examples.
-        valid: `(x, y)` of the validation split; None holds out a fifth of the training examples.
+        test: Test split `(x, y)`; then `x` and `y` are the training examples. None splits `x` and `y`.
+        valid: Validation split `(x, y)`, only with `test`; None holds out a fifth of the training examples.
 
     Raises:
-        ValueError: naming the argument, what is wrong with it and where.
+        ValueError: if an argument is invalid; the message names it and what is wrong with it.
+
+    Example:
+        >>> import numpy as np, jaxhpo
+        >>> x, y = np.random.default_rng(0).random((50, 8, 8)), np.arange(50) % 2
+        >>> jaxhpo.data.from_arrays(x, y, name="noise")
+        Dataset('noise', image (8, 8, 1), 2 classes, 30/10/10 train/valid/test)
     """
     check_task(task)
     if test is None and valid is not None:
@@ -73,17 +82,18 @@ def assemble(
     names: tuple[str, ...] | None = None,
     features: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """Return the Dataset of checked train, validation and test examples `(x, y)`; float `y` is regression's.
+    """Return the Dataset of checked examples.
 
     Args:
-        name: what to call it.
-        parts: three pairs: x [N, F] or [N, H, W, C] numbers, or texts; y [N] int32, or [N] or [N, K] float32.
-        text: how texts become tokens.
-        names: the classes', where they have some.
-        features: the names of a vector's features, where they have some.
+        name: Name of the data set.
+        parts: Training, validation and test examples `(x, y)`. x: numbers [N, F] or [N, H, W, C], or texts. y: [N]
+            int32 labels, or [N] or [N, K] float32 targets.
+        text: How texts become tokens.
+        names: Names of the classes, or None.
+        features: Names of the features of vectors, or None.
 
     Raises:
-        ValueError: the training targets say nothing, or `text` is given with numbers.
+        ValueError: if all training targets are equal, or `text` is given with numbers.
     """
     x, y = [part[0] for part in parts], [part[1] for part in parts]
     classes = None if y[0].dtype.kind == "f" else int(y[0].max()) + 1
@@ -103,7 +113,7 @@ def assemble(
 
 
 def check_text(dataset: Dataset, text: TextOptions | None) -> None:
-    """Raise ValueError where options for texts are none, or come with data that jaxhpo did not make from texts."""
+    """Raise ValueError if `text` is neither None nor TextOptions, or if it is given with data that are not texts."""
     check_options(text)
     if text is not None and dataset.words is None:
         raise ValueError(f"text={text!r} is for texts, and {dataset.name} holds {dataset.kind} data; leave it out")
@@ -124,7 +134,7 @@ def _training(x: Any, y: Any, suffix: str, task: str) -> tuple[Examples, np.ndar
 def _another(
     split: str, given: tuple[Any, Any], x_train: Examples, y_train: np.ndarray, names: tuple[str, ...] | None
 ) -> tuple[Examples, np.ndarray]:
-    """Return another split's examples, of the training examples' kind."""
+    """Return the examples of another split, which must be of the same kind as the training examples."""
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise ValueError(f"{split} of type {type(given).__name__} must be a tuple (x, y)")
     x = read_examples(f"x_{split}", given[0])

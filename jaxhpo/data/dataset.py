@@ -1,4 +1,4 @@
-"""A data set: arrays on the host, split in three, and how the network sees them."""
+"""A data set: arrays on the host in three splits, and their scaling."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,30 +9,55 @@ import numpy as np
 from jaxhpo.data.splits import subset
 from jaxhpo.data.text import Vocabulary
 
-_MOST_TOKENS = 2**24  # whole numbers that float32 tells apart
+_MOST_TOKENS = 2**24  # the whole numbers that float32 represents exactly
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples for classification or regression.
+    """Examples for classification or regression, split into training, validation and test examples.
 
-    Images are [N, H, W, C], vectors [N, F], text [N, T] int32 tokens. Labels are [N] int32 in 0 .. classes - 1; where
-    `classes` is None, `y` are the targets of regression, [N] or [N, K] float32. Trials train on `train`, are compared
-    on `valid`, and the winner alone is scored, once, on `test`.
+    Trials train on the training examples and are scored on the validation examples. Only the best trial is scored on
+    the test examples, once.
+
+    Attributes:
+        name: Name of the data set.
+        x_train: Training examples: images [N, H, W, C] as stored (uint8 stays uint8), vectors [N, F], or texts as [N,
+            T] int32 tokens.
+        y_train: Training labels, [N] int32 in 0 .. classes - 1; for regression the targets, [N] or [N, K] float32.
+        x_valid: Validation examples.
+        y_valid: Validation labels or targets.
+        x_test: Test examples.
+        y_test: Test labels or targets.
+        classes: Number of classes; None for regression.
+        vocabulary: Number of tokens, 0 .. vocabulary - 1, where 0 is padding; None unless the data are texts.
+        words: Vocabulary that turned texts into tokens; None if the tokens were given.
+        class_names: Names of the classes, in the order of the labels; or None.
+        feature_names: Names of the features of vectors; or None.
+
+    Raises:
+        ValueError: if an array has the wrong shape, dtype or values; the message names it.
+
+    Example:
+        >>> import numpy as np, jaxhpo
+        >>> x, y = np.random.default_rng(0).random((60, 4), np.float32), np.arange(60, dtype=np.int32) % 3
+        >>> parts = {"x_train": x[:40], "x_valid": x[40:50], "x_test": x[50:]}
+        >>> parts |= {"y_train": y[:40], "y_valid": y[40:50], "y_test": y[50:]}
+        >>> jaxhpo.Dataset("own splits", **parts, classes=3)
+        Dataset('own splits', vector (4,), 3 classes, 40/10/10 train/valid/test)
     """
 
     name: str
-    x_train: np.ndarray  # as stored: uint8 images stay uint8
+    x_train: np.ndarray
     y_train: np.ndarray
     x_valid: np.ndarray
     y_valid: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    classes: int | None  # None: regression
-    vocabulary: int | None = None  # tokens are 0 .. vocabulary - 1, 0 is padding; None where the data are no text
-    words: Vocabulary | None = None  # what the tokens mean, where jaxhpo made them
-    class_names: tuple[str, ...] | None = None  # [classes], where the classes have names
-    feature_names: tuple[str, ...] | None = None  # [F], where a vector's features have names
+    classes: int | None
+    vocabulary: int | None = None
+    words: Vocabulary | None = None
+    class_names: tuple[str, ...] | None = None
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         classes = self.classes
@@ -102,7 +127,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """One example's shape."""
+        """The shape of one example."""
         return self.x_train.shape[1:]
 
     @property
@@ -112,14 +137,14 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the network returns: the classes, or the targets of an example."""
+        """The number of the network's outputs: the classes, or the targets of one example."""
         return math.prod(self.y_train.shape[1:]) if self.classes is None else int(self.classes)
 
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.kind == "text":  # tokens reach the network as they are, in the dtype that it computes in
+        if self.kind == "text":  # tokens are not scaled
             return np.zeros(1, np.float32), np.ones(1, np.float32)
-        # Images share one mean and deviation; a vector's features have their own. Training data only.
+        # One mean and deviation for images, and one for each feature of vectors; of the training examples only.
         axes = 0 if self.kind == "vector" else None
         x = self.x_train
         mean, deviation = _mean_and_deviation(x, axes)
@@ -129,12 +154,15 @@ class Dataset:
 
     @property
     def offset(self) -> np.ndarray:
-        """Float32, broadcastable to one example: the network sees ``(x - offset) * scale``."""
+        """The mean of the training examples, float32, broadcastable to one example; 0 for texts.
+
+        The network receives ``(x - offset) * scale``. Images have one mean; vectors have one for each feature.
+        """
         return self._moments[0]
 
     @property
     def scale(self) -> np.ndarray:
-        """Float32, broadcastable to one example: one over the training examples' standard deviation."""
+        """One over the training examples' standard deviation, float32, broadcastable to one example; 1 for texts."""
         return self._moments[1]
 
     @cached_property
@@ -146,22 +174,27 @@ class Dataset:
 
     @property
     def target_offset(self) -> np.ndarray:
-        """Float32, [] or [K] as one target: the mean of the training targets; 0 for classification."""
+        """The mean of the training targets: [] or [K] float32; 0 for classification."""
         return self._target_moments[0]
 
     @property
     def target_scale(self) -> np.ndarray:
-        """Float32, [] or [K] as one target: the training targets' standard deviation; 1 for classification.
+        """The standard deviation of the training targets: [] or [K] float32; 1 for classification.
 
-        The network learns ``(y - target_offset) / target_scale``. Unlike `scale`, it is no reciprocal: an error of the
-        network times `target_scale` is in the targets' own units.
+        The network learns ``(y - target_offset) / target_scale``. Unlike `scale` it is not a reciprocal, so an error of
+        the network times `target_scale` is in the units of the targets.
         """
         return self._target_moments[1]
 
     def take(self, train_examples: int, *, seed: int = 0) -> "Dataset":
-        """Return the data set with a seeded part of its training examples, normalised anew.
+        """Return the data set with a random part of its training examples, with the classes in proportion.
 
-        Labels are stratified, targets are not.
+        Args:
+            train_examples: Number of training examples to keep.
+            seed: Random seed of the selection.
+
+        Raises:
+            ValueError: if `train_examples` is not an integer between 1 and the number of training examples.
         """
         if isinstance(train_examples, bool) or not isinstance(train_examples, int | np.integer) or train_examples < 1:
             raise ValueError(f"train_examples={train_examples!r} must be an integer of at least 1")
@@ -180,8 +213,8 @@ class Dataset:
 
 
 def _mean_and_deviation(array: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation in float64; 1 in place of a deviation of nothing."""
+    """Return mean and standard deviation in float64; a deviation of 0 is replaced by 1."""
     mean, deviation = np.asarray(array.mean(axis, np.float64)), np.asarray(array.std(axis, np.float64))
-    # A constant feature says nothing, whatever it is divided by; relative, as rounding alone gives it a deviation.
+    # A constant feature carries no information. The comparison is relative: rounding alone gives it a small deviation.
     constant = deviation <= 1e-6 * np.maximum(np.abs(mean), 1e-30)
     return mean, np.where(constant, 1.0, deviation)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 PADDING, UNKNOWN = 0, 1
-"""Tokens that are no word: what fills a row up, and a word that the vocabulary lacks."""
+"""Tokens for the end of a short row, and for a word that is not in the vocabulary."""
 
 KEEPS = ("first", "last")
 
@@ -44,17 +44,30 @@ class TextOptions:
 
 
 def check_options(text: object) -> None:
-    """Raise ValueError where `text` is neither None nor TextOptions."""
+    """Raise ValueError if `text` is neither None nor TextOptions."""
     if text is not None and not isinstance(text, TextOptions):
         raise ValueError(f"text={text!r} must be TextOptions(words=, length=, keep=)")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words by token: the first has token 2, after `PADDING` and `UNKNOWN`."""
+    """The words of the vocabulary, in the order of their tokens.
+
+    Token 0 is padding and token 1 an unknown word, so the first word has token 2.
+
+    Attributes:
+        words: Words, the most frequent one first.
+        keep: "first" or "last": the words that were kept of longer texts when the data set was made.
+
+    Example:
+        >>> import jaxhpo
+        >>> vocabulary = jaxhpo.data.Vocabulary(("film", "good"))
+        >>> vocabulary.encode(["A good film!"], length=4).tolist()
+        [[1, 3, 2, 0]]
+    """
 
     words: tuple[str, ...]
-    keep: str = "first"  # or "last": which words of a longer text were kept of those that it was made for
+    keep: str = "first"
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -65,7 +78,16 @@ class Vocabulary:
         return {word: token for token, word in enumerate(self.words, start=2)}
 
     def encode(self, texts: Sequence[str], *, length: int, keep: str = "first") -> np.ndarray:
-        """Return texts as tokens: [len(texts), length] int32, padded at the end."""
+        """Return texts as tokens, padded at the end.
+
+        Args:
+            texts: Texts as strings.
+            length: Number of tokens of a row.
+            keep: "first" or "last": the words that are kept of a longer text.
+
+        Returns:
+            Tokens: [len(texts), length] int32.
+        """
         return self._encode([split_words(text) for text in texts], length, keep)
 
     def _encode(self, texts: Sequence[list[str]], length: int, keep: str) -> np.ndarray:
@@ -77,21 +99,28 @@ class Vocabulary:
 
 
 def split_words(text: str) -> list[str]:
-    """Return a text's words in lower case: runs of letters and digits, apostrophes inside; no punctuation, no <br>."""
+    """Return the words of a text in lower case: runs of letters, digits and inner apostrophes; without <br>."""
     return _WORD.findall(_BREAK.sub(" ", text).lower())
 
 
 def fit_vocabulary(texts: Iterable[str], size: int) -> Vocabulary:
-    """Return the most frequent words of some texts, at most `size`; of equally frequent ones the alphabet's first."""
+    """Return a vocabulary of the `size` most frequent words; equally frequent words are in alphabetical order."""
     return _fit((split_words(text) for text in texts), size, KEEPS[0])
 
 
 def tokenise(
     train: Sequence[str], *others: Sequence[str], options: TextOptions | None = None
 ) -> tuple[list[np.ndarray], Vocabulary]:
-    """Return the tokens of training and other texts ([N, T] int32 each), and the vocabulary, fitted on the former.
+    """Return the tokens of training texts and of other texts, and the vocabulary of the training texts.
 
-    T is `options.length`, or what the longest training text needs where that is less.
+    Args:
+        train: Training texts.
+        *others: Other splits of the data.
+        options: Text options; None is `TextOptions()`.
+
+    Returns:
+        Tokens of each split, [N, T] int32, and the vocabulary. T is `options.length`, or the number of words of the
+        longest training text if that is smaller.
     """
     options = TextOptions() if options is None else options
     words = [split_words(text) for text in train]

@@ -1,4 +1,4 @@
-"""The final fit: a configuration trained again on training and validation examples together, from several seeds."""
+"""The final fit: a configuration trained with several seeds on training and validation examples together."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,23 +18,35 @@ from jaxhpo.types import FRESH, Proposal
 
 @dataclass(frozen=True, eq=False)
 class FinalFit:
-    """A configuration's test scores over several trainings that differ in nothing but their random numbers."""
+    """The test scores of a configuration over several trainings that differ only in their random numbers.
+
+    Attributes:
+        config: Hyperparameter values by name.
+        metric: Name of the metric that the scores have, such as "accuracy".
+        test_scores: Test score of each training; nan if it diverged.
+        models: Trained model of each training.
+        compile_seconds: Time spent on compilation, in seconds.
+        train_seconds: Time spent on training, in seconds.
+    """
 
     config: dict[str, Any]
     metric: str
-    test_scores: tuple[float, ...]  # one a training; nan where it diverged
-    models: tuple[Model, ...]  # one a training
+    test_scores: tuple[float, ...]
+    models: tuple[Model, ...]
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
 
     @property
     def mean(self) -> float:
-        """The mean test score; nan where a training diverged."""
+        """The mean test score; nan if a training diverged."""
         return float(np.mean(self.test_scores))
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the mean: sample deviation over the root of the number of trainings; nan of one."""
+        """The standard error of the mean test score; nan for a single training.
+
+        It is the sample standard deviation, divided by the square root of the number of trainings.
+        """
         count = len(self.test_scores)
         return float(np.std(self.test_scores, ddof=1) / math.sqrt(count)) if count > 1 else math.nan
 
@@ -43,30 +55,31 @@ class FinalFit:
         return f"FinalFit(test {self.metric} {several}: {describe(self.config)})"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the scores as plain data."""
+        """Return the configuration and the scores as plain data, which `json.dump` writes."""
         scores = {"test_scores": list(self.test_scores), "mean": self.mean, "standard_error": self.standard_error}
         return {"config": self.config, "metric": self.metric} | scores
 
 
 def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: int, seed: int = 0) -> FinalFit:
-    """Train a configuration on training and validation examples; return the test scores and the models.
+    """Train a configuration on training and validation examples together; return the test scores and the models.
 
-    The test examples choose nothing: all trainings are reported.
+    All trainings are reported: test examples select nothing.
 
     Args:
-        trainer: what the configuration was found with.
-        config: of the trainer's space.
-        budget: epochs, from the start: of a trial that continued others all of its chain's.
-        seeds: how many trainings.
-        seed: of them all.
+        trainer: Trainer of the study that found the configuration.
+        config: Configuration of the trainer's space.
+        budget: Epochs of each training, from the start. For a trial that continued others, the epochs of the whole
+            chain.
+        seeds: Number of trainings.
+        seed: Random seed of all trainings.
 
     Raises:
-        ValueError: `seeds` is not an integer of at least 1.
+        ValueError: if `seeds` is not an integer of at least 1.
     """
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise ValueError(f"seeds={seeds!r} must be an integer of at least 1")
     data = trainer.data
-    # Validation examples stand in their place too: what they would say of each epoch is not looked at.
+    # The validation examples stay in their place too; the scores that they give each epoch are ignored.
     both = replace(
         data,
         x_train=np.concatenate([data.x_train, data.x_valid]),

@@ -1,4 +1,4 @@
-"""What a trained network has to know of its data, and new examples made into what it saw."""
+"""The properties of the training data that a trained network keeps, and the conversion of new examples."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,23 +12,37 @@ from jaxhpo.data.tables.readers import is_frame
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What a network has to know of the data that it was trained on."""
+    """The properties of the training data that a network needs for predictions.
+
+    Attributes:
+        name: Name of the data set.
+        kind: "image", "vector" or "text".
+        shape: Shape of one example.
+        task: "classification" or "regression".
+        classes: Number of classes; None for regression.
+        outputs: Number of the network's outputs.
+        vocabulary: Number of tokens; None unless the data are texts.
+        targets: Number of axes of one example's target: 0 or 1.
+        class_names: Names of the classes, or None.
+        feature_names: Column names of a table, or None.
+        keep: "first" or "last": the words that are kept of a text longer than `shape`.
+    """
 
     name: str
-    kind: str  # "image", "vector" or "text"
-    shape: tuple[int, ...]  # one example's
-    task: str  # "classification" or "regression"
+    kind: str
+    shape: tuple[int, ...]
+    task: str
     classes: int | None
     outputs: int
     vocabulary: int | None
-    targets: int  # axes of one example's target
+    targets: int
     class_names: tuple[str, ...] | None
-    feature_names: tuple[str, ...] | None  # of a table
-    keep: str  # which words of a text that is longer than `shape`
+    feature_names: tuple[str, ...] | None
+    keep: str
 
     @classmethod
     def of(cls, data: Dataset) -> "DataSpec":
-        """Return a data set's spec."""
+        """Return the spec of a data set."""
         alike = {name: getattr(data, name) for name in ("name", "kind", "shape", "task", "outputs")}
         keep = data.words.keep if data.words is not None else "first"
         return cls(
@@ -43,20 +57,20 @@ class DataSpec:
 
     @property
     def dtype(self) -> Any:
-        """The dtype of examples as a network takes them."""
+        """The dtype of the network's input."""
         return np.int32 if self.kind == "text" else np.float32
 
 
 def read_examples(x: Any, spec: DataSpec, words: Vocabulary | None) -> np.ndarray:
-    """Return new examples as the training examples were stored: [N, ...].
+    """Return new examples in the form of the stored training examples: [N, ...].
 
     Args:
-        x: arrays; texts as strings where there are `words`; or a DataFrame with the columns of the training table.
-        spec: of the training data.
-        words: of its texts.
+        x: Arrays; texts as strings, if there is a vocabulary; or a DataFrame with the columns of the training table.
+        spec: Properties of the training data.
+        words: Vocabulary of its texts, or None.
 
     Raises:
-        ValueError: the examples are not like those.
+        ValueError: if the examples do not match the training data.
     """
     if is_frame(x):
         if spec.feature_names is not None:

@@ -1,4 +1,4 @@
-"""A trained network: predictions, and its way to disk and back."""
+"""A trained network: predictions, saving and loading."""
 
 import errno
 import hashlib
@@ -32,25 +32,42 @@ _BATCH = 512  # examples of a forward pass
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A network as it was trained, for predictions; made by `Study.best_model` and `load_model`.
+    """A trained network, for predictions. `Study.best_model` and `load_model` return one.
 
-    Examples are given as the data set had them: images [N, H, W] or [N, H, W, C] as they are stored, vectors [N, F],
-    texts as strings or as tokens [N, T], a table as a DataFrame. They are scaled as the training examples were.
+    Methods take examples in the form of the training data: images [N, H, W] or [N, H, W, C] as stored, vectors [N, F],
+    texts as strings or as tokens [N, T], a table as a DataFrame. The model scales them as it scaled the training
+    examples.
+
+    Attributes:
+        config: Hyperparameter values that it was trained with, by name.
+        params: Weights as nested dicts of arrays, in Flax's form.
+        statistics: Further variables of the network, such as batch statistics.
+        data_spec: Properties of the training data: name, kind, shape, task, classes.
+        scaling: Offset and scale of the examples, and of the targets for regression.
+        words: Vocabulary that turns texts into tokens, or None.
+        learner: Network and loss; used internally.
+        made: Plain data that `load_model` builds the learner from; used internally.
     """
 
-    config: Mapping[str, Any]  # the hyperparameters that it was trained with
-    params: Any  # nested dicts of arrays, as Flax has them
-    statistics: Any  # what the network keeps beside them: batch statistics
+    config: Mapping[str, Any]
+    params: Any
+    statistics: Any
     data_spec: DataSpec
-    scaling: dict[str, np.ndarray]  # offset and scale, and those of regression's targets
+    scaling: dict[str, np.ndarray]
     words: Vocabulary | None
     learner: Learner
-    made: dict[str, Any]  # how the learner is made again
+    made: dict[str, Any]
 
     def outputs(self, x: Any) -> Any:
-        """Return what the network puts out: logits [N, classes], or predictions [N] or [N, K]; a user's own as it is.
+        """Return the network's outputs: logits [N, classes], or predictions [N] or [N, K] for regression.
 
-        Raises ValueError where the examples are not like those that it was trained on.
+        The outputs of a user's own model are returned as the model returns them.
+
+        Args:
+            x: Examples in the form of the training data.
+
+        Raises:
+            ValueError: if the examples do not match the training data.
         """
         x = read_examples(x, self.data_spec, self.words)
         examples = len(x)
@@ -62,22 +79,47 @@ class Model:
         return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:examples], *parts)
 
     def predict(self, x: Any) -> np.ndarray:
-        """Return labels as the data had them ([N] int32, or names where the classes have some), or regression's [N]."""
+        """Return predictions.
+
+        Args:
+            x: Examples in the form of the training data.
+
+        Returns:
+            For classification the labels: [N] int32, or [N] names if the classes have names. For regression the
+            predicted targets: [N] or [N, K].
+
+        Raises:
+            ValueError: if the examples do not match the training data, or the outputs of a user's own model are not
+                logits.
+        """
         if self.data_spec.task == "regression":
             return self.outputs(x)
         labels = np.argmax(self._logits(x), axis=-1).astype(np.int32)
         return labels if self.data_spec.class_names is None else np.array(self.data_spec.class_names)[labels]
 
     def probabilities(self, x: Any) -> np.ndarray:
-        """Return each class's probability: [N, classes] float32. Raises ValueError for regression."""
+        """Return the probability of each class: [N, classes] float32.
+
+        Args:
+            x: Examples in the form of the training data.
+
+        Raises:
+            ValueError: for regression; and in the cases of `predict`.
+        """
         if self.data_spec.task == "regression":
             raise ValueError(f"probabilities are of classes, and {self.data_spec.name} is regression; use predict")
         return np.asarray(jax.nn.softmax(self._logits(x), axis=-1))
 
     def save(self, directory: str | os.PathLike) -> None:
-        """Write the model to a new directory, whole or not at all; `load_model` reads it.
+        """Write the model to a new directory, which `load_model` reads. On an error nothing is left behind.
 
-        Weights are an Orbax checkpoint; raises ValueError where the directory exists or cannot be written.
+        The weights are an Orbax checkpoint.
+
+        Args:
+            directory: Path of the new directory.
+
+        Raises:
+            ValueError: if the directory exists or cannot be written.
         """
         import orbax.checkpoint as ocp
 
@@ -137,11 +179,11 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     """Return the model that `Model.save` wrote.
 
     Args:
-        directory: that it was written to.
-        model: a user's own, as `tune` got it; None where it is one of jaxhpo's.
+        directory: Path of the directory.
+        model: User's own model, as it was passed to `tune`; None for a network of jaxhpo.
 
     Raises:
-        ValueError: the directory holds no whole model, or the model is not the one that was trained.
+        ValueError: if the directory does not hold a complete model, or `model` is not the one that was trained.
     """
     import orbax.checkpoint as ocp
 
@@ -173,13 +215,13 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     learner = own_learner(model, config, spec) if builtin is None else builtin
     blank = _blank(learner, spec)
     try:
-        if differing := sorted(set(arrays.items()) ^ set(_arrays(blank).items())):  # which Orbax would pad or cut
+        if differing := sorted(set(arrays.items()) ^ set(_arrays(blank).items())):  # Orbax would pad or cut them
             raise ValueError(f"{differing[0][0]} is another")
-        if altered := sorted(set(files.items()) ^ set(_digests(path / _WEIGHTS).items())):  # of which it reads parts
+        if altered := sorted(set(files.items()) ^ set(_digests(path / _WEIGHTS).items())):  # Orbax reads parts of them
             raise ValueError(f"{_WEIGHTS}/{altered[0][0]} was altered")
         with ocp.StandardCheckpointer() as checkpointer:
             tree = checkpointer.restore(path / _WEIGHTS, blank)
-    except Exception as error:  # of a damaged checkpoint, or another network's, in a dozen ways
+    except Exception as error:  # a damaged checkpoint, or one of another network, raises many types
         problem = first_line(error)
         raise ValueError(
             f"the weights in {str(directory)!r} cannot be read, or are not this model's ({problem}); give the model "
@@ -190,7 +232,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
 
 
 def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
-    """Return what examples and targets are scaled by, as `TrainingData` names it."""
+    """Return offset and scale of examples and targets, by their names in `TrainingData`."""
     scaling = {"offset": data.offset, "scale": data.scale}
     if data.task == "regression":
         scaling |= {"target_offset": np.asarray(data.target_offset), "target_scale": np.asarray(data.target_scale)}
@@ -212,20 +254,20 @@ def _builtin_learner(made: dict[str, Any], spec: DataSpec) -> Masked:
 
 
 def _hyper_of(learner: Learner) -> Hyper:
-    """Return what a network that is made for one configuration reads of its hyperparameters: its size."""
+    """Return the hyperparameters that a network of one configuration reads: its size."""
     size = (learner.model.layers, learner.model.units) if isinstance(learner, Masked) else (0, 0)
     none, (layers, units) = np.float32(0), map(np.int32, size)
     return Hyper(none, np.int32(1), layers, units, none, none, none, np.int32(0))
 
 
 def _blank(learner: Learner, spec: DataSpec) -> dict[str, Any]:
-    """Return the shapes of what was written."""
+    """Return the shapes of the saved arrays."""
     dtype = np.int32 if spec.kind == "text" and isinstance(learner, UserModel) else np.float32
     example = jax.ShapeDtypeStruct((1, *spec.shape), dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
         params, statistics = jax.eval_shape(learner.start, key, example, _hyper_of(learner))
-    except Exception as error:  # of the user's code
+    except Exception as error:  # raised by the user's code
         problem = f"{type(error).__name__}: {first_line(error)}"
         raise ValueError(f"model cannot be built as it was trained: {problem}") from error
     wide = 1 if spec.kind == "text" else (spec.shape[0] if spec.kind == "vector" else None)
@@ -238,12 +280,12 @@ def _blank(learner: Learner, spec: DataSpec) -> dict[str, Any]:
 
 
 def _arrays(tree: Any) -> dict[str, str]:
-    """Return the arrays of a tree by place, as they are told apart: "float32 [5, 8]"."""
+    """Return dtype and shape of each array of a pytree, by its path: "float32 [5, 8]"."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path): f"{leaf.dtype} {list(leaf.shape)}" for path, leaf in leaves}
 
 
 def _digests(directory: Path) -> dict[str, str]:
-    """Return the sha256 of every file below a directory, by its place in it."""
+    """Return the sha256 of every file below a directory, by its relative path."""
     files = sorted(path for path in directory.rglob("*") if path.is_file())
     return {p.relative_to(directory).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
