@@ -1,4 +1,4 @@
-"""Compiling once and counting honestly: programs, the compilation counter, the persistent cache."""
+"""Compilation: programs that are compiled once, a counter of compilations, and the persistent cache."""
 
 import functools
 import os
@@ -16,37 +16,46 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxhpo.machine import cache_directory
 
 COMPILERS = 2
-"""Programs that are compiled at once: XLA compiles one on little more than one core."""
+"""Number of programs that are compiled at the same time; XLA uses little more than one core for each."""
 
 FAULTY = {"0.10.2": {"xla_cpu_experimental_ynn_fusion_type": ""}}
-"""Releases of jaxlib that compute wrongly on a CPU, and the options of XLA with which they compute right.
+"""Releases of jaxlib that compute wrong results on a CPU, and the XLA options that avoid this.
 
-0.10.2 fuses reductions into YNNPACK's kernels, and those of products that are broadcast over an axis of size 1, as a
-`vmap` of size 1 makes, come out wrong by their size.
+Release 0.10.2 fuses reductions into YNNPACK's kernels. The reduction of a product that is broadcast over an axis of
+size 1, such as the axis of a `vmap` of size 1, then has a wrong result.
 """
 
 _HAS_OPTIONS: ContextVar[bool] = ContextVar("has_options", default=False)
 
-_COMPILED = "/jax/core/compile/backend_compile_duration"  # fires when the persistent cache answers, too
+_COMPILED = "/jax/core/compile/backend_compile_duration"  # also recorded for programs from the persistent cache
 _HIT = "/jax/compilation_cache/cache_hits"
 
 
 def xla_options() -> dict[str, str]:
-    """Return the options of XLA that the installed jaxlib needs to compute right on this backend; mostly none."""
+    """Return the XLA options that the installed jaxlib needs for correct results on this backend; usually none."""
     return dict(FAULTY.get(jaxlib.version.__version__, {})) if jax.default_backend() == "cpu" else {}
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """Return the function under `jax.jit`, with `xla_options`.
+    """Return a function compiled by `jax.jit` with the XLA options that jaxhpo needs (`xla_options`).
 
-        scores = jit(lambda: run_traced(algorithm, objective, 20, seeds=100).outcome.score)()
+    The result cannot be called inside another `jax.jit`, because XLA options apply to a whole program.
 
     Args:
-        function: of arrays, which JAX can trace. What it makes cannot be called under another `jax.jit`, as XLA takes
-            its options for a whole program.
+        function: Function of arrays that JAX can trace.
 
     Raises:
-        ValueError: it is no function.
+        ValueError: if `function` is not callable.
+
+    Example:
+        >>> import jax, jaxhpo
+        >>> from jaxhpo.compilation import jit
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
+        >>> objective = jaxhpo.traceable(lambda key, hparams: -(hparams["x"] ** 2)).objective(space)
+        >>> algorithm = jaxhpo.algorithms.random_search(space, lanes=4)
+        >>> best = jit(lambda seeds: jaxhpo.run_traced(algorithm, objective, 2, seeds=seeds).outcome.score.max())
+        >>> bool(-0.5 < best(jax.numpy.arange(3)) <= 0)
+        True
     """
     if not callable(function):
         raise ValueError(f"function={function!r} must be callable; give it as jax.jit takes it, without its arguments")
@@ -63,7 +72,7 @@ def jit(function: Callable[..., Any]) -> Any:
 
 
 def warn_of_lacking_options(name: str) -> None:
-    """Warn where the caller's caller traces `name` into a program that needs `xla_options` and is not made by `jit`."""
+    """Warn if the caller's caller traces `name` under a plain `jax.jit`, although the program needs `xla_options`."""
     if xla_options() and not _HAS_OPTIONS.get():
         warnings.warn(
             f"jaxlib {jaxlib.version.__version__} computes some sums wrongly on a CPU; put jaxhpo.compilation.jit in "
@@ -74,7 +83,10 @@ def warn_of_lacking_options(name: str) -> None:
 
 
 class _Tally:
-    """What this process has compiled since its import; one listener for all counters, as JAX has no way to drop one."""
+    """The compilations of this process since import.
+
+    All counters share one listener, because JAX cannot remove a listener.
+    """
 
     def __init__(self) -> None:
         self.requests = 0
@@ -94,32 +106,35 @@ _tally = _Tally()
 
 
 class CompilationCounter:
-    """Counts what is compiled in this process from its making on, tiny eager programs included."""
+    """Counts the programs that this process compiles after the counter is made, small eager programs included."""
 
     def __init__(self) -> None:
         self._requests, self._hits = _tally.requests, _tally.hits
 
     @property
     def compiled(self) -> int:
-        """Programs that were compiled."""
+        """The number of compiled programs."""
         return self.requests - self.hits
 
     @property
     def hits(self) -> int:
-        """Programs that the persistent cache had."""
+        """The number of programs that were read from the persistent cache."""
         return _tally.hits - self._hits
 
     @property
     def requests(self) -> int:
-        """Programs that were compiled or that the persistent cache had."""
+        """The number of programs that were compiled or read from the persistent cache."""
         return _tally.requests - self._requests
 
 
 class Program:
-    """A pure function compiled when it is first called, for the shapes of that call and no others.
+    """A pure function that is compiled at its first call, for the shapes of that call only.
 
-    `seconds` is what tracing and compiling took. Calls with other shapes or dtypes raise TypeError: in jaxhpo that
-    is a bug, and a silent compilation every round is what must not happen.
+    A call with other shapes or dtypes raises TypeError. Such a call is a bug in jaxhpo: it would otherwise compile a
+    program in every round without notice.
+
+    Attributes:
+        seconds: Time spent on tracing and compiling.
     """
 
     def __init__(self, function: Callable[..., Any]):
@@ -128,7 +143,7 @@ class Program:
         self.seconds = 0.0
 
     def __call__(self, *args: Any) -> Any:
-        """Return what the function returns."""
+        """Return the result of the function."""
         if self._compiled is None:
             start = time.perf_counter()
             self._compiled = jit(self._function).lower(*args).compile()
@@ -137,7 +152,7 @@ class Program:
 
 
 class HostFunction:
-    """A function that compiles its own programs: it is called on the host, with NumPy arrays, and cannot be traced.
+    """A function that compiles its own programs. It is called on the host with NumPy arrays and cannot be traced.
 
     An `Objective` whose `evaluate` is one is called by the study as it is.
 
@@ -151,9 +166,9 @@ class HostFunction:
         self._function = function
         self.by_lane = by_lane
         self.seconds = 0.0
-        """What calls so far have spent on nothing but compiling; the function keeps it."""
+        """Time that all calls have spent on compilation only; the function updates it."""
         self.report: dict[str, float] = {}
-        """What the last call did, for the study's metrics; the function keeps it."""
+        """Metrics of the last call, which the study records; the function updates them."""
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Return what the function returns."""
@@ -161,10 +176,10 @@ class HostFunction:
 
 
 def enable_persistent_cache() -> Path | None:
-    """Keep compiled programs on disk, so that a second process compiles nothing; return the directory.
+    """Keep compiled programs on disk, so that later processes need not compile them; return the directory.
 
-    A cache that the user has set up (`JAX_COMPILATION_CACHE_DIR`) is left as it is. Where the directory can't be
-    written, nothing is kept and None is returned: a study needs no cache.
+    If the user has set a cache (`JAX_COMPILATION_CACHE_DIR`), it is left unchanged. If the directory cannot be written,
+    nothing is cached and None is returned; a study works without a cache.
     """
     theirs = jax.config.values["jax_compilation_cache_dir"]
     if theirs is not None:
@@ -177,7 +192,7 @@ def enable_persistent_cache() -> Path | None:
     if not os.access(directory, os.W_OK):
         return None
     jax.config.update("jax_compilation_cache_dir", str(directory))
-    # Small programs too: a study is a handful of them, and a process start is mostly their compilation.
+    # Small programs too: a study has only a few programs, and a process spends most of its start on compiling them.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     compilation_cache.reset_cache()  # JAX looks at the directory only once, at the process's first compilation

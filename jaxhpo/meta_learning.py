@@ -19,46 +19,64 @@ from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
 _HIDDEN, _FEATURES = 48, 8
-_ROWS = (16, 80)  # trials of a study whose likelihood is taken: as early in a study, and late
-_STUDIES = 12  # in a step
-_FEWEST = 24  # trials of a study that says anything
+_ROWS = (16, 80)  # trials of a study in the likelihood: as many as early in a study, and as late in one
+_STUDIES = 12  # studies per step
+_FEWEST = 24  # trials that a study must have
 _RATE, _DECAY = 5e-3, 3e-3
-_HIDES = 0.5  # of the studies of a step the optimizer is hidden, as most spaces say nothing of theirs
-_AT_ONCE = 100  # steps in one call
+_HIDES = 0.5  # share of the studies of a step without the feature `optimizer`, which most spaces do not have
+_AT_ONCE = 100  # steps per compiled call
 
 
 class Lesson(NamedTuple):
-    """What is learned from one study."""
+    """The training data from one study.
 
-    features: np.ndarray  # [N, F] float32
-    reward: np.ndarray  # [N] float32: softened scores
+    Attributes:
+        features: Features of the configurations: [N, F] float32.
+        reward: Softened scores: [N] float32.
+    """
+
+    features: np.ndarray
+    reward: np.ndarray
 
 
 class _Weights(NamedTuple):
-    """What is trained."""
+    """The trained parameters.
+
+    Attributes:
+        learned: Parameters of the prior.
+        noise: Logarithm of the noise variance: [].
+        level: Logarithm of the variance of a study's constant: [].
+        weight: Logarithm of the variance of the weight of a study's mean: [].
+    """
 
     learned: Learned
-    noise: Array  # []: logarithm of the variance of the noise
-    level: Array  # []: of a study's constant
-    weight: Array  # []: of the weight of a study's mean
+    noise: Array
+    level: Array
+    weight: Array
 
 
 def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> LearnedPrior:
-    """Learn what rewards look like from past studies, also of other spaces: `q_learning(..., prior=...)` starts there.
+    """Learn a prior of the rewards from past studies, for `q_learning(..., prior=...)`.
 
-    Names say what is the same (`jaxhpo.priors.hyperparameter_features`). All trials should have the same budget, and
-    varied ones teach more: random search's are best. A network of the names' features, of two
-    hidden layers of 48, and a kernel are trained to make each study's rewards likely, as few of them and as many, by
-    AdamW: a Gaussian process with a deep mean and kernel, shared by all tasks (Wistuba & Grabocka 2021, arXiv
-    2101.07667). Some minutes on a CPU; with few studies it learns what these have in common, and no more.
+    The studies may have different spaces: hyperparameters are matched by their names
+    (`jaxhpo.priors.hyperparameter_features`). All trials should have the same budget. Varied trials, such as those of
+    random search, teach most. A network of the names' features, with two hidden layers of 48 units, and a kernel are
+    trained by AdamW to maximize the likelihood of each study's rewards, for few and for many trials of the study. This
+    is a Gaussian process with a deep mean and a deep kernel that all tasks share (Wistuba & Grabocka 2021, arXiv
+    2101.07667). The training takes some minutes on a CPU. With few studies the prior holds only for problems like
+    these.
 
     Args:
-        studies: finished ones, or `jaxhpo.read_journal` of theirs; of at least 24 trials with a score each.
-        steps: of training.
-        seed: of the network's first weights and of what a step sees.
+        studies: Finished studies: `Study` objects, or journals read by `jaxhpo.read_journal`. A study counts if at
+            least 24 of its trials have a score.
+        steps: Number of training steps.
+        seed: Random seed of the network's initial weights and of the trials that each step uses.
+
+    Returns:
+        The learned prior.
 
     Raises:
-        ValueError: where no study has enough trials, or no name means anything.
+        ValueError: if no study has enough trials and a hyperparameter with a known name.
     """
     check_integer("steps", steps, 1)
     check_integer("seed", seed, 0)
@@ -81,7 +99,13 @@ def _lesson(study: Past) -> Lesson | None:
 
 
 def lesson(space: Space, point: np.ndarray, score: np.ndarray) -> Lesson:
-    """Return what configurations, [N, D], and their scores, [N], higher is better, teach."""
+    """Return the training data from one study.
+
+    Args:
+        space: Search space.
+        point: Configurations: [N, D].
+        score: Scores, higher is better: [N].
+    """
     size = len(score)
     history = histories.empty(point.shape[1], size)
     there = np.arange(len(history.score)) < size
@@ -94,7 +118,7 @@ def lesson(space: Space, point: np.ndarray, score: np.ndarray) -> Lesson:
 
 
 def learn(lessons: list[Lesson], steps: int, seed: int) -> LearnedPrior:
-    """Return the prior under which lessons are likely."""
+    """Return the prior that maximizes the likelihood of the lessons."""
     most = max(max(len(lesson.reward) for lesson in lessons), _ROWS[-1])
     features = np.stack([np.pad(one.features, ((0, most - len(one.reward)), (0, 0))) for one in lessons])
     reward = np.stack([np.pad(one.reward, (0, most - len(one.reward))) for one in lessons])
@@ -159,18 +183,18 @@ def _begin(key: Key) -> _Weights:
 
 
 def _drawn(key: Key, count: Array, most: int) -> Array:
-    """Return rows in random order, those that are there first: [most] int32."""
+    """Return row numbers in random order, the first `count` rows before all others: [most] int32."""
     order = jax.random.uniform(key, (most,), jnp.float32)
     return jnp.argsort(jnp.where(jnp.arange(most, dtype=jnp.int32) < count, order, 2.0)).astype(jnp.int32)
 
 
 def _surprise(weights: _Weights, features: Array, reward: Array, there: Array) -> Array:
-    """Return the negative log likelihood of a study's rewards, for each: [N, F], [N], [N] bool -> []."""
+    """Return the negative log likelihood per trial of a study's rewards: [N, F], [N], [N] bool -> []."""
     learned = weights.learned
     out = outputs(learned.network, features)
     mean, phi = out[:, 0], out[:, 1:]
     apart = jnp.square(features[:, None] - features[None])
-    # A square root has no slope at 0.
+    # The square root is not differentiable at 0.
     distance = jnp.sum(apart * jnp.exp(learned.relevance)[None, None], axis=2) + 1e-10
     kernel = jnp.matmul(phi, phi.T, precision="highest") + jnp.exp(learned.signal) * matern(distance)
     kernel = kernel + jnp.exp(weights.level) + jnp.exp(weights.weight) * mean[:, None] * mean[None]

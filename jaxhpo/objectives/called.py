@@ -1,4 +1,4 @@
-"""A user's plain Python function as an Objective: called in a pool of processes, or in this one."""
+"""A user's Python function as an Objective: called in a pool of processes, or in this process."""
 
 import threading
 import warnings
@@ -30,12 +30,12 @@ from jaxhpo.types import (
 )
 
 _USAGE, _SEED, _BUDGET = "score(config)", "seed", "budget"
-_SEEDS = 0  # what the objective's key is folded with, before the trial
+_SEEDS = 0  # number folded into the objective's key before the trial
 
 
 @dataclass(frozen=True)
 class Function:
-    """A Python function that scores a configuration; `function` says what its fields are."""
+    """A Python function that scores configurations; `function` makes it and describes the attributes."""
 
     score: Callable[..., Any]
     workers: int | None = None
@@ -53,13 +53,16 @@ class Function:
             raise ValueError(f"timeout={timeout!r} needs a process that can be ended; use workers=1 or more")
 
     def objective(self, space: Space) -> Objective:
-        """Return the Objective over a space, whose `evaluate` is a HostFunction.
+        """Return the Objective for a space. Its `evaluate` is a HostFunction.
 
-        Where the function takes a budget a trial may continue another, and is then scored from the start, with its
-        whole budget; else none can.
+        If the function takes `budget`, a trial may continue another one: the function is then called with the total
+        budget and trains from the start. Otherwise trials cannot be continued.
+
+        Args:
+            space: Search space.
 
         Raises:
-            ValueError: where the function can't be sent to a process.
+            ValueError: if the function cannot be sent to a process.
         """
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
@@ -68,7 +71,7 @@ class Function:
 
 
 class _Calls:
-    """Calls a bound function for the lanes of a proposal."""
+    """Calls a function for the lanes of a proposal."""
 
     def __init__(self, function: Function, space: Space):
         self._function, self._space = function, space
@@ -115,24 +118,38 @@ class _Calls:
 
 
 def function(score: Callable[..., Any], *, workers: int | None = None, timeout: float | None = None) -> Function:
-    """Wrap a Python function, whatever it trains; its configurations are scored side by side, in processes.
+    """Wrap any Python function as an objective. Configurations are scored in parallel processes.
 
-    ``jaxhpo.tune(jaxhpo.function(score), space=space)``, or ``function(score).objective(space)`` for a Study. The
-    function may be a lambda, a closure or one of a notebook: it is sent by value, with what it refers to, to each
-    process once. What it prints goes to the standard error stream.
+    Pass the result to `jaxhpo.tune(..., space=space)`, or call its `objective(space)` for a `Study`. The function may
+    be a lambda, a closure or defined in a notebook: it is sent to each process once, by value, with everything that it
+    refers to. Its printed output goes to the standard error stream.
 
     Args:
-        score: ``score(config) -> number``; `config` holds a Python value a hyperparameter that is active. It may also
-            take, by name, `seed`, an int in [0, 2**31) that follows from the study's seed and the trial, and `budget`,
-            an int: all of a trial's training, though it continues another. An exception, a result that is not a
-            finite number, and a process that dies are a failed trial, with one RuntimeWarning.
-        workers: processes; None = as many as cores, 0 = none, in this process one after the other, for debugging.
-            Never more than lanes. The cores are shared out: BLAS and OpenMP in each use its part of them, unless
-            the environment says otherwise (OMP_NUM_THREADS, ...).
-        timeout: seconds after which a trial fails and its process is ended; None = never.
+        score: ``score(config) -> number``; `config` holds the Python value of each active hyperparameter by name. The
+            function may also take the arguments `seed`, an int in [0, 2**31) that depends on the study's seed and the
+            trial, and `budget`, an int: the total budget of the trial, even if it continues another one. A trial fails,
+            with a RuntimeWarning, if the function raises an exception, its result is not a finite number, or its
+            process dies.
+        workers: Number of processes, at most the number of lanes. None is the number of cores. 0 calls the function in
+            this process, one configuration after another, for debugging. BLAS and OpenMP use an equal share of the
+            cores in each process, unless the environment says otherwise (OMP_NUM_THREADS, ...).
+        timeout: Time in seconds after which a trial fails and its process is ended; None is no limit.
+
+    Returns:
+        Objective without a space.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> def score(config):
+        ...     return 1.0 - abs(config["x"] - 0.3)
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(0.0, 1.0)})
+        >>> objective = jaxhpo.function(score, workers=0).objective(space)
+        >>> study = jaxhpo.Study(space, jaxhpo.algorithms.random_search(space, lanes=4), objective)
+        >>> round(study.run(trials=8).best.score, 2)
+        0.98
     """
     return Function(score, workers, timeout)
 
@@ -155,10 +172,10 @@ def _pickled(score: Callable[..., Any]) -> bytes:
 
 @jax.jit
 def _seeds(key: Key, trial: Array) -> Array:
-    """Return the trials' seeds: [B] int32 -> [B] uint32 below 2**31."""
+    """Return the seeds of trials: [B] int32 -> [B] uint32 below 2**31."""
 
     def seed(trial: Array) -> Array:
         own = jax.random.fold_in(jax.random.fold_in(key, _SEEDS), trial)
-        return jax.random.bits(own, dtype=jnp.uint32) >> np.uint32(1)  # 31 bits: every library's seeds have room
+        return jax.random.bits(own, dtype=jnp.uint32) >> np.uint32(1)  # 31 bits, which all libraries take as a seed
 
     return jax.vmap(seed)(trial)

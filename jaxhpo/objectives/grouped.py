@@ -1,4 +1,4 @@
-"""Lanes grouped by the hyperparameters that a traced function needs as Python values: a program a group."""
+"""Lanes in groups of equal static values: one compiled program for each group."""
 
 import time
 import warnings
@@ -15,22 +15,22 @@ from jaxhpo.space import Choice, Int, Space
 from jaxhpo.types import Finished, Key, LaneResult, Outcome, Proposal, State, ignore_result
 
 Shapes = dict[str, jax.ShapeDtypeStruct]
-_Group = tuple[str, ...]  # the static values' spelling, in which True and 1 differ
+_Group = tuple[str, ...]  # repr of the static values, in which True and 1 differ
 
 
 class Groups:
-    """Evaluates a proposal group by group, in chunks of one size.
+    """Evaluates a proposal group by group, in chunks of equal size.
 
-    Every program takes the same number of lanes, whatever the group's size, so that a trial's result is the same bits
-    whichever lanes are beside it; the last chunk of a group is padded with its last lane. A CPU, where padding costs
-    its full time, gets chunks of the size that a group has on average; an accelerator, which small chunks leave idle,
-    one chunk a group.
+    Every program takes the same number of lanes, whatever the size of the group, so that the result of a trial does not
+    depend on the other lanes, bit for bit. The last chunk of a group is padded with its last lane. On a CPU a padding
+    lane costs as much time as any other, so chunks have the average size of a group. An accelerator is idle with small
+    chunks, so there each group is one chunk.
 
     Args:
-        lane: from static values to one lane's function.
-        space: what varies.
-        static: whose values arrive as Python values; Int or Choice.
-        aux: what a lane returns beside the score.
+        lane: Function from static values to the function of one lane.
+        space: Search space.
+        static: Hyperparameters that the function gets as Python values; Int or Choice.
+        aux: Shapes of the results of one lane other than the score.
     """
 
     def __init__(
@@ -96,9 +96,10 @@ class Groups:
     def _compile(
         self, values: Mapping[_Group, Mapping[str, Any]], size: int, arguments: tuple
     ) -> dict[_Group, Exception]:
-        """Compile the programs that are missing; return what went wrong with those that cannot be made.
+        """Compile the missing programs; return the errors of those that cannot be compiled.
 
-        Of many combinations the door traces some only: a later one must not end a study that has begun.
+        Only some of many combinations are traced before the study starts, so an error in another one must not end the
+        study.
         """
         missing = {group: fixed for group, fixed in values.items() if (group, size) not in self._programs}
         failed: dict[_Group, Exception] = {}
@@ -125,14 +126,14 @@ class Groups:
 
 
 def chunk_size(lanes: int, combinations: int, backend: str) -> int:
-    """Return how many lanes a program takes: on a CPU the power of two at or below an average group's size."""
+    """Return the number of lanes of a program: on a CPU the largest power of two up to the average size of a group."""
     if backend != "cpu":
         return lanes
     return 1 << max((lanes // combinations).bit_length() - 1, 0)
 
 
 def check_aux(fixed: Mapping[str, Any], found: Shapes, known: Shapes) -> None:
-    """Raise ValueError where static values change what a lane returns beside the score: trials would not compare."""
+    """Raise ValueError if the shapes or dtypes of aux depend on static values; trials could not be compared."""
     for name in sorted({*found, *known}):
         here, there = found.get(name), known.get(name)
         if here is None or there is None or (here.shape, here.dtype) != (there.shape, there.dtype):

@@ -1,8 +1,7 @@
-"""A pool of worker processes that score configurations; each process fails alone.
+"""A pool of worker processes that score configurations. The death of a process affects only its own trial.
 
-The processes are started afresh, never forked: a fork of a process with JAX's threads can hang. One that dies takes
-its trial with it and no other, which the executors of the standard library and of loky cannot do: both give up the
-whole pool.
+Processes are started, never forked: a forked process of a program with JAX's threads can hang. The executors of the
+standard library and of loky cannot be used, because both give up the whole pool if one process dies.
 """
 
 import contextlib
@@ -20,7 +19,7 @@ from typing import Any, NamedTuple
 from jaxhpo.machine import cores
 
 _WORKER = Path(__file__).with_name("worker.py")
-_IDLE = 60.0  # seconds after which workers that nobody uses end: a notebook keeps its study for hours
+_IDLE = 60.0  # seconds after which idle workers end: a notebook may keep a study for hours
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -31,14 +30,24 @@ _THREADS = (
 
 
 class Call(NamedTuple):
-    """One trial: what the function is called with."""
+    """The arguments of one call of the function.
+
+    Attributes:
+        config: Hyperparameter values by name.
+        options: `seed` and `budget`, if the function takes them.
+    """
 
     config: dict[str, Any]
-    options: dict[str, int]  # seed, budget, where it takes them
+    options: dict[str, int]
 
 
 class Reply(NamedTuple):
-    """One trial's score, nan where it failed, and then why."""
+    """The result of one call.
+
+    Attributes:
+        score: Score, nan if the trial failed.
+        error: Description of the failure, or None.
+    """
 
     score: float
     error: str | None
@@ -49,11 +58,11 @@ def _ignore(call: int, reply: Reply) -> None:
 
 
 class Pool:
-    """Keeps worker processes from one batch to the next; they end when it is dropped, and when the process exits.
+    """Keeps worker processes between rounds. They end when the pool is deleted and when this process exits.
 
     Args:
-        function: a pickled function; unpickled once in every worker.
-        timeout: seconds that a call may take, None = any number.
+        function: Pickled function, which every worker unpickles once.
+        timeout: Longest time of a call in seconds, or None.
     """
 
     def __init__(self, function: bytes, timeout: float | None):
@@ -69,8 +78,8 @@ class Pool:
         `done` is called with a call's number and its reply as soon as that is there, one at a time.
 
         Raises:
-            ValueError: where the function can't be loaded in a worker.
-            RuntimeError: where no worker can be started.
+            ValueError: if the function cannot be loaded in a worker.
+            RuntimeError: if no worker can be started.
         """
         with self._busy:
             if self._idle is not None:
@@ -89,7 +98,7 @@ class Pool:
 
 
 class _Batch:
-    """One call of `Pool.map`: what its threads, one a worker, share under one lock."""
+    """One call of `Pool.map`. It has one thread per worker; the threads share a lock."""
 
     def __init__(
         self,
@@ -114,7 +123,7 @@ class _Batch:
                 thread.start()
             for thread in threads:
                 while thread.is_alive():
-                    thread.join(0.5)  # Windows lets no Ctrl-C through to a wait without an end
+                    thread.join(0.5)  # on Windows Ctrl-C does not interrupt a wait without a timeout
         except BaseException as error:
             with self._lock:  # no worker starts after this
                 self._error = error
@@ -146,14 +155,14 @@ class _Batch:
 
 
 class _Crew:
-    """The living workers by slot; apart from the Pool, so that a finalizer can hold them."""
+    """The running workers by slot. It is separate from the Pool, so that a finalizer can refer to it."""
 
     def __init__(self) -> None:
         self._workers: dict[int, _Worker] = {}
-        self._lock = threading.RLock()  # a finalizer runs wherever garbage is collected
+        self._lock = threading.RLock()  # a finalizer can run in any thread, at any time
 
     def worker(self, slot: int, threads: int) -> "tuple[_Worker, bool]":
-        """Return the slot's worker, and whether it is a new one."""
+        """Return the worker of a slot, and whether it is new."""
         with self._lock:
             worker = self._workers.get(slot)
             if worker is not None and worker.alive:
@@ -176,10 +185,10 @@ class _Crew:
 
 
 class _Worker:
-    """One worker process, from this side of its pipes.
+    """The parent's side of one worker process.
 
     Args:
-        threads: what the numerical libraries in it may use, unless the user's environment says.
+        threads: Number of threads for numerical libraries in the process, unless the environment sets it.
     """
 
     def __init__(self, threads: int):
@@ -201,7 +210,7 @@ class _Worker:
         return not self._ended.is_set()
 
     def load(self, function: bytes) -> None:
-        """Send the function; raise ValueError where the worker can't load it."""
+        """Send the function; raise ValueError if the worker cannot load it."""
         try:
             self._send((sys.path, function))
             error = self._receive()
@@ -211,7 +220,7 @@ class _Worker:
             raise ValueError(f"score cannot be loaded in a worker process: {error}; make it importable, or workers=0")
 
     def ask(self, call: Call, timeout: float | None) -> Reply:
-        """Return what the function says; a worker that says nothing has ended, or is ended, with this."""
+        """Return the reply to a call. A worker that does not reply has died, or is ended."""
         late = threading.Event()
 
         def expire() -> None:
@@ -230,7 +239,7 @@ class _Worker:
         finally:
             if timer is not None:
                 timer.cancel()
-                timer.join()  # its verdict is final
+                timer.join()  # `late` does not change after this
         if late.is_set():
             self._watcher.join()
         if reply is not None:
@@ -238,16 +247,16 @@ class _Worker:
         return Reply(float("nan"), f"no score after {timeout:g} s" if late.is_set() else f"its worker {self._death()}")
 
     def kill(self) -> None:
-        """Have the process end, with its children; at once, and from any thread."""
+        """End the process and its children immediately; any thread may call it."""
         if self.alive:
             self._kill_group()
 
     def end(self) -> None:
-        """Kill, and leave nothing open."""
+        """End the process and close its pipes."""
         self.kill()
         self._watcher.join()
         for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # what it did not read any more
+            with contextlib.suppress(OSError):  # data that the process did not read
                 if pipe is not None:
                     pipe.close()
 
@@ -263,7 +272,7 @@ class _Worker:
     def _watch(self) -> None:
         self._process.wait()
         if os.name == "posix":
-            self._kill_group()  # children that it left would hold its pipe open
+            self._kill_group()  # remaining children would keep its pipe open
         self._ended.set()
 
     def _kill_group(self) -> None:
@@ -275,7 +284,7 @@ class _Worker:
 
     def _death(self) -> str:
         self._watcher.join(5.0)
-        if self.alive:  # it has closed its pipe, and goes on
+        if self.alive:  # it closed its pipe but still runs
             self.kill()
             self._watcher.join()
         code = self._process.returncode

@@ -1,4 +1,4 @@
-"""What a user's function takes, read from its signature."""
+"""Checks of the signature of a user's function."""
 
 import functools
 import inspect
@@ -7,23 +7,23 @@ from typing import Any
 
 
 def check_signature(argument: str, function: Callable[..., Any], count: int, optional: tuple[str, ...]) -> set[str]:
-    """Return the optional parameters that a function takes, by name.
+    """Return the names of the optional parameters that a function takes.
 
     Args:
-        argument: how the function is named in messages, with its parameters: "score(config)".
-        function: what a user gave.
-        count: how many parameters it must take by position.
-        optional: names of further parameters that it may take.
+        argument: Name of the function in messages, with its parameters: "score(config)".
+        function: User's function.
+        count: Number of required positional parameters.
+        optional: Names of the optional parameters.
 
     Raises:
-        ValueError: where it is not callable, or takes fewer or other parameters.
+        ValueError: if it is not callable, or takes fewer or other parameters.
     """
     name = argument.partition("(")[0]
     if not callable(function):
         raise ValueError(f"{name}={function!r} must be a function {argument}")
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # written in C, and silent about itself
+    except (TypeError, ValueError):  # a function in C without a signature
         return set()
     kinds = inspect.Parameter
     parameters = list(signature.parameters.values())
@@ -33,5 +33,5 @@ def check_signature(argument: str, function: Callable[..., Any], count: int, opt
     taken = {p.name for p in rest if p.name in optional and p.kind != kinds.POSITIONAL_ONLY}
     if short or any(p.default is p.empty and p.name not in taken for p in rest):
         raise ValueError(f"{name} takes {signature}; it must be {argument}, and may also take {' and '.join(optional)}")
-    # What a partial has fixed stays fixed.
+    # Parameters that a partial has set keep their values.
     return taken - set(function.keywords) if isinstance(function, functools.partial) else taken

@@ -1,4 +1,4 @@
-"""A user's traceable training function as an Objective: vmapped over the lanes as it stands."""
+"""A user's traceable training function as an Objective: vmapped over the lanes."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,17 +14,17 @@ from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
-_TRAIN = 0  # what the objective's key is folded with, before the trial
+_TRAIN = 0  # number folded into the objective's key before the trial
 _CHECKED = 16  # combinations of static values that are traced before anything runs
 _BUDGET = "budget"
 
 Lane = Callable[[Key, Array, Array, Array], tuple[Array, dict[str, Array]]]
-"""One lane: key, point [D] float32, budget [] int32, trial [] int32 -> score [] float32, aux."""
+"""Function of one lane: key, point [D] float32, budget [] int32, trial [] int32 -> score [] float32, aux."""
 
 
 @dataclass(frozen=True)
 class Traceable:
-    """A traceable function that scores a configuration; `traceable` says what its fields are."""
+    """A traceable function that scores a configuration; `traceable` makes it and describes the attributes."""
 
     train: Callable[..., Any]
     static: tuple[str, ...] = ()
@@ -37,17 +37,19 @@ class Traceable:
         object.__setattr__(self, "static", tuple(dict.fromkeys(static)))
 
     def objective(self, space: Space) -> Objective:
-        """Return the Objective over a space.
+        """Return the Objective for a space.
 
-        Where the function takes a budget a trial may continue another, and is then trained again from the start, up
-        to its whole budget; else none can.
+        If the function takes `budget`, a trial may continue another one: the function then trains from the start, to
+        the total budget. Otherwise trials cannot be continued. Without static hyperparameters `evaluate` is a pure
+        function; with them it is a HostFunction. This method traces the function with shapes only; it compiles and runs
+        nothing.
 
-        Without static names `evaluate` is pure; with them it is a HostFunction. The function is traced here, with
-        shapes only: nothing is compiled and nothing runs.
+        Args:
+            space: Search space.
 
         Raises:
-            ValueError: where the function can't be traced, or does not return a score; where a static name is not
-                of the space, or is a Float.
+            ValueError: if the function cannot be traced or does not return a score; if a static hyperparameter is a
+                Float or is not in the space.
         """
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
@@ -74,7 +76,7 @@ class Traceable:
         return Objective(_no_state, evaluate, retain)
 
     def _lane(self, space: Space, fixed: Mapping[str, Any]) -> Lane:
-        """Return one lane's function; `fixed` holds the hyperparameters, and the budget, that are Python values."""
+        """Return the function of one lane; `fixed` holds the static hyperparameters, and the budget if it is static."""
         takes_budget = bool(check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)))
         values = {name: value for name, value in fixed.items() if name in space}
 
@@ -88,12 +90,12 @@ class Traceable:
         return lane
 
     def _check(self, space: Space, fixed: Mapping[str, Any]) -> Shapes:
-        """Return the shapes of aux, a lane's; raise ValueError where the function can't be traced."""
+        """Return the shapes of one lane's aux; raise ValueError if the function cannot be traced."""
         try:
             return self._trace(space, fixed)
         except Exception as error:
             message = self._explain(space, fixed, error)
-            if message is None:  # an error of the function's own
+            if message is None:  # an error in the function itself
                 raise
             raise ValueError(message) from error
 
@@ -107,7 +109,7 @@ class Traceable:
         return {name: jax.ShapeDtypeStruct(value.shape[1:], value.dtype) for name, value in aux.items()}
 
     def _explain(self, space: Space, fixed: Mapping[str, Any], error: Exception) -> str | None:
-        """Return what to do about an error while tracing, None where tracing isn't to blame."""
+        """Return a message that explains an error while tracing, or None if tracing is not its cause."""
 
         def traces(names: list[str]) -> bool:
             values = {name: space[name].to_value(0.5) if name in space else 1 for name in names}
@@ -117,7 +119,7 @@ class Traceable:
                 return False
             return True
 
-        # Which of the arguments does it want as Python values? All of them that it can't do without.
+        # Find the arguments that the function needs as Python values: without any one of them tracing fails.
         needed = [name for name in space if name not in fixed] + [_BUDGET]
         if traces(needed):
             for name in list(needed):
@@ -140,23 +142,34 @@ class Traceable:
 
 
 def traceable(train: Callable[..., Any], *, static: tuple[str, ...] = ()) -> Traceable:
-    """Wrap a traceable training function, whose configurations then train in the lanes of one compiled program.
+    """Wrap a training function that JAX can trace. Its configurations train in the lanes of one compiled program.
 
-    ``jaxhpo.tune(jaxhpo.traceable(train), space=space)``, or ``traceable(train).objective(space)`` for a Study.
+    Pass the result to `jaxhpo.tune(..., space=space)`, or call its `objective(space)` for a `Study`.
 
     Args:
-        train: ``train(key, hparams) -> score`` or ``-> (score, aux)``, or ``train(key, hparams, budget)``. `key` is
-            the trial's own typed threefry key; `hparams` holds a traced scalar a hyperparameter: float32 of a Float,
-            int32 of an Int, the value of a Choice of numbers, and the int32 *index* of the option of any other
-            Choice (which equals none of the options: name it in `static` to compare it with them), of one that is
-            inactive its first value; `budget` is
-            int32, all of a trial's training, though it continues another. `score` is a scalar, not finite = failed;
-            `aux` a dict of arrays, which `Trial.aux` keeps.
-        static: hyperparameters that arrive as Python values (their options, for a Choice) because shapes or Python's
-            own control flow depend on them; one program is compiled for each combination of their values.
+        train: ``train(key, hparams)`` or ``train(key, hparams, budget)``; returns ``score`` or ``(score, aux)``. `key`
+            is the typed threefry key of the trial. `hparams` holds a traced scalar for each hyperparameter: float32 for
+            a Float, int32 for an Int, the value for a Choice of numbers, and the int32 *index* of the option for any
+            other Choice. To compare such a Choice with its options, name it in `static`. An inactive hyperparameter has
+            its first value. `budget` is int32: the total budget of the trial, even if it continues another one. `score`
+            is a scalar; the trial failed if it is not finite. `aux` is a dict of arrays, stored in `Trial.aux`.
+        static: Names of hyperparameters that the function gets as Python values (for a Choice, the option), because
+            shapes or Python control flow depend on them. One program is compiled for each combination of their values.
+
+    Returns:
+        Objective without a space.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jaxhpo
+        >>> def train(key, hparams):  # gradient descent on x^2 from x = 3
+        ...     x = jax.lax.fori_loop(0, 20, lambda _, x: x - hparams["learning_rate"] * 2 * x, jnp.float32(3))
+        ...     return -(x**2)
+        >>> space = jaxhpo.Space({"learning_rate": jaxhpo.Float(1e-3, 1.0, log=True)})
+        >>> objective = jaxhpo.traceable(train).objective(space)
+        >>> study = jaxhpo.Study(space, jaxhpo.algorithms.random_search(space, lanes=8), objective)
     """
     return Traceable(train, static)
 
@@ -167,7 +180,7 @@ def _no_state(key: Key) -> tuple:
 
 
 def _split(result: Any) -> tuple[Array, dict[str, Array]]:
-    """Return the score, [] float32, and aux; raise ValueError where `result` is neither one nor both."""
+    """Return the score, [] float32, and aux; raise ValueError if `result` is neither a score nor (score, aux)."""
     pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)
     score, aux = result if pair else (result, {})
     if not _is_array(score):
@@ -186,13 +199,13 @@ def _is_array(value: Any) -> bool:
     if value is None:  # nan to some releases of JAX
         return False
     try:
-        return not jnp.issubdtype(jnp.asarray(value).dtype, jax.dtypes.extended)  # no keys: they are not numbers
+        return not jnp.issubdtype(jnp.asarray(value).dtype, jax.dtypes.extended)  # random keys are not numbers
     except (TypeError, ValueError):
         return False
 
 
 def _representatives(space: Space, static: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return combinations of static values in which each value appears, or of so many that 16 are spread evenly."""
+    """Return combinations of static values that cover every value, or 16 evenly spaced values of many."""
     values = [space[name].level_values or (space[name].to_value(0.0), space[name].to_value(1.0)) for name in static]
     longest = max(map(len, values), default=1)
     count = min(longest, _CHECKED)

@@ -1,6 +1,6 @@
-"""The process at the other end of a Pool's pipes: loads a user's function once, then scores what it is sent.
+"""The program of a worker process: it loads a user's function once, then scores configurations.
 
-It is run by path and imports no jaxhpo: that would cost each worker seconds and JAX's memory.
+It is run by path and does not import jaxhpo, which would cost each worker seconds and the memory of JAX.
 """
 
 import math
@@ -18,13 +18,13 @@ _LONGEST = 300  # characters of a message
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception's type and message, in one line."""
+    """Return an exception's type and message in one line."""
     line = " ".join(traceback.format_exception_only(error)[-1].split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
 
 
 def attempt(score: Callable[..., Any], config: dict[str, Any], options: dict[str, int]) -> tuple[float, str | None]:
-    """Return a configuration's score and None, or nan and what went wrong."""
+    """Return the score of a configuration and None, or nan and a description of the failure."""
     try:
         value = score(config, **options)
         numeric = hasattr(value, "__float__") and getattr(value, "shape", ()) == ()
@@ -48,7 +48,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
             try:
                 inbox.put(pickle.load(requests))
             except (EOFError, OSError, pickle.UnpicklingError):
-                os._exit(0)  # the parent is gone, or wants this process gone: whatever is being scored is for nobody
+                os._exit(0)  # the parent is gone or ends this process; nobody waits for the score
 
     def reply(answer: Any) -> None:
         pickle.dump(answer, replies)
@@ -67,7 +67,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def _main() -> None:
-    # The pipes move away from the standard streams, which the user's function and its children may use.
+    # Move the pipes away from the standard streams, which the user's function and its children may use.
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
