@@ -1,10 +1,11 @@
-"""Constraints of a space: expressions over hyperparameters that a configuration must fulfil.
+"""Constraints of a space: expressions over hyperparameters that every configuration satisfies.
 
-``"units * layers <= 256"``, ``"optimizer != 'sgd' or momentum > 0.5"``. The text is parsed, never executed: names of
-hyperparameters, numbers, + - * / ** %, comparisons, and, or, not, `in` a tuple, and the options of a `Choice` of words.
+Examples are ``"units * layers <= 256"`` and ``"optimizer != 'sgd' or momentum > 0.5"``. The text is parsed, never
+executed. It may hold names of hyperparameters, numbers, + - * / ** %, comparisons, and, or, not, `in` a tuple, and the
+options of a `Choice` of words.
 
-All arithmetic is float32's, on the device and with NumPy on the host alike; numbers within a millionth of one another
-are equal, so that 0.1 + 0.2 <= 0.3 holds on both. A constraint that names an inactive hyperparameter is fulfilled.
+All arithmetic is float32, on the device and in NumPy on the host. Numbers that differ by less than a millionth of their
+size are equal, so that 0.1 + 0.2 <= 0.3 holds on both. A constraint that names an inactive hyperparameter is satisfied.
 """
 
 import ast
@@ -18,7 +19,7 @@ from jaxhpo.space.dimensions import Choice, Dimension
 
 POOL = 64  # feasible points that a space keeps
 _DRAWS, _CHUNK, _RAREST = 100_000, 4096, 10_000
-_CLOSE = 1e-6  # relative
+_CLOSE = 1e-6  # relative difference below which numbers are equal
 
 _ARITHMETIC: dict[type, Callable] = {
     ast.Add: operator.add,
@@ -36,11 +37,14 @@ _SYNTAX = "numbers, names, + - * / ** %, comparisons, and, or, not, and `in` a t
 
 
 class Constraint:
-    """One of them; raises ValueError where the text is no comparison of a space's hyperparameters.
+    """A constraint.
 
     Args:
-        text: what a person wrote.
-        dimensions: the space's, by name.
+        text: Expression, as the user wrote it.
+        dimensions: Dimensions of the space by name.
+
+    Raises:
+        ValueError: if the text is not a comparison of hyperparameters of the space.
     """
 
     def __init__(self, text: str, dimensions: Mapping[str, Dimension]):
@@ -61,11 +65,16 @@ class Constraint:
             raise ValueError(f"constraint {text!r}: it names no hyperparameter of {', '.join(dimensions)}")
 
     def holds(self, values: Mapping[str, Any], xp: Any) -> Any:
-        """Return whether decoded values ([...] each, an option of words as its index) fulfil it: [...] bool."""
-        with np.errstate(all="ignore"):  # what is no number compares with nothing
+        """Return whether decoded values satisfy the constraint: [...] bool.
+
+        Args:
+            values: Values by name, [...] each; an option of words is given as its index.
+            xp: `jax.numpy` or `numpy`.
+        """
+        with np.errstate(all="ignore"):  # comparisons with nan are False
             return self._truth(self._tree, values, xp)
 
-    # --- what may be written -------------------------------------------------------------------------------------
+    # --- checks of the text --------------------------------------------------------------------------------------
 
     def _check_truth(self, node: ast.expr) -> None:
         if isinstance(node, ast.BoolOp):
@@ -126,7 +135,7 @@ class Constraint:
         return self._dimensions[name]
 
     def _option(self, left: ast.expr, right: ast.expr) -> tuple[ast.Name, ast.Constant] | None:
-        """Return the hyperparameter of words and the option that two sides are, None where they are others."""
+        """Return the Choice of words and the option if two sides are these, in either order; otherwise None."""
         for name, option in ((left, right), (right, left)):
             if isinstance(name, ast.Name) and isinstance(option, ast.Constant) and _is_words(self._dimension(name.id)):
                 return name, option
@@ -141,7 +150,7 @@ class Constraint:
             raise ValueError(f"{option.value!r} is no option of {name.id}, which has {options!r}") from None
         return int(dimension.to_level(np.float32(unit), np))
 
-    # --- what it says --------------------------------------------------------------------------------------------
+    # --- evaluation ----------------------------------------------------------------------------------------------
 
     def _truth(self, node: ast.expr, values: Mapping[str, Any], xp: Any) -> Any:
         if isinstance(node, ast.BoolOp):
@@ -189,16 +198,22 @@ class Constraint:
 
 
 def read_constraints(constraints: Any, dimensions: Mapping[str, Dimension]) -> tuple[Constraint, ...]:
-    """Return a space's constraints; raise ValueError where one cannot be."""
+    """Return the constraints of a space; raise ValueError if one is invalid."""
     if isinstance(constraints, str | bytes | Mapping | set | frozenset) or not hasattr(constraints, "__iter__"):
         raise ValueError(f"Space constraints={constraints!r} must be a list of strings; write [{constraints!r}]")
     return tuple(Constraint(text, dimensions) for text in constraints)
 
 
 def feasible(constraints: tuple[Constraint, ...], values: Mapping[str, Any], active: Mapping[str, Any], xp: Any) -> Any:
-    """Return which decoded configurations fulfil every constraint that all of whose hyperparameters are active.
+    """Return which configurations satisfy all constraints: [...] bool.
 
-    Values, and whether each is active, are [...] by name; so is what is returned. `xp` is JAX's NumPy or NumPy.
+    A constraint counts only if all of its hyperparameters are active.
+
+    Args:
+        constraints: Constraints of the space.
+        values: Decoded values by name, [...] each.
+        active: Whether each hyperparameter is active, by name, [...] bool each.
+        xp: `jax.numpy` or `numpy`.
     """
     held = []
     for constraint in constraints:
@@ -208,16 +223,16 @@ def feasible(constraints: tuple[Constraint, ...], values: Mapping[str, Any], act
 
 
 def find_feasible(what: str, draw: Callable[[np.ndarray], np.ndarray], check: Callable, width: int) -> np.ndarray:
-    """Return up to `POOL` different points that are feasible, [P, D] float32, found by drawing with a fixed seed.
+    """Return up to `POOL` different feasible points, [P, D] float32, found by drawing with a fixed seed.
 
     Args:
-        what: of which most are infeasible, in the message.
-        draw: numbers in [0, 1), [N, D] float32 -> points.
-        check: points -> [N] bool.
-        width: D.
+        what: Name of the drawn objects in the error message.
+        draw: Function from numbers in [0, 1), [N, D] float32, to points.
+        check: Function from points to [N] bool.
+        width: Number of dimensions D.
 
     Raises:
-        ValueError: fewer than 1 draw in 10,000 is feasible.
+        ValueError: if fewer than 1 draw in 10,000 is feasible.
     """
     rng, found, drawn = np.random.default_rng(0), [], 0
     while drawn < _DRAWS and sum(map(len, found)) < POOL:

@@ -1,16 +1,15 @@
 """The search space: an ordered, typed, validated set of named dimensions.
 
-A configuration has three spellings, and the Space translates between them: a dict of values on the host, a *point*
-of the unit cube ([D] float32, one coordinate a hyperparameter), and *level indices* ([D] int32) where it has a grid.
+A configuration has three forms, and the Space converts between them: a dict of values on the host; a *point* of the
+unit cube, [D] float32, with one coordinate per hyperparameter; and *level indices*, [D] int32, if the space has a grid.
 
-A hyperparameter may be *active* only with certain values of others (its `when`). Where it is inactive its coordinate is
-exactly 0, its level the first, and a dict leaves it out.
+A hyperparameter with a condition (`when`) is *active* only for some values of other hyperparameters. The coordinate of
+an inactive one is exactly 0, its level is the first, and a dict does not contain it.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -18,27 +17,34 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.space.constraints import Constraint, feasible, find_feasible, read_constraints
-from jaxhpo.space.dimensions import Choice, Conditions, Dimension, Float, Int, place
+from jaxhpo.space.dimensions import Conditions, Dimension, place
+from jaxhpo.space.plain_data import CONSTRAINTS, from_plain, to_plain
 from jaxhpo.types import Array
-
-_KINDS: dict[str, type] = {"float": Float, "int": Int, "choice": Choice}
-_CONSTRAINTS = "constraints"  # their place in JSON, where a list is no hyperparameter's
 
 
 class Space(Mapping[str, Dimension]):
-    """An ordered set of named hyperparameters; immutable.
-
-    ``Space({"learning_rate": Float(1e-4, 1e-1, log=True, levels=13), "layers": Int(1, 3)})``.
+    """An ordered, immutable set of named hyperparameters; a Mapping from names to dimensions.
 
     Args:
-        dimensions: by name. One with a `when` is active only where its parents have the values that it names.
-        constraints: expressions that every configuration fulfils, ``["units * layers <= 256"]``; see
-            `jaxhpo.space.constraints`. One that names an inactive hyperparameter is fulfilled.
+        dimensions: Float, Int or Choice by name. A dimension with `when` is active only for the given values of other
+            hyperparameters.
+        constraints: Expressions that every configuration satisfies (see `jaxhpo.space.constraints`). A constraint that
+            names an inactive hyperparameter is satisfied.
 
     Raises:
-        ValueError: a name is not a non-empty string, a dimension is not a Float, Int or Choice; a condition or
-            constraint names what there is not, or says what it cannot; a hyperparameter can never be active; fewer than
-            1 in 10,000 configurations fulfil the constraints.
+        ValueError: if a name is empty or not a string; if a dimension is not a Float, Int or Choice; if a condition or
+            constraint is invalid; if a hyperparameter can never be active; if fewer than 1 in 10,000 configurations
+            satisfy the constraints.
+
+    Example:
+        >>> from jaxhpo import Choice, Float, Int, Space
+        >>> optimizer = Choice(("sgd", "adam"))
+        >>> space = Space(
+        ...     {"layers": Int(1, 3), "optimizer": optimizer, "momentum": Float(0.0, 0.9, when={"optimizer": "sgd"})},
+        ...     constraints=["layers < 3 or optimizer == 'adam'"],
+        ... )
+        >>> list(space), space["layers"]
+        (['layers', 'optimizer', 'momentum'], Int(low=1, high=3, log=False, levels=None, when=None))
     """
 
     def __init__(self, dimensions: Mapping[str, Dimension], constraints: Iterable[str] = ()):
@@ -55,8 +61,8 @@ class Space(Mapping[str, Dimension]):
         self._conditions = Conditions(self._dimensions)
         self._constraints = read_constraints(constraints, self._dimensions)
         if self.constrained:
-            if _CONSTRAINTS in self:
-                raise ValueError(f"Space has a hyperparameter named {_CONSTRAINTS!r} beside constraints; rename it")
+            if CONSTRAINTS in self:
+                raise ValueError(f"Space has a hyperparameter named {CONSTRAINTS!r} beside constraints; rename it")
             _ = self.feasible_points  # raises where there are too few
 
     def __getitem__(self, name: str) -> Dimension:
@@ -83,11 +89,11 @@ class Space(Mapping[str, Dimension]):
 
     @cached_property
     def level_counts(self) -> tuple[int, ...]:
-        """How many levels each dimension has, in order; 0 where it is continuous and names none."""
+        """The number of levels of each dimension, in order; 0 for a continuous dimension without levels."""
         return tuple(len(dimension.level_values) for dimension in self.values())
 
     def require_levels(self, method: str) -> tuple[int, ...]:
-        """Return `level_counts`; raise ValueError naming the first dimension without levels."""
+        """Return `level_counts`; raise ValueError, naming `method`, if a dimension has no levels."""
         for name, size in zip(self, self.level_counts, strict=True):
             if size == 0:
                 raise ValueError(f"{method} needs a grid, but {name}={self[name]!r} has no levels; set levels=")
@@ -95,7 +101,7 @@ class Space(Mapping[str, Dimension]):
 
     @cached_property
     def level_table(self) -> np.ndarray:
-        """Unit coordinates of every level: [D, max levels] float32, padded with the last."""
+        """The unit coordinates of all levels: [D, max levels] float32; rows are padded with their last value."""
         width = max(max(self.level_counts), 1)
         rows = [d.level_units if len(d.level_units) else np.zeros(1, np.float32) for d in self.values()]
         return np.stack([np.pad(row, (0, width - len(row)), mode="edge") for row in rows])
@@ -106,7 +112,7 @@ class Space(Mapping[str, Dimension]):
         return jnp.stack([d.to_level(point[..., i]) for i, d in enumerate(self.values())], axis=-1)
 
     def from_levels(self, levels: Array) -> Array:
-        """Return the levels' points: [..., D] int32 -> [..., D] float32, canonical."""
+        """Return the canonical points of levels: [..., D] int32 -> [..., D] float32."""
         return self._from_levels(levels, jnp)
 
     def _from_levels(self, levels: Any, xp: Any) -> Any:
@@ -115,10 +121,10 @@ class Space(Mapping[str, Dimension]):
     # --- the cube, on the device ---------------------------------------------------------------------------------
 
     def decode(self, point: Array) -> dict[str, Array]:
-        """Return the values by name: [..., D] float32 -> [...] each.
+        """Return the values by name, for use in compiled code: `point`, [..., D] float32 -> [...] each.
 
-        Float gives float32, Int int32; Choice its options where all are numbers, else their int32 indices. An inactive
-        hyperparameter of a canonical point has its first value.
+        A Float gives float32, an Int int32, and a Choice its options if all are numbers, else their int32 indices. An
+        inactive hyperparameter of a canonical point has its first value.
         """
         return self._decode(point, jnp)
 
@@ -126,9 +132,9 @@ class Space(Mapping[str, Dimension]):
         return {name: d.decode(point[..., i], xp) for i, (name, d) in enumerate(self.items())}
 
     def canonical(self, point: Array) -> Array:
-        """Return the point that stands for its configuration: [..., D] -> [..., D] float32.
+        """Return the canonical points of the same configurations: [..., D] -> [..., D] float32.
 
-        Whole numbers and options are at their cells' middles, and what is inactive is 0.
+        Whole numbers and options are at the middles of their cells, and inactive hyperparameters are 0.
         """
         return self._canonical(point, jnp)
 
@@ -143,33 +149,33 @@ class Space(Mapping[str, Dimension]):
 
     @property
     def conditional(self) -> bool:
-        """Whether any hyperparameter is active only with certain values of others."""
+        """Whether any hyperparameter has a condition."""
         return bool(self._conditions)
 
     @property
     def conditions(self) -> Conditions:
-        """When each hyperparameter is active."""
+        """The conditions under which the hyperparameters are active."""
         return self._conditions
 
     def active(self, point: Array) -> Array:
         """Return which hyperparameters are active: [..., D] float32 -> [..., D] bool.
 
-        One whose parent is inactive is inactive too. A parent that is a Float counts as its nearest level.
+        A hyperparameter with an inactive parent is inactive. A parent that is a Float counts as its nearest level.
         """
         return self._conditions.active(point, jnp)
 
     @property
     def constrained(self) -> bool:
-        """Whether there are constraints."""
+        """Whether the space has constraints."""
         return bool(self._constraints)
 
     @property
     def constraints(self) -> tuple[str, ...]:
-        """The constraints as they were written."""
+        """The constraints, as the user wrote them."""
         return tuple(constraint.text for constraint in self._constraints)
 
     def feasible(self, point: Array) -> Array:
-        """Return which points fulfil the constraints: [..., D] float32 -> [...] bool."""
+        """Return which points satisfy the constraints: [..., D] float32 -> [...] bool."""
         return self._feasible(point, jnp)
 
     def _feasible(self, point: Any, xp: Any, among: tuple[Constraint, ...] | None = None) -> Any:
@@ -181,16 +187,16 @@ class Space(Mapping[str, Dimension]):
 
     @cached_property
     def feasible_points(self) -> np.ndarray:
-        """Up to 64 different points that fulfil the constraints, canonical: [P, D] float32."""
+        """Up to 64 different canonical points that satisfy the constraints: [P, D] float32."""
         return find_feasible(
             "configurations", lambda unit: self._canonical(unit, np), lambda p: self._feasible(p, np), len(self)
         )
 
     @cached_property
     def feasible_levels(self) -> np.ndarray:
-        """Up to 64 points of the grid that fulfil the constraints: [P, D] float32; ValueError where there are too few.
+        """Up to 64 points of the grid that satisfy the constraints: [P, D] float32. Every dimension needs levels.
 
-        Every dimension needs levels.
+        Raises ValueError if a dimension has no levels, or fewer than 1 in 10,000 combinations satisfy the constraints.
         """
         sizes = np.array(self.require_levels("feasible_levels"), np.int32)
 
@@ -202,7 +208,19 @@ class Space(Mapping[str, Dimension]):
     # --- dicts, on the host --------------------------------------------------------------------------------------
 
     def to_config(self, point: Any) -> dict[str, Any]:
-        """Return one point's configuration as Python values: [D] -> dict, without what is inactive."""
+        """Return the configuration of a point as Python values by name, without inactive hyperparameters.
+
+        Args:
+            point: Point of the unit cube: [D].
+
+        Raises:
+            ValueError: if `point` is not D numbers in [0, 1].
+
+        Example:
+            >>> import jaxhpo
+            >>> jaxhpo.Space({"layers": jaxhpo.Int(1, 3), "dropout": jaxhpo.Float(0.0, 0.5)}).to_config([0.5, 0.5])
+            {'layers': 2, 'dropout': 0.25}
+        """
         point = np.asarray(point, np.float32)
         if point.shape != (len(self),) or not np.all((point >= 0) & (point <= 1)):
             raise ValueError(f"point={point.tolist()!r} must be {len(self)} numbers in [0, 1]")
@@ -210,14 +228,25 @@ class Space(Mapping[str, Dimension]):
         return {name: d.to_value(point[i]) for i, (name, d) in enumerate(self.items()) if active[i]}
 
     def from_config(self, config: Mapping[str, Any]) -> np.ndarray:
-        """Return a configuration's point: dict -> [D] float32. Raises ValueError naming what does not fit.
+        """Return the point of a configuration: [D] float32.
 
-        What is inactive is left out, or None.
+        Args:
+            config: Hyperparameter values by name. Inactive hyperparameters are left out, or None.
+
+        Raises:
+            ValueError: if `config` is not a configuration of the space; the message names the problem.
+
+        Example:
+            >>> import jaxhpo
+            >>> jaxhpo.Space({"layers": jaxhpo.Int(1, 2), "bias": jaxhpo.Choice((False, True))}).from_config(
+            ...     {"layers": 2, "bias": False}
+            ... ).tolist()
+            [0.75, 0.25]
         """
         if not isinstance(config, Mapping):
             raise ValueError(f"config={config!r} must be a dict of hyperparameters")
         point, names = np.zeros(len(self), np.float32), list(self)
-        active: dict[int, bool | None] = {}  # None: not known, for lack of a parent's value
+        active: dict[int, bool | None] = {}  # None: unknown, because a parent has no value
         lacking, problems = set(), []
         for i in self._conditions.order:  # parents first
             name = names[i]
@@ -251,56 +280,37 @@ class Space(Mapping[str, Dimension]):
     # --- JSON ----------------------------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data that `from_json` reads back, and `json.dump` writes.
+        """Return the space as plain data, which `from_json` reads and `json.dump` writes.
 
-        An object a hyperparameter by its name; constraints, where there are any, as a list under "constraints".
+        It is one object per hyperparameter by name, and the list of constraints under "constraints", if there are any.
+
+        Example:
+            >>> import jaxhpo
+            >>> jaxhpo.Space({"layers": jaxhpo.Int(1, 3)}).to_json()
+            {'layers': {'type': 'int', 'low': 1, 'high': 3, 'log': False, 'levels': None}}
         """
-        rows: dict[str, Any] = {}
-        for name, d in self.items():
-            kind = type(d).__name__.lower()
-            rows[name] = {"type": kind} | {f.name: getattr(d, f.name) for f in fields(d)}
-            if kind == "choice":
-                rows[name]["options"] = list(d.options)  # pyright: ignore[reportAttributeAccessIssue]
-            if d.when is None:
-                del rows[name]["when"]
-            else:
-                rows[name]["when"] = {parent: list(values) for parent, values in dict(d.when).items()}
-        return rows | ({_CONSTRAINTS: list(self.constraints)} if self.constrained else {})
+        return to_plain(self, self.constraints)
 
     @classmethod
     def from_json(cls, data: Any) -> "Space":
-        """Return the Space that plain data describes; raise ValueError naming the entry that does not fit."""
-        if not isinstance(data, Mapping):
-            raise ValueError("space must be a JSON object of name -> {type: float, int or choice, ...}")
-        dimensions, constraints = {}, ()
-        for name, row in data.items():
-            if name == _CONSTRAINTS and isinstance(row, list | tuple):
-                constraints = row
-                continue
-            if not isinstance(row, Mapping) or row.get("type") not in list(_KINDS):  # a list: it may be unhashable
-                raise ValueError(f"space {name!r}: {row!r} needs a type, one of {', '.join(_KINDS)}")
-            kind = _KINDS[row["type"]]
-            arguments = {key: value for key, value in row.items() if key != "type"}
-            known = {f.name for f in fields(kind)}
-            required = {"options"} if kind is Choice else {"low", "high"}
-            if extra := sorted(set(arguments) - known):
-                raise ValueError(f"space {name!r}: unknown {', '.join(extra)}; it takes {', '.join(sorted(known))}")
-            if lacking := sorted(required - set(arguments)):
-                raise ValueError(f"space {name!r}: {', '.join(lacking)} is missing")
-            try:
-                dimensions[name] = kind(**arguments)
-            except ValueError as error:
-                raise ValueError(f"space {name!r}: {error}") from None
-        return cls(dimensions, constraints)
+        """Return the Space that plain data describe.
+
+        Args:
+            data: Plain data in the form of `to_json`; a dimension may leave out optional arguments.
+
+        Raises:
+            ValueError: if the data are invalid; the message names the entry.
+        """
+        return cls(*from_plain(data))
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that differ where spaces differ, in order too."""
+        """A hash of the space, including the order of its dimensions: 16 hexadecimal digits."""
         text = json.dumps(list(self.to_json().items()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def describe(config: Mapping[str, Any]) -> str:
-    """Return a configuration in a line, numbers to six significant digits: "learning_rate=0.0316228, layers=2"."""
+    """Return a configuration as a line, with numbers to six significant digits: "learning_rate=0.0316228, layers=2"."""
     values = {name: f"{value:.6g}" if isinstance(value, float) else repr(value) for name, value in config.items()}
     return ", ".join(f"{name}={value}" for name, value in values.items())

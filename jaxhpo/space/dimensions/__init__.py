@@ -1,11 +1,11 @@
-"""One hyperparameter's range: Float, Int, Choice; and the conditions under which it is active.
+"""The range of one hyperparameter: Float, Int, Choice; and the conditions under which it is active.
 
-A value has three spellings, and a dimension translates between them: the *value* that a person reads, its *unit*
-coordinate (float32 in [0, 1], what algorithms exchange), and for grid methods the index of its *level*.
+A value has three forms, and a dimension converts between them: the *value* that the user reads; its *unit* coordinate,
+float32 in [0, 1], which algorithms use; and the index of its *level*, for methods that need a grid.
 
-Levels decode through tables built on the host in float64, because float32 ``exp(log(x))`` is not ``x``; so a
-level's value comes back exactly, and on the device as its nearest float32. What runs on the device takes the module of
-its arithmetic: with NumPy's in place of JAX's it runs on the host.
+Levels are decoded by tables that are computed on the host in float64, because ``exp(log(x))`` is not ``x`` in float32.
+So the value of a level is exact on the host, and the nearest float32 on the device. Methods for the device take the
+array module `xp`: `jax.numpy`, or `numpy` to run on the host.
 """
 
 from jaxhpo.space.dimensions.choice import Choice

@@ -1,4 +1,4 @@
-"""What the dimensions share: the checks of their arguments, and the grid of a range."""
+"""Checks of arguments and grids of ranges, for all dimensions."""
 
 import math
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-IMPLICIT_LEVELS = 1024  # an Int of at most so many values is its own grid
+IMPLICIT_LEVELS = 1024  # without `levels`, every value of an Int with at most this many values is a level
 RESOLUTION = 2.0**-24  # spacing of float32 just below 1
 SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 def number(name: str, value: Any) -> float:
-    """Return a finite number as Python's; raise ValueError naming what is none."""
+    """Return a finite number as a Python number; raise ValueError if `value` is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise ValueError(f"{name}={value!r} is not a number")
     try:
@@ -25,17 +25,17 @@ def number(name: str, value: Any) -> float:
 
 
 def fits_float32(value: float) -> bool:
-    """Return whether float32 reaches so far."""
+    """Return whether a value is within the range of float32."""
     return abs(value) <= _LARGEST
 
 
 def fits_int32(value: int) -> bool:
-    """Return whether int32 reaches so far."""
+    """Return whether a value is within the range of int32."""
     return -(2**31) <= value < 2**31
 
 
 def check_range(kind: str, low: float, high: float, log: bool, levels: int | None) -> None:
-    """Raise ValueError where a range cannot be."""
+    """Raise ValueError if a range is invalid."""
     if low >= high:
         raise ValueError(f"{kind} low={low!r} must be below high={high!r}")
     if not isinstance(log, bool):
@@ -47,20 +47,20 @@ def check_range(kind: str, low: float, high: float, log: bool, levels: int | Non
 
 
 def spread(low: float, high: float, log: bool, levels: int) -> np.ndarray:
-    """Return `levels` values from low to high, ends exact, evenly spaced (in the logarithm where log)."""
+    """Return `levels` evenly spaced values from low to high, both exact; evenly spaced in the logarithm if `log`."""
     values = np.geomspace(low, high, levels) if log else np.linspace(low, high, levels)
-    # Shortest decimals: 0.01, not 0.010000000000000002, which nobody typed and no two machines agree on.
+    # Round to 12 digits: 0.01, not 0.010000000000000002, whose last digits differ between machines.
     values = np.array([float(f"{v:.12g}") for v in values])
     values[0], values[-1] = low, high
     return values
 
 
 When = Mapping[str, Any] | tuple[tuple[str, tuple[Any, ...]], ...] | None
-"""When a hyperparameter is active, as it is written (parent -> value or values) and as it is kept; None is always."""
+"""Condition of a hyperparameter: a dict of parent -> value or values, or the stored tuple; None is always active."""
 
 
 def read_when(kind: str, when: Any) -> tuple[tuple[str, tuple[Any, ...]], ...] | None:
-    """Return a condition in its one form, a tuple of (parent, values); raise ValueError where it is none."""
+    """Return a condition as a tuple of (parent, values); raise ValueError if it is invalid."""
     if when is None:
         return None
     example = "such as when={'optimizer': ('sgd', 'momentum')}"

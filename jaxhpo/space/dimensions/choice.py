@@ -12,9 +12,20 @@ from jaxhpo.space.dimensions.checks import When, fits_float32, fits_int32, numbe
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several options; `ordered` unless given is whether all are numbers.
+    """One of several options.
 
-    `when`: the values of other hyperparameters with which it is active, ``{"layers": (2, 3)}``.
+    Attributes:
+        options: Options: strings, numbers, bools or None.
+        ordered: Whether the order of the options has a meaning; by default True if all options are numbers.
+        when: Values of other hyperparameters for which this one is active, ``{"layers": (2, 3)}``; None is always.
+
+    Raises:
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> from jaxhpo import Choice
+        >>> Choice((32, 64, 128)).ordered, Choice(("adam", "sgd")).ordered
+        (True, False)
     """
 
     options: tuple[str | int | float | bool | None, ...]
@@ -23,7 +34,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "when", read_when("Choice", self.when))
-        # Not a set: its order, so every option's coordinate, changes from run to run.
+        # Not a set: its order, and so the coordinate of every option, changes between processes.
         if isinstance(self.options, str | bytes | set | frozenset) or not hasattr(self.options, "__iter__"):
             raise ValueError(f"Choice options={self.options!r} must be a list of options, in a fixed order")
         options = tuple(o.item() if isinstance(o, np.generic) else o for o in self.options)
@@ -50,7 +61,7 @@ class Choice:
 
     @property
     def numeric(self) -> bool:
-        """Whether every option is a number, so that it decodes to its value and not to its index."""
+        """Whether every option is a number. Such a Choice decodes to its options, any other to their indices."""
         return all(isinstance(o, int | float) and not isinstance(o, bool) for o in self.options)
 
     @property
@@ -60,7 +71,7 @@ class Choice:
 
     @cached_property
     def level_units(self) -> np.ndarray:
-        """Where the options lie in the unit interval, float32: the middles of equal cells."""
+        """The unit coordinates of the options, the middles of equal cells: [L] float32."""
         size = len(self.options)
         return ((np.arange(size) + 0.5) / size).astype(np.float32)
 
@@ -69,14 +80,14 @@ class Choice:
         return self.options[min(int(np.float32(unit) * len(self.options)), len(self.options) - 1)]
 
     def to_unit(self, value: Any) -> float:
-        """Return the unit coordinate of an option; raise ValueError where there is no such option."""
+        """Return the unit coordinate of an option; raise ValueError if there is no such option."""
         for index, option in enumerate(self.options):
             if option == value and isinstance(option, bool) == isinstance(value, bool | np.bool_):
                 return float(self.level_units[index])
         raise ValueError(f"value {value!r} is not one of {list(self.options)!r}")
 
     def decode(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the options' values where all are numbers (int32 or float32), else their int32 indices."""
+        """Return the options at unit coordinates, int32 or float32; int32 indices unless all options are numbers."""
         index = self.to_level(unit, xp)
         if not self.numeric:
             return index
@@ -84,10 +95,10 @@ class Choice:
         return xp.asarray(np.array(self.options, np.int32 if whole else np.float32))[index]
 
     def to_level(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 index of the option."""
+        """Return the int32 indices of the options at unit coordinates."""
         size = len(self.options)
         return xp.clip(xp.floor(unit * size), 0, size - 1).astype(np.int32)
 
     def snap(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the canonical coordinate: the middle of the option's cell."""
+        """Return the canonical unit coordinates: the middles of the options' cells."""
         return xp.asarray(self.level_units)[self.to_level(unit, xp)]

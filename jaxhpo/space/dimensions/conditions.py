@@ -1,4 +1,4 @@
-"""When hyperparameters are active: the conditions of a whole space, checked and evaluated together."""
+"""The conditions of a space: the values of other hyperparameters for which each hyperparameter is active."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
@@ -9,13 +9,18 @@ from jaxhpo.space.dimensions.real import Float
 
 
 class _Rule(NamedTuple):
-    """One parent's part of a condition."""
+    """The part of a condition that concerns one parent.
+
+    Attributes:
+        parent: Index of the parent.
+        places: Places of the parent's values for which the condition holds.
+    """
 
     parent: int
-    places: frozenset[int]  # of the parent's values with which it holds
+    places: frozenset[int]
 
     def holds(self, there: Any) -> Any:
-        """Return whether a parent's value, by its place, is among them; arrays of one shape."""
+        """Return whether the place of a parent's value is in `places`, for arrays of any shape."""
         places = sorted(self.places)
         starts = [p for p in places if p - 1 not in self.places]
         ends = [p for p in places if p + 1 not in self.places]
@@ -26,13 +31,12 @@ class _Rule(NamedTuple):
 
 
 class Conditions:
-    """Which dimensions of a space are active at a point.
+    """The conditions of all dimensions of a space.
 
-    One whose parent is inactive is inactive too. A parent that is a `Float` counts as its nearest level.
+    A dimension with an inactive parent is inactive. A parent that is a `Float` counts as its nearest level.
 
     Raises:
-        ValueError: where a condition names what the space or the parent lacks, where conditions go in a circle, or
-            where they can never hold.
+        ValueError: if a condition names an unknown parent or value; if conditions form a circle; if one can never hold.
     """
 
     def __init__(self, dimensions: Mapping[str, Dimension]):
@@ -48,7 +52,7 @@ class Conditions:
         return any(self._rules)
 
     def active(self, point: Any, xp: Any) -> Any:
-        """Return which dimensions are active: [..., D] float32 -> [..., D] bool; `xp` is JAX's NumPy or NumPy."""
+        """Return which dimensions are active: [..., D] float32 -> [..., D] bool; `xp` is `jax.numpy` or `numpy`."""
         if not self:
             return xp.ones(point.shape, bool)
         always = xp.ones(point.shape[:-1], bool)
@@ -63,9 +67,12 @@ class Conditions:
         return xp.stack([found[i] for i in range(len(self._rules))], axis=-1)
 
     def settle(self, i: int, active: Mapping[int, bool | None], places: Callable[[int], int]) -> bool | None:
-        """Return whether a dimension is active, given which of its parents are and their values' places.
+        """Return whether dimension `i` is active, or None if that is unknown.
 
-        None is not known.
+        Args:
+            i: Index of the dimension.
+            active: Whether each parent is active; None is unknown.
+            places: Function from the index of a parent to the place of its value.
         """
         known: bool | None = True
         for rule in self._rules[i]:
@@ -76,9 +83,9 @@ class Conditions:
         return known
 
     def allow(self, known: Collection[str], values: Mapping[str, Any]) -> bool:
-        """Return whether a configuration may have these values, and lack those hyperparameters that are `known` only.
+        """Return whether a configuration may have these values and no other hyperparameters of `known`.
 
-        What depends on other hyperparameters may be active or not.
+        Hyperparameters that are not in `known` may be active or not.
         """
         active: dict[int, bool | None] = {}
         for i in self.order:
@@ -114,7 +121,7 @@ class Conditions:
         return tuple(rules)
 
     def _sorted(self) -> tuple[int, ...]:
-        """Return the dimensions' places, parents first, else in order."""
+        """Return the indices of the dimensions, parents before children, otherwise in order."""
         done: list[int] = []
         path: list[int] = []
 
@@ -134,7 +141,7 @@ class Conditions:
         return tuple(done)
 
     def _check_possible(self, i: int) -> None:
-        """Raise ValueError where no value of an ancestor lets a dimension and the parents between be active."""
+        """Raise ValueError if a dimension and all of its ancestors are never active together."""
         wanted: dict[int, frozenset[int]] = {}
         waiting = [i]
         for here in waiting:

@@ -1,4 +1,4 @@
-"""What a dimension is, and what the values of one are counted by."""
+"""The type of all dimensions, and the place of a value in a dimension."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ Dimension = Float | Int | Choice
 
 
 def place(dimension: Dimension, unit: Any, xp: Any) -> Any:
-    """Return the number of the value at a unit coordinate, int32: a whole number is its own, others have levels."""
+    """Return the place of the value at a unit coordinate, int32: the value of an Int, else the index of the level."""
     return dimension.decode(unit, xp) if isinstance(dimension, Int) else dimension.to_level(unit, xp)
 
 
 def place_of(dimension: Dimension, value: Any) -> int:
-    """Return `place` of a value; raise ValueError where the dimension cannot take it."""
+    """Return the place of a value; raise ValueError if the dimension does not have the value."""
     return int(place(dimension, np.float32(dimension.to_unit(value)), np))

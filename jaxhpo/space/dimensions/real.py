@@ -13,9 +13,24 @@ from jaxhpo.space.dimensions.checks import SMALLEST, When, check_range, fits_flo
 
 @dataclass(frozen=True)
 class Float:
-    """A real number in [low, high]; `levels` is the grid of methods that need one, the others use the whole range.
+    """A real number in [low, high].
 
-    `when`: the values of other hyperparameters with which it is active, ``{"optimizer": ("sgd", "momentum")}``.
+    Attributes:
+        low: Smallest value.
+        high: Largest value.
+        log: Whether the range is searched on a logarithmic scale.
+        levels: Number of evenly spaced values for methods that need a grid; other methods use the whole range. None is
+            no grid.
+        when: Values of other hyperparameters for which this one is active, ``{"optimizer": ("sgd", "momentum")}``; None
+            is always.
+
+    Raises:
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> from jaxhpo import Float
+        >>> Float(1e-4, 1e-1, log=True, levels=4).level_values
+        (0.0001, 0.001, 0.01, 0.1)
     """
 
     low: float
@@ -30,7 +45,7 @@ class Float:
         object.__setattr__(self, "high", float(number("Float high", self.high)))
         check_range("Float", self.low, self.high, self.log, self.levels)
         for name, value in (("low", self.low), ("high", self.high)):
-            # A smaller one is flushed to zero on the device, which only a logarithmic range minds.
+            # Smaller values are flushed to zero on the device, which is a problem for logarithms only.
             if not fits_float32(value) or (self.log and value < SMALLEST):
                 raise ValueError(f"Float {name}={value!r} is beyond float32's range; choose another unit")
         if len(set(np.float32(self.level_values or (self.low, self.high)).tolist())) < (self.levels or 2):
@@ -43,12 +58,12 @@ class Float:
 
     @cached_property
     def level_values(self) -> tuple[float, ...]:
-        """The grid, in order; empty where the dimension has none."""
+        """The levels, in order; empty if there are none."""
         return () if self.levels is None else tuple(spread(self.low, self.high, self.log, self.levels).tolist())
 
     @cached_property
     def level_units(self) -> np.ndarray:
-        """Where the grid lies in the unit interval, float32, in order."""
+        """The unit coordinates of the levels, in order: [L] float32."""
         size = len(self.level_values)
         return (np.arange(size) / max(size - 1, 1)).astype(np.float32)
 
@@ -62,7 +77,7 @@ class Float:
         return min(max(math.exp(value) if self.log else value, self.low), self.high)
 
     def to_unit(self, value: Any) -> float:
-        """Return the unit coordinate of a value; raise ValueError where it lies outside."""
+        """Return the unit coordinate of a value; raise ValueError if it is outside the range."""
         value = float(number("value", value))
         if not self.low <= value <= self.high:
             raise ValueError(f"value {value!r} is outside [{self.low!r}, {self.high!r}]")
@@ -72,7 +87,7 @@ class Float:
         return float(np.float32(((math.log(value) if self.log else value) - start) / (end - start)))
 
     def decode(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return float32 values of any shape's unit coordinates, on the device."""
+        """Return the float32 values at unit coordinates of any shape."""
         start, end = self._ends
         value = start + unit * (end - start)
         value = xp.clip(xp.exp(value) if self.log else value, np.float32(self.low), np.float32(self.high))
@@ -83,9 +98,9 @@ class Float:
         return xp.where(unit == units[index], table[index], value).astype(np.float32)
 
     def to_level(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 index of the nearest level."""
+        """Return the int32 indices of the nearest levels."""
         return xp.round(unit * (len(self.level_values) - 1)).astype(np.int32)
 
     def snap(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the canonical coordinate: a real number's is its own."""
+        """Return the canonical unit coordinates: those of a Float are only clipped to [0, 1]."""
         return xp.clip(unit, 0.0, 1.0)

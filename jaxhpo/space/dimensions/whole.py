@@ -13,9 +13,23 @@ from jaxhpo.space.dimensions.checks import IMPLICIT_LEVELS, RESOLUTION, When, ch
 
 @dataclass(frozen=True)
 class Int:
-    """A whole number in [low, high], both included; without `levels` a range of up to 1,024 is its own grid.
+    """A whole number in [low, high], both included.
 
-    `when`: the values of other hyperparameters with which it is active, ``{"layers": 3}``.
+    Attributes:
+        low: Smallest value.
+        high: Largest value.
+        log: Whether the range is searched on a logarithmic scale.
+        levels: Number of evenly spaced values for methods that need a grid. None uses all values if there are at most
+            1,024, else no grid.
+        when: Values of other hyperparameters for which this one is active, ``{"layers": 3}``; None is always.
+
+    Raises:
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> from jaxhpo import Int
+        >>> Int(16, 256, log=True, levels=5).level_values
+        (16, 32, 64, 128, 256)
     """
 
     low: int
@@ -45,7 +59,7 @@ class Int:
 
     @cached_property
     def _log_width(self) -> float:
-        # Half a unit beyond both ends, so that the first and last integers get whole cells too.
+        # Half a unit beyond both ends, so that the first and the last integer have whole cells too.
         return math.log((self.high + 0.5) / (self.low - 0.5))
 
     @cached_property
@@ -54,14 +68,14 @@ class Int:
 
     @cached_property
     def level_values(self) -> tuple[int, ...]:
-        """The grid, in order; empty where the dimension has none."""
+        """The levels, in order; empty if there are none."""
         if self.levels is not None:
             return tuple(int(v) for v in np.rint(spread(self.low, self.high, self.log, self.levels)))
         return tuple(range(self.low, self.high + 1)) if self.high - self.low < IMPLICIT_LEVELS else ()
 
     @cached_property
     def level_units(self) -> np.ndarray:
-        """Where the grid lies in the unit interval, float32, in order."""
+        """The unit coordinates of the levels, in order: [L] float32."""
         return np.array([self.to_unit(v) for v in self.level_values], np.float32)
 
     def to_value(self, unit: float) -> int:
@@ -73,7 +87,7 @@ class Int:
         return min(max(value, self.low), self.high)
 
     def to_unit(self, value: Any) -> float:
-        """Return the unit coordinate of a value; raise ValueError where it lies outside."""
+        """Return the unit coordinate of a value; raise ValueError if it is outside the range or not a whole number."""
         value = number("value", value)
         if value != int(value):
             raise ValueError(f"value {value!r} is not a whole number")
@@ -88,7 +102,7 @@ class Int:
         return float(np.float32((value - self.low + 0.5) / self._count))
 
     def decode(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return int32 values of any shape's unit coordinates, on the device."""
+        """Return the int32 values at unit coordinates of any shape."""
         # Counted from `low`: adding it in float32 would lose the difference between two large integers.
         if self.log:
             value = xp.round((self.low - 0.5) * xp.exp(unit * self._log_width)).astype(np.int32)
@@ -97,14 +111,14 @@ class Int:
         return xp.clip(value, self.low, self.high)
 
     def to_level(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 index of the nearest level."""
+        """Return the int32 indices of the nearest levels."""
         middles = (self.level_units[1:] + self.level_units[:-1]) / 2
         return xp.searchsorted(xp.asarray(middles), unit, side="right").astype(np.int32)
 
     def snap(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the canonical coordinate: the middle of the integer's cell, as `to_unit` gives it.
+        """Return the canonical unit coordinates: the middles of the integers' cells, as `to_unit` returns them.
 
-        The exception: between the levels of a logarithmic range of over 1,024 values the last bits differ.
+        For an exception, the last bits differ between the levels of a logarithmic range of more than 1,024 values.
         """
         value = self.decode(unit, xp)
         if self.high - self.low < IMPLICIT_LEVELS:
