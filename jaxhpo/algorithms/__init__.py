@@ -1,4 +1,4 @@
-"""Search methods: each a factory that returns an Algorithm of three pure functions."""
+"""Search methods. A factory of each returns an Algorithm of pure functions."""
 
 from jaxhpo.algorithms.evolution.cmaes import cmaes
 from jaxhpo.algorithms.evolution.genetic import genetic

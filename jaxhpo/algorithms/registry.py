@@ -29,11 +29,17 @@ from jaxhpo.types import Algorithm
 
 
 class Entry(NamedTuple):
-    """One method."""
+    """One method.
+
+    Attributes:
+        factory: Function that makes the method.
+        summary: What the method does.
+        use: Problems that the method suits.
+    """
 
     factory: Callable[..., Algorithm]
-    summary: str  # what it does
-    use: str  # when to take it
+    summary: str
+    use: str
 
 
 _ENTRIES = {
@@ -136,31 +142,85 @@ _ENTRIES = {
 
 
 def names() -> list[str]:
-    """Return the registered methods."""
+    """Return the names of the registered methods.
+
+    Example:
+        >>> import jaxhpo
+        >>> jaxhpo.algorithms.names()[:4]
+        ['q_learning', 'tabular_q', 'random_search', 'grid_search']
+    """
     return list(_ENTRIES)
 
 
 def summary(name: str) -> str:
-    """Return what a method does, in one line."""
+    """Return a one-line description of a method.
+
+    Args:
+        name: Name of the method.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> import jaxhpo
+        >>> jaxhpo.algorithms.summary("gp")
+        'Bayesian optimisation with a Gaussian process'
+    """
     return _entry(name).summary
 
 
 def use(name: str) -> str:
-    """Return when to take a method, in one line."""
+    """Return a one-line description of the problems that a method suits.
+
+    Args:
+        name: Name of the method.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> import jaxhpo
+        >>> jaxhpo.algorithms.use("gp")
+        'where a trial takes seconds or more and scores vary smoothly'
+    """
     return _entry(name).use
 
 
 def options(name: str) -> dict[str, Any]:
-    """Return a method's options and their defaults."""
+    """Return the options of a method with their defaults.
+
+    Args:
+        name: Name of the method.
+
+    Raises:
+        ValueError: if the name is unknown.
+
+    Example:
+        >>> import jaxhpo
+        >>> jaxhpo.algorithms.options("asha")
+        {'eta': 3, 'min_budget': 1, 'keep': 32}
+    """
     parameters = inspect.signature(_entry(name).factory).parameters
     return {key: p.default for key, p in parameters.items() if key not in ("space", "lanes", "budget")}
 
 
 def make(name: str, space: Space, *, lanes: int, budget: int = 1, **chosen: Any) -> Algorithm:
-    """Return the method of that name for a space.
+    """Return the method of a name.
+
+    Args:
+        name: Name of the method.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of a trial, in units of the objective such as epochs; the largest one if the method has several.
+        **chosen: Options of the method.
 
     Raises:
-        ValueError: the name or an option is unknown, or the method refuses its arguments.
+        ValueError: if the name, an option or an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
+        >>> algorithm = jaxhpo.algorithms.make("asha", space, lanes=8, budget=27, eta=3)
     """
     factory = _entry(name).factory
     known = options(name)

@@ -1,4 +1,4 @@
-"""The normal distribution that CMA-ES adapts: its constants, draws and update (Hansen 2016, arXiv 1604.00772)."""
+"""The normal distribution of CMA-ES: its constants, draws and update (Hansen 2016, arXiv 1604.00772)."""
 
 import math
 from typing import NamedTuple
@@ -9,37 +9,59 @@ import numpy as np
 
 from jaxhpo.types import Array, Key
 
-_FLAT = 1e-6  # smallest eigenvalue in units of the largest: float32 tells no more apart
+_FLAT = 1e-6  # smallest eigenvalue relative to the largest, near the precision of float32
 
 
 class Constants(NamedTuple):
-    """What n dimensions and a generation of lambda set; the tutorial's table 1."""
+    """The constants for n dimensions and a population of lambda (table 1 of the tutorial).
 
-    weights: np.ndarray  # [lambda] float32, by rank, best first; the positive ones sum to 1
-    mu_eff: np.ndarray  # [] float32, as are all below
+    Attributes:
+        weights: Weights by rank, best first; the positive ones sum to 1: [lambda] float32.
+        mu_eff: Variance-effective selection mass: [] float32, like all below.
+        c_sigma: Learning rate of the step-size path.
+        d_sigma: Damping of the step size.
+        c_c: Learning rate of the covariance path.
+        c_1: Learning rate of the rank-one update.
+        c_mu: Learning rate of the rank-mu update.
+        chi: Expected length of a standard normal vector.
+    """
+
+    weights: np.ndarray
+    mu_eff: np.ndarray
     c_sigma: np.ndarray
     d_sigma: np.ndarray
     c_c: np.ndarray
     c_1: np.ndarray
     c_mu: np.ndarray
-    chi: np.ndarray  # the expected length of a standard normal vector
+    chi: np.ndarray
 
 
 class Normal(NamedTuple):
-    """The distribution, mean + sigma * N(0, cov), and its evolution paths."""
+    """The distribution mean + sigma * N(0, cov), and its evolution paths.
 
-    mean: Array  # [n] float32, in the unit cube
-    sigma: Array  # [] float32
-    cov: Array  # [n, n] float32
-    axes: Array  # [n, n] float32: eigenvectors of cov, in columns
-    lengths: Array  # [n] float32: square roots of its eigenvalues
-    path_sigma: Array  # [n] float32
-    path_cov: Array  # [n] float32
-    generation: Array  # [] int32: updates so far
+    Attributes:
+        mean: Mean in the unit cube: [n] float32.
+        sigma: Step size: [] float32.
+        cov: Covariance: [n, n] float32.
+        axes: Eigenvectors of cov, in columns: [n, n] float32.
+        lengths: Square roots of the eigenvalues of cov: [n] float32.
+        path_sigma: Evolution path of the step size: [n] float32.
+        path_cov: Evolution path of the covariance: [n] float32.
+        generation: Number of updates: [] int32.
+    """
+
+    mean: Array
+    sigma: Array
+    cov: Array
+    axes: Array
+    lengths: Array
+    path_sigma: Array
+    path_cov: Array
+    generation: Array
 
 
 def constants(n: int, size: int) -> Constants:
-    """Return the constants of n dimensions and a generation of `size`."""
+    """Return the constants for n dimensions and a population of `size`."""
     raw = math.log((size + 1) / 2) - np.log(np.arange(1, size + 1))
     mu = size // 2
     mu_eff = raw[:mu].sum() ** 2 / (raw[:mu] ** 2).sum()
@@ -57,7 +79,7 @@ def constants(n: int, size: int) -> Constants:
 
 
 def start(mean: Array, sigma: float) -> Normal:
-    """Return the round distribution that a search begins with."""
+    """Return the initial distribution, which is spherical."""
     n = mean.shape[0]
     eye, zero = jnp.eye(n, dtype=jnp.float32), jnp.zeros(n, jnp.float32)
     return Normal(mean, jnp.float32(sigma), eye, eye, jnp.ones(n, jnp.float32), zero, zero, jnp.int32(0))
@@ -70,7 +92,7 @@ def draw(key: Key, normal: Normal, number: int) -> Array:
 
 
 def whitened(normal: Normal, step: Array) -> Array:
-    """Return cov^(-1/2) times steps: [N, n] -> [N, n]."""
+    """Return steps multiplied by cov^(-1/2): [N, n] -> [N, n]."""
     return _product(_product(step, normal.axes) / normal.lengths[None], normal.axes.T)
 
 
@@ -80,13 +102,13 @@ def spread(normal: Normal) -> Array:
 
 
 def update(normal: Normal, k: Constants, step: Array, stretch: Array) -> Normal:
-    """Return the distribution after a generation.
+    """Return the distribution after an update.
 
     Args:
-        normal: before it.
-        k: its constants.
-        step: [lambda, n] float32, (x - mean) / (sigma * stretch), best first.
-        stretch: [n] float32, by which sampling widened each coordinate, which the covariance is not to learn.
+        normal: Distribution before the update.
+        k: Constants.
+        step: Steps (x - mean) / (sigma * stretch), best first: [lambda, n] float32.
+        stretch: Factor by which sampling widened each coordinate, which the covariance must not learn: [n] float32.
     """
     n = normal.mean.shape[0]
     weight = jnp.asarray(k.weights)
@@ -105,7 +127,7 @@ def update(normal: Normal, k: Constants, step: Array, stretch: Array) -> Normal:
     path_cov = (1 - k.c_c) * normal.path_cov
     path_cov = path_cov + calm * jnp.sqrt(k.c_c * (2 - k.c_c) * k.mu_eff) * mean_step
 
-    # Negative weights at a length that keeps the covariance positive definite.
+    # Scale the negative weights so that the covariance stays positive definite.
     squares = jnp.maximum(jnp.sum(white[1:] ** 2, axis=1), 1e-12)
     adjusted = jnp.where(weight >= 0, weight, weight * n / squares)
     keep = 1 + k.c_1 * (1 - calm) * k.c_c * (2 - k.c_c) - k.c_1 - k.c_mu * jnp.sum(weight)

@@ -17,37 +17,60 @@ from jaxhpo.algorithms.evolution.cma_space import MixedSpace
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
-_TRIES = 3  # draws of a lane for one that is new, before as many from anywhere
-_DOUBLINGS = 3  # of a generation, one a restart
+_TRIES = 3  # draws per lane to find a new configuration, before as many uniform draws
+_DOUBLINGS = 3  # largest number of doublings of the population size; a restart doubles it
 
 
 class Generation(NamedTuple):
-    """The trials told since the last update; G is the largest generation."""
+    """The trials told since the last update. G is the largest population size.
 
-    sample: Array  # [G, D] float32, as they were drawn
-    score: Array  # [G] float32, -inf = failed or not told
-    filled: Array  # [] int32
+    Attributes:
+        sample: Configurations as they were drawn: [G, D] float32.
+        score: Scores, -inf if failed or not told: [G] float32.
+        filled: Number of told trials: [] int32.
+    """
+
+    sample: Array
+    score: Array
+    filled: Array
 
 
 class EvolutionState(NamedTuple):
-    """What restarts are decided by."""
+    """The values that decide about restarts.
 
-    best: Array  # [] float32: best score since the last restart, -inf at first
-    stalled: Array  # [] int32: generations since then that were not better
-    stuck: Array  # [] bool: the last batch was hard to draw
-    restarts: Array  # [] int32
+    Attributes:
+        best: Best score since the last restart, -inf at first: [] float32.
+        stalled: Number of updates since the best score improved: [] int32.
+        stuck: Whether most draws of the last round were not new: [] bool.
+        restarts: Number of restarts: [] int32.
+    """
+
+    best: Array
+    stalled: Array
+    stuck: Array
+    restarts: Array
 
 
 class CmaState(NamedTuple):
-    """The search; n ordered and m unordered hyperparameters of L options at most."""
+    """The state of the search, for n ordered and m unordered hyperparameters with at most L options.
+
+    Attributes:
+        history: Told trials.
+        normal: Distribution of the ordered hyperparameters.
+        odds: Probabilities of the options of the unordered ones: [m, L] float32.
+        generation: Trials told since the last update.
+        evolution: Values that decide about restarts.
+        sample: Next round as it was drawn: [B, D] float32.
+        point: Next round as it is proposed: [B, D] float32.
+    """
 
     history: History
     normal: Normal
-    odds: Array  # [m, L] float32: probabilities of the options
+    odds: Array
     generation: Generation
     evolution: EvolutionState
-    sample: Array  # [B, D] float32: the next batch as it was drawn
-    point: Array  # [B, D] float32: the same as it is proposed
+    sample: Array
+    point: Array
 
 
 def cmaes(
@@ -60,36 +83,36 @@ def cmaes(
     option_rate: float = 0.5,
     tolerance: float = 1e-5,
 ) -> Algorithm:
-    """Search by CMA-ES (Hansen 2016, arXiv 1604.00772): a normal distribution over the cube learns where to look.
+    """Search by CMA-ES (Hansen 2016, arXiv 1604.00772): a normal distribution over the cube adapts to good trials.
 
-    It is the tutorial's method, with negative weights. Beyond it:
+    The method is that of the tutorial, with negative weights, and these additions:
 
-    - A generation is gathered over as many batches as it takes. Told points of others at the same budget are part of it
-      (Hansen 2011, injected solutions), their steps cut to the length that a draw could have.
-    - Whole numbers and ordered options are drawn in the cube and rounded. No standard deviation is so small that a draw
-      would leave its cell with less than probability 1 / (population * D): CMA-ES with margin (Hamano et al. 2022), as
-      a floor.
-    - Unordered options have probabilities of their own, that move towards those of the better half and never become 0:
+    - The trials of an update come from as many rounds as are needed. Configurations that the user enqueued count too if
+      their budget is the same (Hansen 2011, injected solutions); a step to them is shortened to the length of a draw.
+    - Whole numbers and ordered options are drawn in the cube and rounded. A lower bound on each standard deviation
+      keeps the probability that a draw leaves its cell at 1 / (population * D) or more: CMA-ES with margin (Hamano et
+      al. 2022).
+    - Unordered options have their own probabilities, which move towards those of the better half and never become 0:
       CatCMA (Hamano et al. 2024), with a fixed rate.
-    - Draws beyond the cube are moved to its face. What was told already is not proposed again, as far as a few draws
-      find something new.
-    - Where it has converged, has not got better for long, or draws little that is new, it starts again anywhere, with a
-      generation twice as large, up to eight times (IPOP, Auger & Hansen 2005).
+    - Draws outside the cube are moved to its face. Told configurations are not proposed again, if a few draws find a
+      new one.
+    - After convergence, a long time without improvement, or too few new draws, the search restarts from a random mean
+      with twice the population, up to eight times the first (IPOP, Auger & Hansen 2005).
 
-    Take it for some hundred trials or more, mostly of real numbers. Costs under a millisecond, and D + 3 numbers a
-    trial; an eigendecomposition of n x n a generation.
+    Use it for some hundred trials or more, mostly with real numbers. A round costs less than a millisecond, a trial D +
+    3 numbers of memory, and an update the eigendecomposition of an n x n matrix.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        population: trials of a generation; None is 4 + 3 ln D, as the nearest multiple of `lanes`.
-        sigma: standard deviation to begin with, in units of each range.
-        option_rate: how far probabilities of unordered options move in a generation.
-        tolerance: standard deviation of real numbers that counts as converged, in units of each range.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        population: Number of trials per update; None is 4 + 3 ln D, rounded to a multiple of `lanes`.
+        sigma: Initial standard deviation, as a fraction of each range.
+        option_rate: Learning rate of the probabilities of unordered options, in [0, 1].
+        tolerance: Standard deviation of real numbers at which the search has converged, as a fraction of each range.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     if population is None:
@@ -113,7 +136,7 @@ def cmaes(
         return Generation(samples, jnp.full(size, -jnp.inf, jnp.float32), jnp.int32(0))
 
     def draw(key: Key, state: CmaState) -> CmaState:
-        """Return the state with another next batch."""
+        """Return the state with a new next round."""
         draw_key, uniform_key = jax.random.split(key)
         sample, point = mixed.draw(draw_key, state.normal, state.odds, _TRIES * lanes)
         anywhere = uniform(uniform_key, space, _TRIES * lanes)
@@ -123,7 +146,7 @@ def cmaes(
         return state._replace(sample=sample[row], point=point[row], evolution=state.evolution._replace(stuck=stuck))
 
     def gather(state: CmaState, proposal: Proposal, outcome: Outcome) -> Generation:
-        """Return the generation with a told batch; what is beyond its size is not learned from."""
+        """Return the generation with a told round; trials beyond its size are ignored."""
         generation, size = state.generation, jnp.asarray(sizes)[stage(state.evolution)]
         counts = proposal.active & (proposal.budget == budget)
         own = jnp.all(proposal.point == state.point, axis=1)
@@ -138,12 +161,12 @@ def cmaes(
         )
 
     def learn(key: Key, state: CmaState) -> CmaState:
-        """Return the state after a whole generation, started again where that is due."""
+        """Return the state after an update, restarted if necessary."""
         generation, evolution = state.generation, state.evolution
         order = jnp.argsort(-generation.score)
         sample = generation.sample[order]
         k = jax.tree.map(lambda table: jnp.asarray(table)[stage(evolution)], tables)
-        learned = jnp.isfinite(generation.score[order[0]])  # from failures alone nothing is
+        learned = jnp.isfinite(generation.score[order[0]])  # False if all trials failed
         normal, odds = state.normal, state.odds
         if n:
             normal = cma.update(normal, k, mixed.steps(normal, sample), mixed.stretch(normal))
@@ -174,7 +197,7 @@ def cmaes(
         return draw(key, CmaState(history, normal, jnp.asarray(mixed.even), emptied(), evolution, batch, batch))
 
     def ask(key: Key, state: CmaState) -> Proposal:
-        del key  # the batch was drawn when the last one was told
+        del key  # the round was drawn when the last one was told
         return fresh(state.point, budget)
 
     def tell(key: Key, state: CmaState, proposal: Proposal, outcome: Outcome) -> tuple[CmaState, Metrics]:
@@ -184,7 +207,7 @@ def cmaes(
         )
         full = after.generation.filled >= jnp.asarray(sizes)[stage(after.evolution)]
         after = draw(draw_key, jax.lax.cond(full, learn, lambda _, same: same, learn_key, after))
-        # A batch of padding changes nothing.
+        # A round without active lanes changes nothing.
         after = jax.tree.map(lambda new, old: jnp.where(jnp.any(proposal.active), new, old), after, state)
         return after, {"sigma": after.normal.sigma, "restarts": after.evolution.restarts}
 
@@ -195,14 +218,14 @@ def cmaes(
 
 
 def default_population(dimensions: int, lanes: int) -> int:
-    """Return 4 + 3 ln D as the nearest multiple of `lanes`, of at least 4."""
+    """Return 4 + 3 ln D, rounded to a multiple of `lanes`, at least 4."""
     wanted = 4 + math.floor(3 * math.log(dimensions))
     size = lanes * max(1, round(wanted / lanes))
     return size if size >= 4 else lanes * -(-4 // lanes)
 
 
 def _by_size(n: int, sizes: np.ndarray) -> cma.Constants:
-    """Return the constants of every size of a generation, stacked; weights are padded with zeros."""
+    """Return the constants for all population sizes, stacked; weights are padded with zeros."""
     rows = [cma.constants(n, int(size)) for size in sizes]
     padded = [row._replace(weights=np.pad(row.weights, (0, int(sizes[-1]) - len(row.weights)))) for row in rows]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *padded)

@@ -27,30 +27,30 @@ def genetic(
 ) -> Algorithm:
     """Breed the best trials: a steady-state genetic algorithm (Goldberg 1989; Syswerda 1989, uniform crossover).
 
-    The population is the best `population` of all trials told, of whoever proposed them, so the elite never dies. A
-    lane's child has each hyperparameter of either of two parents, or all of one, and each is mutated with probability
-    `mutation` / D: an ordered one moves a little or is drawn anew, another is drawn anew. A parent is the best of
-    `tournament` drawn from the population. There are no generations: a batch of any size is bred from what was told
-    before it. The first `initial` trials are drawn uniformly. What was told already is not proposed again, as far as a
-    few tries find something new. Failed trials count as the worst.
+    The population is the best `population` of all told trials, so the elite survives. A child takes each hyperparameter
+    from either of two parents, or all from one parent. Each is then mutated with probability `mutation` / D: an ordered
+    one moves a little or is drawn again, any other is drawn again. A parent is the best of `tournament` trials drawn
+    from the population. A round of any size is bred from the trials told before it. The first `initial` trials are
+    uniform. Told configurations are not proposed again, if a few tries find a new one. Failed trials rank last.
 
-    Take it for large batches and for spaces of mixed kinds, where good values of single hyperparameters go together.
-    Costs a few tenths of a millisecond, and D + 3 numbers a trial.
+    Use it for many lanes and for spaces of mixed kinds in which good values of single hyperparameters combine well. A
+    round costs a few tenths of a millisecond, a trial D + 3 numbers of memory.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        population: trials that may be parents.
-        tournament: trials that a parent is the best of; more is greedier.
-        initial: trials drawn uniformly before any is bred.
-        mating: how many children have two parents.
-        mutation: hyperparameters of a child that are mutated on average.
-        step: mean length of a small move, in units of an ordered hyperparameter's range; at least a level.
-        near: how many mutations of ordered hyperparameters are small moves.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        population: Number of trials that may be parents.
+        tournament: Number of drawn trials, of which the best is a parent; more is greedier.
+        initial: Number of uniform trials before the first child.
+        mating: Share of children with two parents.
+        mutation: Average number of mutated hyperparameters of a child.
+        step: Average length of a small move, as a fraction of an ordered hyperparameter's range; it is at least one
+            level.
+        near: Share of small moves among the mutations of ordered hyperparameters.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     for name, value in (("population", population), ("tournament", tournament), ("initial", initial)):
@@ -67,7 +67,7 @@ def genetic(
         first, second = state.point[rows[:number]], state.point[rows[number:]]
         mates = jax.random.uniform(mate_key, (number,), jnp.float32) < mating
         child = jnp.where(mates[:, None], crossover(cross_key, first, second), first)
-        # A copy of a parent would be told again.
+        # A child that equals a parent is always mutated, so that it is not evaluated again.
         copy = jnp.all(child == first, axis=1) | jnp.all(child == second, axis=1)
         child = variation.mutate(mutate_key, child, mutation / len(space), copy)
         return fresh(brood(uniform_key, space, state, child, initial, lanes), budget)
@@ -76,9 +76,9 @@ def genetic(
 
 
 def parents(key: Key, history: History, population: int, tournament: int, number: int) -> Array:
-    """Return the rows of parents: [number] int32, each the winner of a tournament; 0 where none is told.
+    """Return the rows of parents, each the winner of a tournament: [number] int32; 0 if no trial is told.
 
-    Of equal scores the earliest trial's.
+    Of equal scores the earliest trial wins.
     """
     size = history.score.shape[0]
     # Sorting keeps the order of equals, so failed trials come before empty rows.

@@ -25,26 +25,27 @@ def regularized_evolution(
 ) -> Algorithm:
     """Mutate the best of a sample of the latest trials: regularized evolution (Real et al. 2019).
 
-    The population is the latest `population` trials told, of whoever proposed them: the oldest die, however good. Every
-    lane samples `sample` of them with replacement and proposes the best with one hyperparameter changed: an ordered
-    one moves a little or is drawn anew, another is drawn anew. The first `initial` trials are drawn uniformly. What was
-    told already is not proposed again, as far as a few tries find something new. Failed trials count as the worst.
+    The population is the latest `population` told trials: the oldest leave it, however good they are. Every lane
+    samples `sample` trials of it with replacement and proposes the best one with one hyperparameter changed: an ordered
+    one moves a little or is drawn again, any other is drawn again. The first `initial` trials are uniform. Told
+    configurations are not proposed again, if a few tries find a new one. Failed trials rank last.
 
-    Take it for architectures, unordered options and noisy scores, and as the baseline of the field. Costs a few tenths
-    of a millisecond, and D + 3 numbers a trial.
+    Use it for architectures, unordered options and noisy scores, and as a common baseline. A round costs a few tenths
+    of a millisecond, a trial D + 3 numbers of memory.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        population: trials that are alive.
-        sample: trials that a parent is the best of; more is greedier.
-        initial: trials drawn uniformly before any is mutated.
-        step: mean length of a small move, in units of an ordered hyperparameter's range; at least a level.
-        near: how many mutations of ordered hyperparameters are small moves.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        population: Number of latest trials in the population.
+        sample: Number of sampled trials, of which the best is the parent; more is greedier.
+        initial: Number of uniform trials before the first mutant.
+        step: Average length of a small move, as a fraction of an ordered hyperparameter's range; it is at least one
+            level.
+        near: Share of small moves among the mutations of ordered hyperparameters.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     for name, value in (("population", population), ("sample", sample), ("initial", initial)):
@@ -63,9 +64,9 @@ def regularized_evolution(
 
 
 def parents(key: Key, history: History, population: int, sample: int, number: int) -> Array:
-    """Return the rows of parents: [number] int32, each the best of a sample of the latest trials; 0 where none is told.
+    """Return the rows of parents, each the best of a sample of the population: [number] int32; 0 if no trial is told.
 
-    Of equal scores the latest trial's.
+    Of equal scores the latest trial wins.
     """
     told = jnp.minimum(history.count, history.score.shape[0])
     alive = jnp.minimum(told, population)

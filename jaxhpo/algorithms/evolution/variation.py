@@ -1,4 +1,4 @@
-"""How the evolutionary methods vary configurations: mutation of single coordinates, and uniform crossover."""
+"""Variation of configurations for the evolutionary methods: mutation of coordinates, and uniform crossover."""
 
 import jax
 import jax.numpy as jnp
@@ -9,39 +9,39 @@ from jaxhpo.algorithms.common.proposals import legal, ordered, uniform
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key
 
-TRIES = 3  # children that a lane makes for one that is new, before as many drawn uniformly
-_SHORTEST = 1e-3  # small move, in units of the range: a real number changes, and a whole one of a vast range
+TRIES = 3  # children per lane to find a new configuration, before as many uniform draws
+_SHORTEST = 1e-3  # length of the shortest small move, as a fraction of the range
 
 
 class Variation:
-    """Mutation and crossover in a space.
+    """Mutation in a space.
 
     Args:
-        space: what points lie in.
-        step: how far a small mutation moves an ordered coordinate on average, in units of its range.
-        near: how many of an ordered coordinate's mutations are small; the others draw it anew.
+        space: Search space.
+        step: Average length of a small move of an ordered coordinate, as a fraction of its range.
+        near: Share of small moves among the mutations of an ordered coordinate; the others draw it again.
     """
 
     def __init__(self, space: Space, step: float, near: float):
         self._space, self._step, self._near = space, step, near
-        # A Float's levels are only a grid for methods that need one; a vast range of whole numbers has none.
+        # Float levels are only for methods that need a grid; an Int of a very large range has no levels.
         counts = [0 if isinstance(d, Float) else n for d, n in zip(space.values(), space.level_counts, strict=True)]
         self._counts = np.array(counts, np.int32)
         self._ordered = ordered(space)
         self._movable = self._counts != 1
 
     def mutate_one(self, key: Key, point: Array) -> Array:
-        """Return points that differ from canonical ones in exactly one hyperparameter: [N, D] -> [N, D], legal.
+        """Return points with exactly one active hyperparameter changed: [N, D] canonical -> [N, D], legal.
 
-        An active one; and in what becomes active by it, or must change to fulfil a constraint. Where no
-        hyperparameter has two values the points stay as they are.
+        Others change only if they become active, or to satisfy a constraint. If no hyperparameter has two values, the
+        points do not change.
         """
         return self._mutate(key, point, 0.0, True)
 
     def mutate(self, key: Key, point: Array, rate: float, least: Array) -> Array:
         """Return points with each active coordinate mutated with probability `rate`: [N, D] -> [N, D], legal.
 
-        Where `least` ([N] bool), at least one is.
+        At least one coordinate is mutated where `least` ([N] bool) is True.
         """
         return self._mutate(key, point, rate, least)
 
@@ -53,20 +53,20 @@ class Variation:
         lowest = draw == jnp.min(draw, axis=1, keepdims=True)
         forced = lowest & jnp.reshape(jnp.asarray(least), (-1, 1))
         child = jnp.where(movable & ((draw < rate) | forced), self.others(value_key, point), point)
-        if self._space.conditional:  # what was inactive has no value that could be inherited
+        if self._space.conditional:  # an inactive hyperparameter of the parent has no value to inherit
             child = jnp.where(active, child, jax.random.uniform(new_key, point.shape, jnp.float32))
         return legal(legal_key, self._space, child)
 
     def others(self, key: Key, point: Array) -> Array:
-        """Return another value of every coordinate, as if mutated alone: [N, D] canonical -> [N, D]."""
+        """Return a mutated value of every coordinate: [N, D] canonical -> [N, D]."""
         kind, draw, size = jax.random.uniform(key, (3, *point.shape), jnp.float32, 1e-7, 1.0)
         level = self._levels(point)
         counts = jnp.asarray(np.maximum(self._counts, 1))[None]
         discrete = jnp.asarray(self._counts > 0)[None]
-        # Anew: any other level is equally likely.
+        # A new draw: all other levels are equally likely.
         jump = 1 + jnp.floor(draw * (counts - 1).astype(jnp.float32)).astype(jnp.int32)
         far = jnp.where(discrete, self._units((level + jnp.minimum(jump, counts - 1)) % counts), draw)
-        # Small: an exponential step in the cube, away from an end that it would cross, and a level at least.
+        # A small move: an exponential step of at least a level, in the other direction if it would leave the cube.
         sign = jnp.where(draw < 0.5, jnp.int32(-1), jnp.int32(1))
         length = jnp.maximum(-self._step * jnp.log(size), _SHORTEST)
         moved = point + sign.astype(jnp.float32) * length
@@ -91,14 +91,15 @@ class Variation:
 
 
 def crossover(key: Key, first: Array, second: Array) -> Array:
-    """Return children that have each coordinate of either parent, equally likely: [N, D], [N, D] -> [N, D]."""
+    """Return children with each coordinate from either parent, equally likely: [N, D], [N, D] -> [N, D]."""
     return jnp.where(jax.random.bernoulli(key, 0.5, first.shape), first, second)
 
 
 def brood(key: Key, space: Space, history: History, child: Array, initial: int, lanes: int) -> Array:
-    """Return what is proposed of so many tries a lane: [TRIES * lanes, D] -> [lanes, D], new as far as any are.
+    """Return the points to propose from TRIES children per lane, new ones first: [TRIES * lanes, D] -> [lanes, D].
 
-    Where no child is, one of as many points drawn uniformly; before `initial` trials are told, all are such.
+    If too few children are new, uniform draws replace them. Before `initial` trials are told, all points are uniform
+    draws.
     """
     drawn = uniform(key, space, 2 * len(child))
     candidates = jnp.concatenate([jnp.where(history.count < initial, drawn[: len(child)], child), drawn[len(child) :]])

@@ -1,1 +1,1 @@
-"""Search that learns nothing from scores: random, grid, Sobol."""
+"""Search methods that do not use scores: random search, grid search, Sobol."""

@@ -1,4 +1,4 @@
-"""Going through the configurations of a grid in which not every combination of levels is one."""
+"""Enumeration of a grid in which some combinations of levels are not configurations."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,29 @@ import numpy as np
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 
-_BLOCK = 1024  # combinations that are looked at side by side
-_TURNS = 2**14  # blocks without enough to propose, after which a search gives up
+_BLOCK = 1024  # combinations that are checked together
+_TURNS = 2**14  # number of blocks after which a search for configurations gives up
 
 
 class Reading(NamedTuple):
-    """The next configurations of a grid."""
+    """The next configurations of a grid.
 
-    digits: Array  # [N, D] int32: their levels; of a row that is not there, where the search stopped
-    there: Array  # [N] bool: the first ones
-    over: Array  # [] bool: after these comes none
+    Attributes:
+        digits: Levels, [N, D] int32; of a row without a configuration, the counter where the search stopped.
+        there: Whether the row has a configuration; these rows come first: [N] bool.
+        over: Whether no more configurations follow: [] bool.
+    """
+
+    digits: Array
+    there: Array
+    over: Array
 
 
 class Odometer:
-    """A counter whose wheels are hyperparameters, parents before children; an inactive one stands at 0.
+    """A counter with one wheel per hyperparameter, parents before children. The wheel of an inactive one stands at 0.
 
-    The last wheels make a block of combinations that are looked at together, and the counter turns the others: so what
-    constraints forbid is skipped many at a time, and what conditions forbid is not even met.
+    The combinations of the last wheels form a block, which is checked at once; the counter turns the other wheels. So
+    combinations that violate constraints are skipped many at a time, and those that conditions exclude never occur.
     """
 
     def __init__(self, space: Space):
@@ -39,11 +45,11 @@ class Odometer:
         levels = np.indices(tuple(self._sizes[self._block].tolist())).reshape(len(self._block), -1)
         self._table = np.zeros((levels.shape[1], len(order)), np.int32)  # [W, D]
         self._table[:, self._block] = levels.T
-        self._place = np.empty(len(order), np.int32)  # of a dimension in the order
+        self._place = np.empty(len(order), np.int32)  # place of each dimension in the order
         self._place[list(order)] = np.arange(len(order))
 
     def read(self, digits: Array, over: Array, number: int) -> Reading:
-        """Return the next `number` configurations from the counter `digits` on, itself included: [D] int32, [] bool."""
+        """Return the next `number` configurations, from the counter `digits` on, included: [D] int32, [] bool."""
         is_block = np.isin(np.arange(len(self._sizes)), self._block)
         start = jnp.int32(0)
         for d in self._block:
@@ -73,11 +79,11 @@ class Odometer:
         return Reading(jnp.where(there[:, None], found, stopped[None]), there, over)
 
     def _turn(self, digits: Array) -> tuple[Array, Array]:
-        """Return the counter one on, the block's wheels at 0, and whether it has passed the last one: [D], [] bool."""
+        """Return the next counter, with the block's wheels at 0, and whether it has passed the end: [D], [] bool."""
         if not len(self._turned):
             return digits, jnp.bool_(True)
         place = jnp.asarray(self._place)
-        # A wheel's activity follows from those before it, which stand still while it turns.
+        # Whether a wheel is active depends only on the wheels before it, which do not change while it turns.
         may = self._space.active(self._space.from_levels(digits)) & (digits + 1 < self._sizes)
         may = may & (place < len(self._turned))
         turned = jnp.max(jnp.where(may, place, -1))

@@ -12,26 +12,31 @@ from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposa
 
 
 class GridState(NamedTuple):
-    """A mixed-radix counter; the grid itself is nowhere in memory."""
+    """A mixed-radix counter over the levels. The grid itself is never stored.
 
-    digits: Array  # [D] int32: levels of the next configuration
-    exhausted: Array  # [] bool: the counter has passed the last one
+    Attributes:
+        digits: Levels of the next configuration: [D] int32.
+        exhausted: Whether all configurations have been told: [] bool.
+    """
+
+    digits: Array
+    exhausted: Array
 
 
 def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
-    """Search all level combinations in lexicographic order, the last hyperparameter fastest; then propose nothing.
+    """Search all combinations of levels in lexicographic order, the last hyperparameter fastest; then propose nothing.
 
-    Where a space has conditions, hyperparameters are counted parents first, and an inactive one only once; where it has
-    constraints, what does not fulfil them is passed over. A grid in which fewer than one combination in millions does
-    may end early.
+    In a space with conditions, parents are counted before children, and an inactive hyperparameter counts as one level.
+    In a space with constraints, combinations that violate them are skipped. If fewer than one in several million
+    combinations satisfies them, the search may end early.
 
     Args:
-        space: what to search; every dimension needs levels.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
+        space: Search space; every dimension needs levels.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: if an argument is invalid or a dimension has no levels; the message names it.
     """
     check_common(space, lanes, budget)
     sizes = np.array(space.require_levels("grid_search"), np.int32)
@@ -39,9 +44,9 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
     odometer = Odometer(space) if space.conditional or space.constrained else None
 
     def ahead(state: GridState, steps: Array) -> GridState:
-        """Return the counters `steps` ([...] int32) further on: [..., D] digits, [...] exhausted.
+        """Return the counters after `steps` more configurations, [...] int32: digits [..., D], exhausted [...].
 
-        Digit by digit with carries, as the number itself may not fit any integer.
+        It adds digit by digit with carries, because the number of a configuration may exceed every integer type.
         """
         digits, carry = [], steps
         for d in range(len(sizes) - 1, -1, -1):
@@ -59,7 +64,7 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         return space.from_levels(counters.digits), ~counters.exhausted
 
     def after(state: GridState, done: Array) -> GridState:
-        """Return the counter after `done` ([] int32) of the next `lanes` configurations."""
+        """Return the counter after the first `done` ([] int32) of the next `lanes` configurations."""
         if odometer is None:
             return ahead(state, done)
         digits, there, over = odometer.read(state.digits, state.exhausted, lanes + 1)
@@ -77,8 +82,8 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
     def tell(key: Key, state: GridState, proposal: Proposal, outcome: Outcome) -> tuple[GridState, Metrics]:
         del key, outcome
-        # Only leading rows that are the grid's own next points count: a batch cut short resumes where it was cut, and
-        # a batch that the user enqueued moves nothing.
+        # Only leading rows that are the next points of the grid count. So a round that was cut short is resumed, and
+        # a round of enqueued configurations does not advance the counter.
         point, there = following(state)
         own = proposal.active & there & jnp.all(proposal.point == point, axis=-1)
         done = jnp.sum(jnp.cumprod(own, dtype=jnp.int32), dtype=jnp.int32)

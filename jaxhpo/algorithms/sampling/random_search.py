@@ -10,15 +10,24 @@ from jaxhpo.types import FRESH, Algorithm, Key, Metrics, Outcome, Proposal, Stat
 
 
 def random_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
-    """Search uniformly at random in the unit cube (Bergstra & Bengio 2012). Learns nothing, and is hard to shame.
+    """Search uniformly at random in the unit cube (Bergstra & Bengio 2012).
+
+    It learns nothing from scores, and is a strong baseline.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0), "layers": jaxhpo.Int(1, 3)})
+        >>> study = jaxhpo.Study(space, jaxhpo.algorithms.random_search(space, lanes=2))
+        >>> [suggestion.trial for suggestion in study.ask()]
+        [0, 1]
     """
     check_common(space, lanes, budget)
 

@@ -14,39 +14,46 @@ from jaxhpo.algorithms.common.proposals import fresh, legal
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
-_BITS = 30  # of scipy's numbers, so 2^30 points
-_LARGEST = 21_201  # dimensions that Joe and Kuo found numbers for
-_SPARE = 8  # points of a block beside one for each lane
-_BLOCKS = 32  # that a batch looks through for new points
+_BITS = 30  # bits of scipy's direction numbers; the sequence has 2^30 points
+_LARGEST = 21_201  # largest number of dimensions with direction numbers
+_SPARE = 8  # points of a block beyond one per lane
+_BLOCKS = 32  # number of blocks that a round searches for new points
 
 
 class SobolState(NamedTuple):
-    """Where in the sequence the search is, and how the sequence is scrambled."""
+    """The scrambling of the sequence, and the position in it.
+
+    Attributes:
+        history: Told trials.
+        scramble: Seed of each dimension's scrambling: [D] uint32.
+        next: Index of the first point of the sequence that was neither told nor skipped: [] int32.
+    """
 
     history: History
-    scramble: Array  # [D] uint32: which scrambling each dimension has
-    next: Array  # [] int32: the first point of the sequence not yet told or passed over
+    scramble: Array
+    next: Array
 
 
 def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
-    """Search along an Owen-scrambled Sobol sequence (Sobol 1967; Owen 1995), which fills the cube evenly.
+    """Search along an Owen-scrambled Sobol sequence (Sobol 1967; Owen 1995), which covers the cube evenly.
 
-    Direction numbers are those of Joe & Kuo 2008; the scrambling is drawn by the study's seed, by hashing (Burley
-    2020). The search is the same whatever `lanes` is: points of the sequence in order, without those that were told
-    already, as happens on coarse grids and with points of others, and those that do not fulfil the space's constraints.
-    The next few hundred points at least are looked through; where fewer new ones are among them, what comes next is
-    told again, or moved to where constraints are fulfilled. A batch cut short resumes where it was cut.
+    The direction numbers are those of Joe & Kuo 2008. The study's seed determines the scrambling, which is done by
+    hashing (Burley 2020). The trials do not depend on `lanes`: they are the points of the sequence in order. Points
+    that were already told, as on coarse grids, and points that violate constraints are skipped. At least the next few
+    hundred points are searched; if they hold too few new points, the next points of the sequence are proposed again, or
+    moved to satisfy the constraints. A round that was cut short is resumed.
 
-    Take it in place of random search, where trials are cheap or few are to tell which hyperparameters matter. Learns
-    nothing. Costs some tenths of a millisecond, and D + 3 numbers a trial. The sequence has 2^30 points.
+    Use it in place of random search for cheap trials, or to find with few trials which hyperparameters matter. It
+    learns nothing from scores. A round costs some tenths of a millisecond, a trial D + 3 numbers of memory. The
+    sequence has 2^30 points.
 
     Args:
-        space: what to search; up to 21,201 hyperparameters.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
+        space: Search space of at most 21,201 hyperparameters.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     if len(space) > _LARGEST:
@@ -59,7 +66,7 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         return space.canonical(to_unit(owen_scrambled(sequence(directions, index), scramble)))
 
     def following(state: SobolState) -> tuple[Array, Array]:
-        """Return the next `lanes` points, [B, D], and their places in the sequence, [B] int32."""
+        """Return the next `lanes` points, [B, D], and their indices in the sequence, [B] int32."""
         order = jnp.arange(block, dtype=jnp.int32)
 
         def lacks(carry: tuple[Array, Array, Array, Array]) -> Array:
@@ -74,7 +81,7 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
             again = jnp.any(jnp.all(point[:, None] == found[None], axis=2) & taken[None], axis=1)
             good = histories.is_new(state.history, point) & ~jnp.any(same, axis=1) & ~again & space.feasible(point)
             row = count + jnp.cumsum(good, dtype=jnp.int32) - 1
-            row = jnp.where(good, row, lanes)  # out of range, hence dropped; as are those beyond the batch
+            row = jnp.where(good, row, lanes)  # out of range, hence dropped; as are rows beyond the round
             found, place = found.at[row].set(point, mode="drop"), place.at[row].set(index, mode="drop")
             return found, place, jnp.minimum(count + jnp.sum(good, dtype=jnp.int32), lanes), turn + 1
 
@@ -82,7 +89,7 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         start = jnp.zeros((lanes, len(space)), jnp.float32), jnp.zeros(lanes, jnp.int32), jnp.int32(0), jnp.int32(0)
         found, place, count, _ = jax.lax.while_loop(lacks, look, start)
         there = lane < count
-        # Too few are new: the next ones all the same, from where the sequence was.
+        # If too few points are new, propose the next points of the sequence anyway.
         index = state.next + lane
         rest = legal(jax.random.key(0), space, points(state.scramble, index))
         return jnp.where(there[:, None], found, rest), jnp.where(there, place, index)
@@ -97,8 +104,8 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
     def tell(key: Key, state: SobolState, proposal: Proposal, outcome: Outcome) -> tuple[SobolState, Metrics]:
         del key
-        # Only leading rows that are the next points count: a batch cut short resumes where it was cut, and a batch
-        # that the user enqueued moves nothing.
+        # Only leading rows that are the next points count. So a round that was cut short is resumed, and a round of
+        # enqueued configurations does not advance the sequence.
         point, place = following(state)
         own = proposal.active & jnp.all(proposal.point == point, axis=1)
         done = jnp.cumprod(own, dtype=jnp.int32) > 0
@@ -114,10 +121,10 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
 @cache
 def direction_numbers(dimensions: int) -> np.ndarray:
-    """Return Joe and Kuo's direction numbers: [30, D] uint32, the first binary digit of a fraction in the highest bit.
+    """Return Joe and Kuo's direction numbers: [30, D] uint32, the first digit of a binary fraction in the highest bit.
 
-    Recovered from scipy's points: in Gray code order, point n differs from the one before it by the direction number
-    of the lowest zero bit of n - 1; so one draw at n = 2^k tells the k-th.
+    They are recovered from scipy's points. In Gray code order, point n differs from point n - 1 by the direction number
+    of the lowest zero bit of n - 1, so one draw at n = 2^k gives the k-th direction number.
     """
     from scipy.stats import qmc  # a second to import, for one method
 
@@ -145,10 +152,10 @@ def sequence(directions: np.ndarray, index: Array) -> Array:
 
 
 def owen_scrambled(number: Array, scramble: Array) -> Array:
-    """Return numbers whose binary digits are each flipped by a hash of those before it: [N, D], [D] uint32 -> [N, D].
+    """Return numbers with each binary digit flipped by a hash of the digits before it: [N, D], [D] uint32 -> [N, D].
 
-    That is nested uniform scrambling. The hash (Laine & Karras 2011, Burley 2020; with Vegdahl's factors of 2021) lets
-    a bit depend on lower ones only, so it sees the digits in reverse.
+    This is nested uniform scrambling. In the hash (Laine & Karras 2011, Burley 2020; with Vegdahl's factors of 2021) a
+    bit depends only on lower bits, so it is applied to the digits in reverse order.
     """
     x, mixed = _reversed(number), scramble[None]
     x ^= x * np.uint32(0x3D20ADEA)
@@ -159,7 +166,7 @@ def owen_scrambled(number: Array, scramble: Array) -> Array:
 
 
 def _reversed(x: Array) -> Array:
-    """Return 32 bits in reverse, by swapping ever larger groups."""
+    """Return 32 bits in reverse order, by swapping groups of increasing size."""
     for shift, mask in ((1, 0x55555555), (2, 0x33333333), (4, 0x0F0F0F0F), (8, 0x00FF00FF)):
         x = ((x >> np.uint32(shift)) & np.uint32(mask)) | ((x & np.uint32(mask)) << np.uint32(shift))
     return (x >> np.uint32(16)) | (x << np.uint32(16))
