@@ -1,4 +1,4 @@
-"""Checks that the factories of algorithms share."""
+"""Checks of arguments for the factories of algorithms."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from jaxhpo.space import Space
 
 
 def check_common(space: Any, lanes: Any, budget: Any) -> None:
-    """Raise ValueError where a factory's common arguments cannot be."""
+    """Raise ValueError if one of the arguments that all factories share is invalid."""
     if not isinstance(space, Space):
         raise ValueError(f"space={space!r} must be a jaxhpo.Space")
     check_integer("lanes", lanes, 1)
@@ -14,12 +14,12 @@ def check_common(space: Any, lanes: Any, budget: Any) -> None:
 
 
 def check_integer(name: str, value: Any, least: int) -> None:
-    """Raise ValueError where a value is not an integer of at least `least`."""
+    """Raise ValueError if a value is not an integer of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
 
 
 def check_number(name: str, value: Any, low: float, high: float) -> None:
-    """Raise ValueError where a value is not a number in [low, high]."""
+    """Raise ValueError if a value is not a number in [low, high]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"{name}={value!r} must be a number in [{low:g}, {high:g}]")

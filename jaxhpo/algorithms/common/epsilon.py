@@ -2,8 +2,8 @@
 
     eps_t = eps_min + (eps_max - eps_min) exp(-sum_{i < t} k_i)
 
-which for a constant k is eps_min + (eps_max - eps_min) exp(-k t), and cannot jump back up when k changes. The rate of
-a decision made in state s is k_0 + lambda Var(Q(s, .)) or k_0 / (1 + lambda Var(Q(s, .))).
+For a constant k this is eps_min + (eps_max - eps_min) exp(-k t), and epsilon never increases when k changes. The rate k
+of a decision in state s is k_0 + lambda Var(Q(s, .)) or k_0 / (1 + lambda Var(Q(s, .))).
 """
 
 from typing import Literal, NamedTuple, get_args
@@ -17,16 +17,24 @@ VarianceRule = Literal["high_var_faster", "high_var_slower"]
 
 
 class Schedule(NamedTuple):
-    """The constants of the decay."""
+    """The constants of the decay.
+
+    Attributes:
+        eps_min: Limit of epsilon.
+        eps_max: Initial epsilon.
+        k_0: Decay rate per trial if Q has no variance.
+        lam: Weight of the variance (lambda).
+        variance_rule: "high_var_faster" or "high_var_slower".
+    """
 
     eps_min: float
     eps_max: float
-    k_0: float  # the rate where Q has no variance
-    lam: float  # lambda: how much the variance matters
+    k_0: float
+    lam: float
     variance_rule: VarianceRule
 
     def check(self) -> None:
-        """Raise ValueError naming the constant that cannot be."""
+        """Raise ValueError if a constant is invalid; the message names it."""
         check_number("eps_min", self.eps_min, 0.0, 1.0)
         check_number("eps_max", self.eps_max, 0.0, 1.0)
         if self.eps_min > self.eps_max:
@@ -38,7 +46,7 @@ class Schedule(NamedTuple):
             raise ValueError(f"variance_rule={self.variance_rule!r} is unknown; use one of {rules}")
 
     def rate(self, variance: Array) -> Array:
-        """Return k of decisions with these variances of Q, any shape."""
+        """Return the decay rates k for variances of Q, of any shape."""
         if self.variance_rule == "high_var_faster":
             return self.k_0 + self.lam * variance
         return self.k_0 / (1 + self.lam * variance)

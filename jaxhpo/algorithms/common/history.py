@@ -1,4 +1,4 @@
-"""What a method has been told: a buffer of fixed size with a mask, that doubles by the number of trials alone."""
+"""The told trials in arrays of fixed size with a mask. The size doubles and depends only on the number of trials."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,22 +14,30 @@ _SMALLEST = 64
 
 
 class History(NamedTuple):
-    """Told trials in the order they were told; C of them at most. Rows from `count` on are empty."""
+    """Told trials in the order of telling, at most C. Rows from `count` on are empty.
 
-    point: Array  # [C, D] float32
-    score: Array  # [C] float32, nan = failed or an empty row
-    budget: Array  # [C] int32, 0 in an empty row
-    trial: Array  # [C] int32, -1 in an empty row
-    count: Array  # [] int32: trials told; more than C where the buffer was not grown in time
+    Attributes:
+        point: Configurations: [C, D] float32.
+        score: Scores, nan in failed and in empty rows: [C] float32.
+        budget: Budgets, 0 in empty rows: [C] int32.
+        trial: Ids of the trials, -1 in empty rows: [C] int32.
+        count: Number of told trials, more than C if the arrays were not grown in time: [] int32.
+    """
+
+    point: Array
+    score: Array
+    budget: Array
+    trial: Array
+    count: Array
 
 
 def capacity_for(trials: int) -> int:
-    """Return the rows of a history of so many trials: 64, 128, 256, ..."""
+    """Return the number of rows for `trials` trials: 64, 128, 256, ..."""
     return max(_SMALLEST, 1 << (max(trials, 1) - 1).bit_length())
 
 
 def empty(dimensions: int, lanes: int) -> History:
-    """Return a history without trials, with room for one batch at least."""
+    """Return a history without trials, with room for at least one round."""
     size = capacity_for(lanes)
     return History(
         jnp.zeros((size, dimensions), jnp.float32),
@@ -41,7 +49,7 @@ def empty(dimensions: int, lanes: int) -> History:
 
 
 def grow(history: History, trials: int) -> History:
-    """Return the history with room for so many trials; itself where it has that."""
+    """Return the history with room for `trials` trials; the same history if it already has."""
     more = capacity_for(trials) - history.score.shape[0]
     if more <= 0:
         return history
@@ -50,18 +58,18 @@ def grow(history: History, trials: int) -> History:
 
 
 def pad(leaf: Any, more: int, fill: Any) -> Any:
-    """Return an array with `more` rows of a value at its end; a scalar as it is."""
+    """Return an array with `more` rows of a constant appended; a scalar is returned unchanged."""
     if leaf.ndim == 0:
         return leaf
-    # On the host in NumPy: every size padded on the device would be a program of its own.
+    # With NumPy on the host: on the device every size would compile another program.
     xp = jnp if isinstance(leaf, Tracer) else np
     return xp.concatenate([xp.asarray(leaf), xp.full((more, *leaf.shape[1:]), fill, leaf.dtype)])
 
 
 def append(history: History, proposal: Proposal, outcome: Outcome) -> History:
-    """Return the history with the active rows of a told batch.
+    """Return the history with the active rows of a told round.
 
-    A history that was not grown in time forgets its worst trials, failed ones first.
+    If the history is full, the worst trials are replaced, failed ones first.
     """
     size, active = history.score.shape[0], proposal.active
     place = history.count + jnp.cumsum(active, dtype=jnp.int32) - 1
@@ -70,13 +78,13 @@ def append(history: History, proposal: Proposal, outcome: Outcome) -> History:
         worst = jnp.argsort(jnp.where(jnp.isnan(history.score), -jnp.inf, history.score)).astype(jnp.int32)
         return jnp.where(place < size, place, worst[(place - jnp.maximum(size, history.count)) % size])
 
-    # Sorting is dear, and hardly ever needed.
+    # Sorting is slow and rarely needed.
     place = jax.lax.cond(jnp.any(active & (place >= size)), over_the_worst, lambda: place)
     return put(history, jnp.where(active, place, size), proposal, outcome)
 
 
 def put(history: History, place: Array, proposal: Proposal, outcome: Outcome) -> History:
-    """Return the history with a told batch in these rows: [B] int32; those of C or more are dropped."""
+    """Return the history with a told round in the given rows, [B] int32; rows of C or more are dropped."""
     return History(
         history.point.at[place].set(proposal.point, mode="drop"),
         history.score.at[place].set(outcome.score, mode="drop"),
@@ -87,7 +95,7 @@ def put(history: History, place: Array, proposal: Proposal, outcome: Outcome) ->
 
 
 def remembering(dimensions: int, lanes: int, ask: Callable[[Key, History], Proposal]) -> Algorithm:
-    """Return the method whose state is what it has been told, and nothing else."""
+    """Return the algorithm whose state is only the history of told trials."""
 
     def init(key: Key) -> History:
         del key
@@ -106,21 +114,21 @@ def filled(history: History) -> Array:
 
 
 def succeeded(history: History) -> Array:
-    """Return which rows hold a trial that has a score: [C] bool."""
+    """Return which rows hold a trial with a score: [C] bool."""
     return filled(history) & jnp.isfinite(history.score)
 
 
 def imputed(history: History) -> Array:
-    """Return scores, [C] float32, in which failed trials have the worst score so far, and empty rows too; 0 if none."""
+    """Return scores where failed trials and empty rows have the worst score so far, or 0: [C] float32."""
     good = succeeded(history)
     worst = jnp.min(jnp.where(good, history.score, jnp.inf))
     return jnp.where(good, history.score, jnp.where(jnp.isfinite(worst), worst, 0.0))
 
 
 def ranks(history: History) -> Array:
-    """Return the ranks of `imputed` scores over the filled rows, in (0, 1), higher is better, ties averaged: [C].
+    """Return the ranks of the `imputed` scores over the filled rows, in (0, 1), higher is better, ties averaged: [C].
 
-    0.5 in empty rows.
+    The rank is 0.5 in empty rows.
     """
     rows, score = filled(history), imputed(history)
     below = jnp.sum(rows[None] & (score[None] < score[:, None]), axis=1, dtype=jnp.float32)
@@ -130,13 +138,13 @@ def ranks(history: History) -> Array:
 
 
 def is_new(history: History, point: Array) -> Array:
-    """Return which points no told trial has: [N, D] -> [N] bool."""
+    """Return which points differ from all told trials: [N, D] -> [N] bool."""
     told = jnp.any(jnp.all(history.point[None] == point[:, None], axis=2) & filled(history)[None], axis=1)
     return ~told
 
 
 def first_new(history: History, point: Array, lanes: int) -> Array:
-    """Return `lanes` of the points, [N, D] -> [lanes, D]: first those that nobody told and that differ, in order."""
+    """Return `lanes` of the points, first new and distinct ones in order, then the others: [N, D] -> [lanes, D]."""
     return point[first_new_rows(history, point, lanes)]
 
 

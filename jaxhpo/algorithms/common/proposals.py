@@ -1,4 +1,4 @@
-"""Points made into proposals, and the draws and moves that methods share."""
+"""Legal points, proposals of them, and uniform draws."""
 
 import jax
 import jax.numpy as jnp
@@ -7,13 +7,13 @@ import numpy as np
 from jaxhpo.space import Choice, Space
 from jaxhpo.types import FRESH, Array, Key, Proposal
 
-_ANCHORS = 32  # points that are drawn for infeasible ones to move towards, beside the space's known ones
-_STEPS = 8  # of the way there
-_TRIES, _ROUNDS = 4, 64  # draws of a round for each point that is wanted, and rounds
+_ANCHORS = 32  # drawn points that infeasible points can move to, in addition to the space's feasible points
+_STEPS = 8  # number of steps on the way there
+_TRIES, _ROUNDS = 4, 64  # draws per required point in one attempt, and number of attempts
 
 
 def fresh(point: Array, budget: int | Array) -> Proposal:
-    """Return points ([B, D], canonical and legal) as a proposal of trials that start afresh, all active."""
+    """Return points ([B, D], canonical and legal) as a proposal of active trials that train from the start."""
     lanes = point.shape[0]
     none = jnp.full((lanes,), FRESH, jnp.int32)
     budgets = jnp.broadcast_to(jnp.asarray(budget, jnp.int32), (lanes,))
@@ -23,9 +23,9 @@ def fresh(point: Array, budget: int | Array) -> Proposal:
 def legal(key: Key, space: Space, point: Array, *, grid: bool = False) -> Array:
     """Return points of the cube as points that may be proposed: [N, D] -> [N, D] canonical float32.
 
-    What is inactive becomes 0. Where a space has constraints, a point that does not fulfil them is replaced by one near
-    it that does: a point on the way to the nearest of some that do, or that one. `grid` keeps to the space's levels; it
-    raises ValueError where a dimension has none, or where hardly any combination of levels fulfils the constraints.
+    Inactive hyperparameters become 0. A point that violates the space's constraints is replaced by a feasible point on
+    the way to a nearby feasible point, or by that one. With `grid`, the points are on the space's levels; then a
+    dimension without levels, or constraints that almost no combination of levels satisfies, raise ValueError.
     """
 
     def settle(point: Array) -> Array:
@@ -37,17 +37,17 @@ def legal(key: Key, space: Space, point: Array, *, grid: bool = False) -> Array:
         return point
     pool = space.feasible_levels if grid else space.feasible_points
     number, known, width = len(point), len(pool), len(space)
-    # One draw for all that is random here: every generator takes its time to compile.
+    # One draw for everything, because random draws take long to compile.
     sizes = np.cumsum([_ANCHORS * width, number * (_ANCHORS + known)])
     parts = jnp.split(jax.random.uniform(key, (sizes[-1] + number * width,), jnp.float32), sizes)
     drawn = settle(parts[0].reshape(_ANCHORS, width))
     anchors = jnp.concatenate([space.canonical(jnp.asarray(pool)), drawn])
     there = jnp.concatenate([jnp.ones(known, bool), space.feasible(drawn)])
-    # Of several that are about as near, each has its chance: a batch of alike points must not become one point.
+    # Choose at random among anchors at similar distances, so that similar points do not all become the same point.
     distance = _distance(space, point, anchors)
     distance = distance * (1 + parts[1].reshape(distance.shape))
     end = anchors[jnp.argmin(jnp.where(there[None], distance, jnp.inf), axis=1)]
-    # Unordered options have nothing between them: each changes at a place of its own on the way.
+    # There is nothing between unordered options: each changes at a random step of the way.
     coin = parts[2].reshape(number, 1, width)
     part = np.arange(1, _STEPS + 1, dtype=np.float32)[None, :, None] / np.float32(_STEPS)
     between = point[:, None] + part * (end - point)[:, None]
@@ -61,7 +61,7 @@ def legal(key: Key, space: Space, point: Array, *, grid: bool = False) -> Array:
 
 
 def _distance(space: Space, point: Array, other: Array) -> Array:
-    """Return how far points are from others: [N, D], [M, D] -> [N, M]; two unordered options are half a cube apart."""
+    """Return squared distances of points: [N, D], [M, D] -> [N, M]; different unordered options are 1/2 apart."""
     total = jnp.zeros((point.shape[0], other.shape[0]), jnp.float32)
     for d, has_order in enumerate(ordered(space)):
         apart = point[:, None, d] - other[None, :, d]
@@ -72,7 +72,8 @@ def _distance(space: Space, point: Array, other: Array) -> Array:
 def uniform(key: Key, space: Space, number: int) -> Array:
     """Return points drawn uniformly: [number, D], canonical and legal.
 
-    Where a space has constraints: uniformly of the points that fulfil them, as long as one in a few hundred does.
+    In a space with constraints they are uniform over the feasible points, if at least one in a few hundred points is
+    feasible.
     """
     draw_key, legal_key = jax.random.split(key)
     if space.constrained:
@@ -81,7 +82,7 @@ def uniform(key: Key, space: Space, number: int) -> Array:
 
 
 def _draw_feasible(draw_key: Key, pool_key: Key, space: Space, number: int) -> Array:
-    """Return feasible points: of as many rounds of draws as it takes; known ones where so many are not enough."""
+    """Return feasible points from as many draws as necessary; after too many draws the space's feasible points."""
 
     def lacks(carry: tuple[Array, Array, Array]) -> Array:
         return (carry[1] < number) & (carry[2] < _ROUNDS)
@@ -103,5 +104,5 @@ def _draw_feasible(draw_key: Key, pool_key: Key, space: Space, number: int) -> A
 
 
 def ordered(space: Space) -> np.ndarray:
-    """Return which dimensions have an order: [D] bool; a Choice of words has none."""
+    """Return which dimensions are ordered: [D] bool; a Choice of words is not, by default."""
     return np.array([not isinstance(d, Choice) or d.ordered for d in space.values()])

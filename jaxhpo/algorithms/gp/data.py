@@ -1,4 +1,4 @@
-"""What a Gaussian process is shown of a history, and where it looks before it knows anything."""
+"""The trials that a Gaussian process is fitted to, and the sequence of the first trials."""
 
 from collections.abc import Callable
 
@@ -10,15 +10,15 @@ from jaxhpo.algorithms.common.history import History
 from jaxhpo.algorithms.gp.warp import warp
 from jaxhpo.types import Array
 
-FITTED, USED = 256, 512  # rows that hyperparameters are fitted to, and that predictions use; the others are left out
+FITTED, USED = 256, 512  # largest number of trials for fitting hyperparameters, and for predictions
 
 
 def modelled(
     history: History, limit: int, warping: Callable[[History], Array] = warp
 ) -> tuple[Array, Array, Array, Array]:
-    """Return what the process sees: points [N, D], warped scores [N], filled [N] bool, budgets [N] int32.
+    """Return the data of the process: points [N, D], warped scores [N], filled rows [N] bool, budgets [N] int32.
 
-    N is at most `limit`. Of more trials the best, half of them, and the latest others.
+    N is at most `limit`. If there are more trials, half of the rows are the best trials and the others the latest ones.
     """
     score, there = warping(history), histories.filled(history)
     size = score.shape[0]
@@ -33,14 +33,14 @@ def modelled(
 
 
 def even_sequence(shift: Array, first: Array, number: int) -> Array:
-    """Return points of an even sequence, from its member `first` on: [D], [] int32 -> [number, D] float32.
+    """Return points of an evenly spread sequence, from index `first` on: [D], [] int32 -> [number, D] float32.
 
-    Roberts' R sequence (2018), an additive recurrence, shifted at random.
+    It is Roberts' R sequence (2018), an additive recurrence, with a random shift.
     """
     dimensions = shift.shape[0]
     root = 2.0
-    for _ in range(64):  # of x^(D + 1) = x + 1
+    for _ in range(64):  # the root of x^(D + 1) = x + 1, by iteration
         root = (1.0 + root) ** (1.0 / (dimensions + 1))
     step = np.array([root ** -(d + 1) % 1.0 for d in range(dimensions)], np.float32)
     index = (first + jnp.arange(number, dtype=jnp.int32)).astype(jnp.float32)
-    return jnp.round((shift[None] + index[:, None] * step[None]) % 1.0 * 4096.0) / 4096.0  # as rounding cannot tip
+    return jnp.round((shift[None] + index[:, None] * step[None]) % 1.0 * 4096.0) / 4096.0  # hides rounding errors

@@ -1,4 +1,4 @@
-"""Hyperparameters of the kernel by their largest posterior density, its gradient in closed form, by BFGS."""
+"""The kernel's hyperparameters of largest posterior density, by BFGS with gradients in closed form."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,10 @@ from jaxhpo.algorithms.common import cholesky
 from jaxhpo.algorithms.gp.kernel import matern, matern_slope, unpack
 from jaxhpo.types import Array
 
-EVALUATIONS = 30  # of the likelihood, of one fit from one start
+EVALUATIONS = 30  # evaluations of the likelihood in a fit from one start
 _LARGEST_STEP = 1.0  # in the logarithms
-_GRADIENT = 1e-2  # at which a fit ends: a nat is noise, and float32 has not much more
-_GRID = 64.0  # fits are rounded to multiples of 1 / 64, which the order of a sum cannot tip
+_GRADIENT = 1e-2  # largest gradient at which a fit ends, near the precision of float32
+_GRID = 64.0  # results are rounded to multiples of 1 / 64, to hide rounding errors
 
 # The prior: lengthscales log-normal, signal and noise gamma.
 _LENGTH, _LENGTH_SPREAD = 0.0, 1.0
@@ -22,22 +22,30 @@ _NOISE = (0.1, 30.0)
 
 
 class Data(NamedTuple):
-    """What a Gaussian process is fitted to."""
+    """The data that a Gaussian process is fitted to.
 
-    square: Array  # [D, N * N] float32: squared distances
-    target: Array  # [N] float32, 0 in empty rows
-    there: Array  # [N] bool
-    covariance: Array | None = None  # [N, N] float32: of the targets, beside the kernel's
-    centre: Array | None = None  # [D] float32: the relevances' logarithms that are expected, where not 0
+    Attributes:
+        square: Squared distances: [D, N * N] float32.
+        target: Targets, 0 in empty rows: [N] float32.
+        there: Whether the row is filled: [N] bool.
+        covariance: Covariance of the targets in addition to the kernel's, or None: [N, N] float32.
+        centre: Prior mean of the relevances' logarithms; None is 0: [D] float32.
+    """
+
+    square: Array
+    target: Array
+    there: Array
+    covariance: Array | None = None
+    centre: Array | None = None
 
 
 def prior_mode(dimensions: int) -> np.ndarray:
-    """Return where a fit starts: logarithms, [D + 2] float32."""
+    """Return the start of a fit: logarithms of the hyperparameters, [D + 2] float32."""
     return np.array([-2.0 * _LENGTH] * dimensions + [0.0, -6.0], np.float32)
 
 
 def log_prior(theta: Array, centre: Array | None = None) -> tuple[Array, Array]:
-    """Return the prior's log density of theta, up to a constant, and its gradient: [D + 2] -> [], [D + 2]."""
+    """Return the log density of the prior at theta, up to a constant, and its gradient: [D + 2] -> [], [D + 2]."""
     relevance = theta[:-2] if centre is None else theta[:-2] - centre
     off = (-0.5 * relevance - _LENGTH) / _LENGTH_SPREAD
     signal, noise = jnp.exp(theta[-2]), jnp.exp(theta[-1])
@@ -49,7 +57,7 @@ def log_prior(theta: Array, centre: Array | None = None) -> tuple[Array, Array]:
 def log_likelihood(theta: Array, data: Data) -> tuple[Array, Array]:
     """Return the log marginal likelihood, up to a constant, and its gradient: [D + 2] -> [], [D + 2] float32.
 
-    Both are nan where the covariance cannot be factored. Empty rows change nothing: they are rows of the identity.
+    Both are nan if the covariance cannot be factored. Empty rows are rows of the identity and have no effect.
     """
     hyper = unpack(theta)
     size = data.target.shape[0]
@@ -64,7 +72,7 @@ def log_likelihood(theta: Array, data: Data) -> tuple[Array, Array]:
     precision = _product(root.T, root)
     weight = _product(precision, data.target)
     value = -0.5 * jnp.dot(data.target, weight, precision="highest") - jnp.sum(jnp.log(jnp.diagonal(lower)))
-    # d value = sum of `outer` times d covariance.
+    # The derivative of the value is the sum of `outer` times the derivative of the covariance.
     outer = 0.5 * (weight[:, None] * weight[None] - precision)
     slope = jnp.where(pair, outer * hyper.signal * matern_slope(distance), 0.0)
     relevance = hyper.relevance * _product(data.square, slope.reshape(-1))
@@ -73,24 +81,37 @@ def log_likelihood(theta: Array, data: Data) -> tuple[Array, Array]:
 
 
 class _Walk(NamedTuple):
-    """Where a fit stands."""
+    """The state of a fit.
 
-    theta: Array  # [P]
-    value: Array  # []: what is minimised
-    gradient: Array  # [P]
-    curvature: Array  # [P, P]: the inverse Hessian's estimate
-    direction: Array  # [P]
-    length: Array  # []: of the step to try, in directions
-    scaled: Array  # [] bool: the curvature has its scale
-    evaluations: Array  # [] int32
-    done: Array  # [] bool
+    Attributes:
+        theta: Logarithms of the hyperparameters: [P].
+        value: Minimized value: [].
+        gradient: Gradient: [P].
+        curvature: Estimate of the inverse Hessian: [P, P].
+        direction: Search direction: [P].
+        length: Length of the next step, in units of the direction: [].
+        scaled: Whether the curvature has been scaled: [] bool.
+        evaluations: Number of evaluations: [] int32.
+        done: Whether the fit has ended: [] bool.
+    """
+
+    theta: Array
+    value: Array
+    gradient: Array
+    curvature: Array
+    direction: Array
+    length: Array
+    scaled: Array
+    evaluations: Array
+    done: Array
 
 
 def fit(theta: Array, data: Data, evaluations: int = EVALUATIONS) -> tuple[Array, Array]:
     """Return the hyperparameters found from a start, and their log posterior density: [D + 2] -> [D + 2], [] float32.
 
-    BFGS (Nocedal & Wright 2006, 6.1) with the whole matrix, of which L-BFGS saves nothing at a dozen parameters. A
-    step is halved until the density rises, each try an evaluation, and one that cannot be factored is refused.
+    BFGS (Nocedal & Wright 2006, 6.1) with the full matrix: L-BFGS saves nothing for a dozen parameters. A step is
+    shortened until the density rises; each attempt is an evaluation. A step to a covariance that cannot be factored is
+    rejected.
     """
     size = theta.shape[0]
 
@@ -133,20 +154,20 @@ def fit(theta: Array, data: Data, evaluations: int = EVALUATIONS) -> tuple[Array
         )
 
     unit, zero, no = jnp.eye(size, dtype=jnp.float32), jnp.zeros(size, jnp.float32), jnp.zeros((), bool)
-    # The first step goes nowhere: it evaluates the start.
+    # The first step has length 0: it evaluates the start.
     walk = _Walk(theta, jnp.float32(jnp.inf), zero, unit, zero, jnp.float32(1), no, jnp.int32(0), no)
     walk = jax.lax.while_loop(goes_on, step, walk)
     return jnp.round(walk.theta * _GRID) / _GRID, -walk.value
 
 
 def _updated(curvature: Array, moved: Array, turned: Array, product: Array) -> Array:
-    """Return the inverse Hessian's estimate after a step: [P, P]."""
+    """Return the estimate of the inverse Hessian after a step: [P, P]."""
     left = jnp.eye(moved.shape[0], dtype=jnp.float32) - moved[:, None] * turned[None] / product
     return _product(_product(left, curvature), left.T) + moved[:, None] * moved[None] / product
 
 
 def _downhill(curvature: Array, gradient: Array) -> Array:
-    """Return a direction in which the loss falls, of a length that is not too large: [P]."""
+    """Return a descent direction of limited length: [P]."""
     direction = -_product(curvature, gradient)
     falls = jnp.dot(direction, gradient, precision="highest") < 0
     direction = jnp.where(falls, direction, -gradient)

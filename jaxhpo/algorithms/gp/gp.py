@@ -19,15 +19,21 @@ from jaxhpo.algorithms.gp.search import STARTS, Search, codes
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
-_TWICE = 128  # rows up to which a fit also starts from the prior's mode
+_TWICE = 128  # largest number of rows for which a fit also starts from the mode of the prior
 
 
 class GPState(NamedTuple):
-    """What has been told, and the kernel that explains it."""
+    """The told trials and the fitted kernel.
+
+    Attributes:
+        history: Told trials.
+        theta: Logarithms of the kernel's hyperparameters: [D + 2] float32.
+        shift: Random shift of the sequence of the first trials: [D] float32.
+    """
 
     history: History
-    theta: Array  # [D + 2] float32: logarithms of the kernel's hyperparameters
-    shift: Array  # [D] float32: where the first trials' sequence starts
+    theta: Array
+    shift: Array
 
 
 def gp(
@@ -39,32 +45,38 @@ def gp(
     startup: int = 8,
     candidates: int = 64,
 ) -> Algorithm:
-    """Model scores with a Gaussian process and try what may improve on the best: Bayesian optimisation.
+    """Search by Bayesian optimisation with a Gaussian process.
 
-    Expected improvement, in logarithms (Jones et al. 1998; Ament et al. 2023, arXiv 2310.20708), over the posterior
-    mean of the best told trial, so that one lucky score of noisy training does not stop the search. The kernel is
-    Matern 5/2 with a relevance for every hyperparameter, for options without an order whether they are the same, as in
-    Optuna's GPSampler; its hyperparameters are those of the largest posterior density, fitted again at every tell.
-    Scores are warped by `warp`. The acquisition is climbed over steps and mutants, never to a told configuration. Rows
-    of a batch are chosen one after the other, the process supposing its own mean where the earlier ones are (kriging
-    believer, Ginsbourger et al. 2010). The first `startup` trials are an even sequence's.
+    The acquisition is the logarithm of the expected improvement (Jones et al. 1998; Ament et al. 2023, arXiv
+    2310.20708) over the posterior mean of the best told trial, so that one lucky score of a noisy training does not
+    stop the search. The kernel is Matern 5/2 with a relevance for each hyperparameter; unordered options are either
+    equal or different, as in Optuna's GPSampler. After every round its hyperparameters are fitted to the largest
+    posterior density. Scores are warped by `jaxhpo.algorithms.gp.warp`. The acquisition is maximized by local search
+    over steps and mutants, without told configurations. The trials of a round are chosen one after another; the process
+    assumes its own mean as the score of the earlier ones (kriging believer, Ginsbourger et al. 2010). The first
+    `startup` trials are an evenly spread sequence.
 
-    Take it where a trial takes seconds or more, scores vary smoothly and trials are few. Of more than 512 trials the
-    256 best and the latest others are modelled (half as many in the fit), so the cost of a round stays bounded. Ask and
-    tell of 8 lanes at 100 trials take some 35 ms on two CPU cores, at 500 trials some 200 ms; memory is that of a few
-    512 x 512 matrices and of D of 256 x 256. Studies of many seeds run one after the other inside of one program.
+    Use it if a trial takes seconds or more, scores vary smoothly and trials are few. Predictions use at most 512
+    trials, the 256 best and the latest others (the fit half as many), so the cost of a round is bounded. With 8 lanes,
+    ask and tell take about 35 ms at 100 trials and 200 ms at 500 trials on two CPU cores. Memory: a few 512 x 512 and D
+    256 x 256 matrices. Studies of many seeds run one after another inside one program.
 
     Args:
-        space: what to search; hyperparameters need no levels.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        acquisition: "log_ei", "ei" or "ucb", the upper confidence bound of two standard deviations.
-        startup: trials that are spread evenly before the model chooses.
-        candidates: random mutants that are scored in each of up to 8 turns of a search, beside steps in every
-            dimension.
+        space: Search space; levels are not needed.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        acquisition: "log_ei", "ei", or "ucb" for the upper confidence bound of two standard deviations.
+        startup: Number of evenly spread trials before the first use of the model.
+        candidates: Number of random mutants per step of the local search, which has up to 8 steps. It also tries steps
+            in every dimension.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> space = jaxhpo.Space({"learning_rate": jaxhpo.Float(1e-4, 1e-1, log=True), "layers": jaxhpo.Int(1, 3)})
+        >>> algorithm = jaxhpo.algorithms.gp(space, lanes=8, startup=16)  # for jaxhpo.Study(space, algorithm, ...)
     """
     check_common(space, lanes, budget)
     if acquisition not in ACQUISITIONS:
@@ -79,8 +91,8 @@ def gp(
         shift = jax.random.uniform(key, (dimensions,), jnp.float32)
         return GPState(histories.empty(dimensions, lanes), jnp.asarray(first), shift)
 
-    # Compiled on their own, so that eager calls are cheap and equal; and one seed after the other, as LAPACK takes one
-    # matrix after the other anyway, while a batch of loops runs as long as its longest.
+    # Compiled separately, so that eager calls are fast and give equal results. Seeds run one after another: LAPACK
+    # factors one matrix at a time anyway, and a vmapped loop takes as long as its longest member.
     @jax.jit
     @sequential_vmap
     def fitted(theta: Array, history: History) -> Array:
@@ -88,7 +100,7 @@ def gp(
         size = target.shape[0]
         square = jnp.stack(squares(has_order, point, point)).reshape(dimensions, size * size)
         data = Data(square, target, there)
-        # Few trials cannot tell one explanation from another, and the last fit may be the wrong one.
+        # With few trials several fits are plausible, and the last one may be a poor start.
         starts = jnp.stack([theta, first] if size <= _TWICE else [theta])
         found, density = jax.lax.map(lambda start: fit(start, data), starts)
         return found[jnp.argmax(density)]
@@ -103,7 +115,7 @@ def gp(
         mean, _ = predict(has_order, posterior, point)
         top = jnp.max(jnp.where(there, mean, -jnp.inf))
         told = jnp.where(histories.filled(state.history), codes(state.history.point), jnp.uint32(0))
-        # Climbs begin where it was best so far, and at a point of the even sequence, which is everywhere in the end.
+        # The search starts at the best trials, and at a point of the even sequence, which covers the whole space.
         even = legal(jax.random.fold_in(key, lanes), space, even_sequence(state.shift, state.history.count, lanes))
         order = jnp.argsort(jnp.where(there, -target, jnp.inf))[: STARTS - 1]
         elite, held = point[order], there[order][:, None]

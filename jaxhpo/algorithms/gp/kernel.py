@@ -1,4 +1,4 @@
-"""The covariance of two configurations: Matern 5/2 with a relevance of its own for every hyperparameter."""
+"""The covariance of two configurations: Matern 5/2 with a relevance for each hyperparameter."""
 
 from typing import NamedTuple
 
@@ -12,22 +12,29 @@ NOISE = 1e-5
 
 
 class Hyperparameters(NamedTuple):
-    """What the likelihood decides."""
+    """The hyperparameters of the kernel, which are fitted.
 
-    relevance: Array  # [D] float32: 1 / lengthscale^2, in units of the cube; of unordered options, of any two
-    signal: Array  # [] float32: variance of the function
-    noise: Array  # [] float32: variance of the noise
+    Attributes:
+        relevance: 1 / lengthscale^2 of each dimension, in units of the cube; of unordered options, for any two
+            different ones: [D] float32.
+        signal: Variance of the function: [] float32.
+        noise: Variance of the noise: [] float32.
+    """
+
+    relevance: Array
+    signal: Array
+    noise: Array
 
 
 def unpack(theta: Array) -> Hyperparameters:
-    """Return the hyperparameters whose logarithms are theta: [D + 2] float32. Noise is above `NOISE`."""
+    """Return the hyperparameters whose logarithms are theta, [D + 2] float32. The noise is at least `NOISE`."""
     return Hyperparameters(jnp.exp(theta[:-2]), jnp.exp(theta[-2]), NOISE + jnp.exp(theta[-1]))
 
 
 def squares(ordered: np.ndarray, point: Array, other: Array) -> list[Array]:
-    """Return squared distances in each dimension: [N, D], [M, D] -> D of [N, M] float32.
+    """Return squared distances in each dimension: [N, D], [M, D] -> D arrays [N, M] float32.
 
-    Two different options without an order are 1 apart, as in Optuna's GPSampler; so is an inactive one from any.
+    Two different unordered options are at distance 1, as in Optuna's GPSampler; so are an inactive and an active one.
     """
     result = []
     for d, has_order in enumerate(ordered):
@@ -37,24 +44,24 @@ def squares(ordered: np.ndarray, point: Array, other: Array) -> list[Array]:
 
 
 def matern(distance: Array) -> Array:
-    """Return the correlation at a squared distance, in units of the lengthscale: Matern 5/2, any shape."""
+    """Return the Matern 5/2 correlation at squared distances, in units of the lengthscale, of any shape."""
     root = jnp.sqrt(5.0 * distance)
     return (1.0 + root + (5.0 / 3.0) * distance) * jnp.exp(-root)
 
 
 def matern_slope(distance: Array) -> Array:
-    """Return the derivative of `matern` by its argument; it is finite at 0."""
+    """Return the derivative of `matern`, which is finite at 0."""
     root = jnp.sqrt(5.0 * distance)
     return (-5.0 / 6.0) * (1.0 + root) * jnp.exp(-root)
 
 
 def covariance(ordered: np.ndarray, hyper: Hyperparameters, point: Array, other: Array) -> Array:
-    """Return the function's covariance between points: [N, D], [M, D] -> [N, M] float32.
+    """Return the covariance of the function between points: [N, D], [M, D] -> [N, M] float32.
 
-    Columns beyond the D that `ordered` speaks of are features, whose products are added.
+    Columns after the D columns of `ordered` are features; their inner products are added.
     """
     distance = jnp.float32(0)
-    # Differences, not the matrix product that is faster: it rounds where points are near.
+    # Differences: the faster matrix product has large rounding errors for points that are close.
     for d, square in enumerate(squares(ordered, point, other)):
         distance = distance + hyper.relevance[d] * square
     value = hyper.signal * matern(distance)

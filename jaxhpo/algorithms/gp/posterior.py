@@ -1,4 +1,4 @@
-"""The posterior of a Gaussian process, in float32: after its data, and after values that are only supposed."""
+"""The posterior of a Gaussian process in float32, after told scores and after assumed ones."""
 
 from typing import NamedTuple
 
@@ -10,31 +10,39 @@ from jaxhpo.algorithms.common import cholesky
 from jaxhpo.algorithms.gp.kernel import Hyperparameters, covariance
 from jaxhpo.types import Array
 
-_TRIES = 6  # of ten times more noise each, where the covariance cannot be factored
+_TRIES = 6  # attempts with ten times more noise each, if the covariance cannot be factored
 
 
 class Posterior(NamedTuple):
-    """A Gaussian process given data; N rows of them and room for more, of which empty ones change nothing."""
+    """A Gaussian process conditioned on N rows of data, with room for B more rows. Empty rows have no effect.
+
+    Attributes:
+        hyper: Hyperparameters of the kernel.
+        point: Points: [N + B, D] float32.
+        there: Whether the row is filled: [N + B] bool.
+        root: Inverse of the covariance's lower Cholesky factor: [N + B, N + B] float32.
+        weight: Inverse of the covariance times the targets: [N + B] float32.
+    """
 
     hyper: Hyperparameters
-    point: Array  # [N + B, D] float32
-    there: Array  # [N + B] bool
-    root: Array  # [N + B, N + B] float32: the inverse of the covariance's lower triangular factor
-    weight: Array  # [N + B] float32: the covariance's inverse times the targets
+    point: Array
+    there: Array
+    root: Array
+    weight: Array
 
 
 def condition(
     ordered: np.ndarray, hyper: Hyperparameters, point: Array, target: Array, there: Array, room: int
 ) -> Posterior:
-    """Return the posterior given N rows of data, with room for more.
+    """Return the posterior given N rows of data, with room for more rows.
 
     Args:
-        ordered: which dimensions have an order, [D] bool.
-        hyper: of the kernel.
-        point: [N, D] float32.
-        target: [N] float32.
-        there: which rows hold data: [N] bool.
-        room: rows that `append` may fill.
+        ordered: Whether each dimension is ordered: [D] bool.
+        hyper: Hyperparameters of the kernel.
+        point: Points: [N, D] float32.
+        target: Targets: [N] float32.
+        there: Whether the row is filled: [N] bool.
+        room: Number of rows for `append`.
     """
     signal = jnp.where(there[:, None] & there[None], covariance(ordered, hyper, point, point), 0.0)
 
@@ -63,15 +71,16 @@ def condition(
 
 
 def predict(ordered: np.ndarray, posterior: Posterior, point: Array) -> tuple[Array, Array]:
-    """Return the function's mean and standard deviation at points: [M, D] -> [M], [M] float32."""
+    """Return mean and standard deviation of the function at points: [M, D] -> [M], [M] float32."""
     mean, _, variance = known(ordered, posterior, point)
     return mean, jnp.sqrt(jnp.maximum(variance, 1e-6 * posterior.hyper.signal))
 
 
 def known(ordered: np.ndarray, posterior: Posterior, point: Array) -> tuple[Array, Array, Array]:
-    """Return the function's mean at points, what of it is known, and the variance left: [M, D] -> [M], [M, N], [M].
+    """Return the mean at points, the whitened covariance with the data, and the posterior variance: [M], [M, N], [M].
 
-    What is known of two points is the product of their rows: their covariance less that is the posterior's.
+    The inner product of two rows of the second array is the difference of the prior and the posterior covariance of two
+    points, [M, D].
     """
     across = jnp.where(posterior.there[None], covariance(ordered, posterior.hyper, point, posterior.point), 0.0)
     mean = _product(across, posterior.weight)
@@ -81,10 +90,10 @@ def known(ordered: np.ndarray, posterior: Posterior, point: Array) -> tuple[Arra
 
 
 def append(ordered: np.ndarray, posterior: Posterior, point: Array, row: Array) -> Posterior:
-    """Return the posterior that also supposes its own mean at a point, [D], in the empty row `row`, [] int32.
+    """Return the posterior that assumes its own mean at a point, [D], stored in the empty row `row`, [] int32.
 
-    So its mean stays as it is everywhere, and its deviation shrinks around the point. One row of the inverse factor is
-    appended: O(N^2).
+    The mean does not change anywhere, and the standard deviation decreases around the point. One row is appended to the
+    inverse factor, in O(N^2).
     """
     across = jnp.where(posterior.there, covariance(ordered, posterior.hyper, point[None], posterior.point)[0], 0.0)
     known = _product(posterior.root, across)

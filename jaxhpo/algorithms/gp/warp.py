@@ -1,4 +1,4 @@
-"""Scores made fit for a Gaussian process."""
+"""Transformations of scores for a Gaussian process."""
 
 import jax
 import jax.numpy as jnp
@@ -7,15 +7,15 @@ from jaxhpo.algorithms.common import history as histories
 from jaxhpo.algorithms.common.history import History
 from jaxhpo.types import Array
 
-_WORST = 10.0  # below the median, in deviations of the better half, a soft score goes at most
+_WORST = 10.0  # bound on how far a soft score is below the median, in standard deviations of the better half
 
 
 def warp(history: History) -> Array:
     """Return scores of mean 0 and variance 1 over the filled rows, in the same order: [C] float32; 0 in empty rows.
 
-    The worse half is replaced by what a normal distribution has at its ranks, as Vizier's half-rank warping does (Song
-    et al. 2024, arXiv 2408.11527): a loss of 1e7 must not squeeze the others, and how bad a bad one is does not matter.
-    The better half keeps its distances. Failed trials are as bad as the worst. Constant scores are all 0.
+    The worse half is replaced by the quantiles of a normal distribution at its ranks, as in Vizier's half-rank warping
+    (Song et al. 2024, arXiv 2408.11527). So a loss of 1e7 does not compress the other scores. The better half keeps its
+    distances. Failed trials count as the worst. Constant scores are all 0.
     """
     rows, _, above, lead, spread = _halves(history)
     upper = jnp.where(spread > 0, lead / jnp.where(spread > 0, spread, 1.0), 0.0)
@@ -23,10 +23,10 @@ def warp(history: History) -> Array:
 
 
 def soften(history: History) -> Array:
-    """Return scores as `warp` does, of which the worse half keeps its distances where they are small.
+    """Return scores like those of `warp`, but with the small distances in the worse half kept.
 
-    A score that is d deviations of the better half below the median becomes -d / (1 + d / 10): what is a little below
-    it tells how the function falls, and nothing is further away than ten.
+    A score that is d standard deviations of the better half below the median becomes -d / (1 + d / 10). Scores a little
+    below the median show how the function falls, and no score is more than ten deviations below.
     """
     rows, score, above, lead, spread = _halves(history)
     middle = jnp.min(jnp.where(above, score, jnp.inf))
@@ -37,22 +37,22 @@ def soften(history: History) -> Array:
 
 
 def _halves(history: History) -> tuple[Array, Array, Array, Array, Array]:
-    """Return filled rows, scores, which are of the better half, by how much they exceed its least, and their spread."""
+    """Return filled rows, scores, the better half, its distances from its worst score, and their spread."""
     rows, score = histories.filled(history), histories.imputed(history)
     above = rows & (histories.ranks(history) >= 0.5)
     middle = jnp.min(jnp.where(above, score, jnp.inf))
     middle = jnp.where(jnp.isfinite(middle), middle, 0.0)
     count = jnp.maximum(jnp.sum(above, dtype=jnp.float32), 1.0)
     lead = jnp.where(above, score - middle, 0.0)
-    largest = jnp.maximum(jnp.max(lead), 1e-30)  # squares of a float32 may be beyond it
+    largest = jnp.maximum(jnp.max(lead), 1e-30)  # avoids overflow of the squares
     spread = largest * jnp.sqrt(jnp.sum((lead / largest) ** 2) / count)
-    # A spread of rounding errors is none.
+    # A spread that consists of rounding errors counts as 0.
     spread = jnp.where(spread > 1e-6 * jnp.maximum(jnp.abs(middle), 1e-6), spread, 0.0)
     return rows, score, above, lead, spread
 
 
 def _normal_scores(history: History) -> Array:
-    """Return what a normal distribution has at ranks, at most 0: [C]."""
+    """Return the quantiles of a normal distribution at the ranks, at most 0: [C]."""
     return jnp.minimum(jax.scipy.special.ndtri(jnp.clip(histories.ranks(history), 1e-4, 1.0 - 1e-4)), 0.0)
 
 
