@@ -1,4 +1,4 @@
-"""The actions that are considered in a decision: where they lead."""
+"""The actions that a decision considers."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,32 +12,43 @@ from jaxhpo.algorithms.gp.search import Search, codes
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
-STATES = 4  # from which actions are considered at once
-_TURNS = 2  # of considering the actions of the states that looked best in the turn before
-_ANYWHERE = 128  # actions that lead to a configuration drawn uniformly
-_KEPT = 64  # of all considered: those that look best
-_SETTINGS = 4  # levels that each hyperparameter is set to where the variance of Q is measured
+STATES = 4  # number of configurations that are changed in a turn
+_TURNS = 2  # number of turns; each changes the best configurations of the turn before
+_ANYWHERE = 128  # actions that lead to a uniformly drawn configuration
+_KEPT = 64  # number of best actions that are kept
+_SETTINGS = 4  # levels that each hyperparameter is set to when the variance of Q is measured
 
 
 class Considered(NamedTuple):
-    """M actions: to train a configuration so far, from the beginning or from where a trial of it stopped."""
+    """M actions. An action trains a configuration to some budget, from the start or from the end of one of its trials.
 
-    point: Array  # [M, D] float32; the last B are drawn uniformly, one for each lane
-    code: Array  # [M] uint32: equal for equal ones
-    allowed: Array  # [M] bool: a new configuration that is feasible, or a trial that can go on
-    progress: Array  # [M] float32: the share of the budget after which its score is told
-    ends: Array  # [M] bool: that is all of it
-    cost: Array  # [M] float32: logarithm of the epochs that are left of the whole, as a share
-    row: Array  # [M] int32: of the history, the trial that goes on; -1 is none
+    Attributes:
+        point: Configurations: [M, D] float32. The last B are uniform draws, one for each lane.
+        code: Numbers that are equal for equal configurations: [M] uint32.
+        allowed: Whether the action is allowed: its configuration is new and feasible, or its trial can continue: [M]
+            bool.
+        progress: Share of the largest budget, on a logarithmic scale, at which the next score is told: [M] float32.
+        ends: Whether the action trains to the largest budget: [M] bool.
+        cost: Logarithm of the share of the largest budget that the configuration still needs: [M] float32.
+        row: Row of the continued trial in the history, or -1: [M] int32.
+    """
+
+    point: Array
+    code: Array
+    allowed: Array
+    progress: Array
+    ends: Array
+    cost: Array
+    row: Array
 
 
 class Actions:
-    """The actions of a space.
+    """The actions in a space.
 
     Args:
-        space: what is searched.
-        several: actions of a turn that change any number of hyperparameters.
-        lanes: that act.
+        space: Search space.
+        several: Number of actions per turn that change any number of hyperparameters.
+        lanes: Number of lanes.
     """
 
     def __init__(self, space: Space, several: int, lanes: int):
@@ -45,12 +56,15 @@ class Actions:
         self._search = Search(space, several)
 
     def consider(self, key: Key, start: Array, value: Callable[[Array], Array]) -> Considered:
-        """Return the actions that look best: changes of the start, of where those lead, and jumps anywhere; M is K + B.
+        """Return the best K actions and B random ones; M is K + B.
+
+        They change the starting configurations, or the configurations that these changes lead to, or lead to a uniform
+        draw.
 
         Args:
-            key: consumed.
-            start: states: [STATES, D].
-            value: what a configuration is worth in itself: [M, D] -> [M]; -inf if it is not allowed.
+            key: Random key.
+            start: Starting configurations: [STATES, D].
+            value: Value of configurations, -inf if not allowed: [M, D] -> [M].
         """
         anywhere_key, turn_key, odd_key = jax.random.split(key, 3)
         dimensions = start.shape[1]
@@ -60,7 +74,7 @@ class Actions:
             beside = self._search.beside(key, state).reshape(-1, dimensions)
             found = value(beside)
             point, both = jnp.concatenate([state, beside]), jnp.concatenate([worth, found])
-            # The best of all so far are the next states; the same one is not taken twice.
+            # The best configurations so far are changed next, each of them once.
             best, rows = jax.lax.top_k(both, 4 * STATES)
             code = codes(point[rows])
             again = jnp.any((code[:, None] == code[None]) & np.tri(4 * STATES, k=-1, dtype=bool), axis=1)
@@ -72,7 +86,7 @@ class Actions:
         _, (beside, found) = jax.lax.scan(turn, begin, jax.random.split(turn_key, _TURNS))
         point = jnp.concatenate([anywhere, beside.reshape(-1, dimensions)])
         worth, code = jnp.concatenate([value(anywhere), found.reshape(-1)]), codes(point)
-        # Of equal ones one is kept.
+        # Keep one of equal configurations.
         order = jnp.argsort(code)
         again = jnp.concatenate([jnp.zeros(1, bool), code[order][1:] == code[order][:-1]])
         worth = jnp.where(jnp.zeros(len(code), bool).at[order].set(again), -jnp.inf, worth)
@@ -85,7 +99,7 @@ class Actions:
         return Considered(point[rows], code[rows], worth[rows] > -jnp.inf, one, one > 0, zero, none)
 
     def around(self, point: Array) -> Array:
-        """Return where a configuration's actions lead that set one hyperparameter: [D] -> [D * _SETTINGS, D]."""
+        """Return the configurations with one hyperparameter set to one of the levels: [D] -> [D * _SETTINGS, D]."""
         dimensions = point.shape[0]
         level = (jnp.arange(_SETTINGS, dtype=jnp.float32) + 0.5) / _SETTINGS
         own = jnp.eye(dimensions, dtype=bool)[:, None]

@@ -1,4 +1,4 @@
-"""Which trials go on: the rungs of a study whose trials are trained a little first."""
+"""Promotion: the rungs of a study whose trials are first trained for a small budget, and the trials that continue."""
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +11,15 @@ from jaxhpo.algorithms.q_learning.actions import Considered
 from jaxhpo.algorithms.q_learning.value import Decision
 from jaxhpo.types import FRESH, Array, Proposal
 
-_CONTINUED = 32  # trials whose going on is considered: those that look best
+_CONTINUED = 32  # number of best trials whose continuation is considered
 
 
 class Promotion:
-    """The budgets at which trials may stop, and the trials that stand there.
+    """The budgets at which trials may stop, and the trials that may continue from there.
 
     Args:
-        rungs: increasing budgets, the last is the largest.
-        keep: trials of a rung that may go on at most: the best.
+        rungs: Increasing budgets; the last is the largest budget.
+        keep: Number of best trials of a rung that may continue.
     """
 
     def __init__(self, rungs: tuple[int, ...], keep: int):
@@ -27,15 +27,15 @@ class Promotion:
         self.top = len(rungs) - 1
 
     def join(self, considered: Considered, decision: Decision, history: History, opened: Array) -> Considered:
-        """Return the actions with those beside them that let a trial go on to its next rung.
+        """Return the actions, together with those that continue a trial to its next rung.
 
-        New ones begin at the lowest rung. An action costs the epochs that its configuration lacks of the whole.
+        New trials start at the lowest rung. The cost of an action is the budget that its configuration still needs.
 
         Args:
-            considered: actions that start afresh.
-            decision: that is made.
-            history: what has been told.
-            opened: which trials may go on: [C] bool.
+            considered: Actions that train from the start.
+            decision: Decision to make.
+            history: Told trials.
+            opened: Whether a trial may continue: [C] bool.
         """
         model = decision.model
         lowest = jnp.full(len(considered.code), self._rungs[0])
@@ -45,7 +45,7 @@ class Promotion:
         worth = jnp.where(opened, decision.worth(history.point) - cost, -jnp.inf)
         best, rows = jax.lax.top_k(worth, min(_CONTINUED, len(worth)))
         after, there = jnp.minimum(rung[rows] + 1, self.top), best > -jnp.inf
-        # Where fewer trials may go on, there is the first new one once more: nothing closed is proposed if all is told.
+        # If fewer trials may continue, repeat the first new action, so that a closed trial is never proposed.
         held = Considered(
             jnp.where(there[:, None], history.point[rows], fresh.point[:1]),
             jnp.where(there, codes(history.point[rows]), fresh.code[:1]),
@@ -58,7 +58,7 @@ class Promotion:
         return Considered(*(jnp.concatenate(both) for both in zip(held, fresh, strict=True)))
 
     def proposal(self, considered: Considered, chosen: Array, history: History) -> Proposal:
-        """Return the actions chosen, [B] int32, as a proposal."""
+        """Return the chosen actions, [B] int32, as a proposal."""
         row = considered.row[chosen]
         goes_on, lanes = row >= 0, len(chosen)
         after = jnp.where(goes_on, jnp.minimum(rung_of(self._rungs, history.budget)[row] + 1, self.top), 0)
@@ -71,20 +71,20 @@ class Promotion:
         )
 
     def told(self, opened: Array, place: Array, history: History, proposal: Proposal) -> Array:
-        """Return which trials may go on, after a batch was told: [C] bool.
+        """Return which trials may continue after a told round: [C] bool.
 
         Args:
-            opened: which might before.
-            place: rows of the batch: [B] int32, C where there is none.
-            history: with the batch.
-            proposal: the batch.
+            opened: Whether a trial might continue before: [C] bool.
+            place: Rows of the round's trials in the history, C if there is none: [B] int32.
+            history: Told trials, including the round.
+            proposal: Round.
         """
         rung, good = rung_of(self._rungs, history.budget), jnp.isfinite(history.score)
         size = opened.shape[0]
         row = jnp.arange(size, dtype=jnp.int32)
         joined = jnp.any(row[:, None] == place[None], axis=1)
         stands = (opened | joined) & ~was_continued(history, proposal) & good & (rung >= 0) & (rung < self.top)
-        # The best of each rung: in order of score, those with few of their rung before them.
+        # The best trials of each rung: in order of score, those with at most `keep` of their rung up to them.
         order = jnp.argsort(jnp.where(stands, -history.score, jnp.inf)).astype(jnp.int32)
         theirs = stands[order][:, None] & (rung[order][:, None] == np.arange(self.top, dtype=np.int32)[None])
         before = jnp.sum(jnp.where(theirs, jnp.cumsum(theirs, axis=0, dtype=jnp.int32), 0), axis=1, dtype=jnp.int32)

@@ -1,4 +1,4 @@
-"""Q-learning over a posterior of rewards."""
+"""Q-learning with a posterior of the rewards."""
 
 from typing import NamedTuple
 
@@ -25,17 +25,25 @@ from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 _GAMMA = 0.9
-_STARTUP = 4  # trials that are spread evenly where nothing is known
+_STARTUP = 4  # number of evenly spread trials without a prior
 
 
 class QLearningState(NamedTuple):
-    """The agent."""
+    """The state of the agent.
+
+    Attributes:
+        history: Told trials.
+        theta: Logarithms of the hyperparameters of the rewards' kernel: [P] float32.
+        opened: Whether a trial may continue: [C] bool.
+        shift: Random shift of the sequence of the first trials: [D] float32.
+        decay: Sum of the decay rates k: [] float32.
+    """
 
     history: History
-    theta: Array  # [P] float32: logarithms of the hyperparameters of the rewards' kernel
-    opened: Array  # [C] bool: trials that may go on
-    shift: Array  # [D] float32: where the first trials' sequence starts
-    decay: Array  # [] float32: the sum of k
+    theta: Array
+    opened: Array
+    shift: Array
+    decay: Array
 
 
 def q_learning(
@@ -59,62 +67,72 @@ def q_learning(
 ) -> Algorithm:
     """Search as a Markov decision process, solved by Q-learning with a posterior of the rewards of all configurations.
 
-    A state s is all that has been told, of every trial its configuration, its score and its epochs; an action a trains
-    a configuration x; the reward R is by how much its score improves on the incumbent's. Where an action leads is
-    known, so rewards are all there is to learn, and every trial, whoever proposed it, tells of all of them: scores,
-    softened by `jaxhpo.algorithms.gp.warp`, are a Gaussian process (Matern 5/2, a relevance for every hyperparameter),
-    fitted again to the whole history at every tell. Then
+    A state s is the set of told trials: configuration, score and epochs of each. An action a trains a configuration x.
+    The reward R is the improvement of its score over the incumbent. The state that follows an action is known up to the
+    score, so only rewards must be learned, and every told trial informs about all configurations: the scores, softened
+    by `jaxhpo.algorithms.gp.warp`, are a Gaussian process (Matern 5/2, a relevance for each hyperparameter) that is
+    fitted to the whole history after every round. Then
 
         Q(s, a) = E[R] + gamma E[max_a' E[R' | s']]
 
-    is one backup of Bellman's equation: s' has the score of x too, of which the process says how likely each value is,
-    three nodes of Gauss and Hermite for the expectation. So an action is worth what it may gain and what it may teach.
-    With gamma = 0, Q is the expected improvement (Jones et al. 1998) and this is Bayesian optimisation; looking one
-    step further is due to Osborne et al. 2009 and Wu & Frazier 2019 (arXiv 1909.04238).
+    is one backup of Bellman's equation. The state s' contains the score of x; the expectation over its values uses
+    three nodes of Gauss-Hermite quadrature. So the value of an action includes its expected gain and the value of what
+    it teaches. With gamma = 0, Q is the expected improvement (Jones et al. 1998) and the method is Bayesian
+    optimisation; the lookahead of one step is due to Osborne et al. 2009 and Wu & Frazier 2019 (arXiv 1909.04238).
 
-    The actions considered change one hyperparameter or several of the best configurations and of what looks best on the
-    way, or jump anywhere; from the eight of the largest rewards it is looked ahead. The lanes of a batch act one after
-    the other, the process supposing its own mean where the earlier ones go (kriging believer, Ginsbourger et al. 2010).
-    Every lane is epsilon-greedy: with probability epsilon it jumps anywhere. Epsilon decays with the trials told by the
-    posterior's variance of Q, as a part of the prior's, over the actions that set one of the incumbent's
-    hyperparameters to one of four levels (`jaxhpo.algorithms.common.epsilon`).
+    The actions considered change one or more hyperparameters of the best configurations and of promising ones found on
+    the way, or lead to a uniform draw. The lookahead is computed for the eight actions of largest reward. The lanes of
+    a round act one after another; the process assumes its own mean as the score of the earlier ones (kriging believer,
+    Ginsbourger et al. 2010). Every lane is epsilon-greedy: with probability epsilon it takes a uniform draw. Epsilon
+    decays with the told trials, at a rate set by the variance of Q: the posterior variance as a share of the prior
+    variance, over the actions that set one of the incumbent's hyperparameters to one of four levels
+    (`jaxhpo.algorithms.common.epsilon`).
 
-    With a `min_budget` below the budget, trials begin at the lowest of the rungs budget, budget / eta, ..., and an
-    action also lets one go on to its next rung. The share of epochs is one more input of the process, so that it tells
-    from the first epochs what a configuration may reach in the end; that is what R and Q are of, divided by the epochs
-    that the configuration lacks: what does not promise enough for these is left where it stands.
+    With a `min_budget` below the budget, trials start at the lowest of the rungs budget, budget / eta, ..., and an
+    action may also continue a trial to its next rung. The share of the budget is a further input of the process, so
+    that it predicts the final score from the first epochs. R and Q refer to the final score, divided by the epochs that
+    the configuration still needs, so a trial that does not promise enough for them stays where it is.
 
-    Where hyperparameters have names that mean something (`jaxhpo.priors.hyperparameter_features`), such as
-    learning_rate, units or dropout, the process begins with what they did in other studies: see `LearnedPrior`. It
-    replaces the trials that are spread evenly; where no name is known nothing changes.
+    If hyperparameters have known names (`jaxhpo.priors.hyperparameter_features`), such as learning_rate, units or
+    dropout, the process starts with a prior learned from other studies: see `LearnedPrior`. The prior replaces the
+    evenly spread first trials. Without known names it has no effect.
 
-    Take it where a trial takes a tenth of a second or more. Ask and tell of 8 lanes at 100 trials take 5 to 6 ms on a
-    CPU; of more than 512 trials the 256 best and the latest others are modelled (half as many in the fit), so the cost
-    of a round stays bounded. Studies of many seeds run one after the other inside of one program.
+    Use it if a trial takes a tenth of a second or more. With 8 lanes, ask and tell take 5 to 6 ms at 100 trials on a
+    CPU. Predictions use at most 512 trials, the 256 best and the latest others (the fit half as many), so the cost of a
+    round is bounded. Studies of many seeds run one after another inside one program.
 
     Args:
-        space: what to search; hyperparameters need no levels.
-        lanes: rows a proposal has.
-        budget: the largest budget of a trial, such as epochs.
-        gamma: discount; None is 0.9, and 0 with rungs, where what is learned ahead is not weighed against its epochs.
-        eps_min: what epsilon decays to.
-        eps_max: what it starts from.
-        k_0: decay a trial where Q has no variance.
-        lam: weight of the variance.
+        space: Search space; levels are not needed.
+        lanes: Number of lanes: trials of a round.
+        budget: Largest budget of a trial, in units of the objective such as epochs.
+        gamma: Discount; None is 0.9, and 0 with several rungs, because the value of what is learned is not weighed
+            against its epochs.
+        eps_min: Limit of epsilon.
+        eps_max: Initial epsilon.
+        k_0: Decay rate of epsilon per trial if Q has no variance.
+        lam: Weight of the variance of Q in the decay rate.
         variance_rule: "high_var_faster" (k = k_0 + lam V) or "high_var_slower" (k = k_0 / (1 + lam V)).
-        prior: what is known before the first trial: "shipped", a `LearnedPrior`, the path of one that
-            `LearnedPrior.save` wrote, or None.
-        min_budget: no rung is below it; None trains every trial for the whole budget.
-        eta: a rung has so many times the budget of the one below.
-        keep: trials of a rung that may go on, the best; so an objective keeps as many training states a rung.
-        startup: trials that are spread evenly before the agent chooses; None is 4, and where a prior knows the space
-            none. Without one all of the first batch are.
-        candidates: actions that change several hyperparameters at random, in each of two turns, beside those that
-            change one.
-        evaluations: of the likelihood in a tell, at most; a fit goes on where the last one stopped.
+        prior: Prior of the rewards: "shipped", a `LearnedPrior`, the path of a file written by `LearnedPrior.save`, or
+            None.
+        min_budget: Lower bound of the rungs; None trains every trial for the whole budget.
+        eta: Ratio of the budgets of successive rungs.
+        keep: Number of best trials of a rung that may continue, and so of training states per rung that an objective
+            keeps.
+        startup: Number of evenly spread trials before the agent chooses; None is 4, or 0 if a prior applies to the
+            space. Without a prior the whole first round is evenly spread.
+        candidates: Number of random actions that change several hyperparameters, in each of two turns, in addition to
+            actions that change one.
+        evaluations: Largest number of evaluations of the likelihood per round; a fit continues from the last one.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> space = jaxhpo.Space({"learning_rate": jaxhpo.Float(1e-4, 1e-1, log=True), "layers": jaxhpo.Int(1, 3)})
+        >>> algorithm = jaxhpo.algorithms.q_learning(space, lanes=8, budget=27, min_budget=3)
+        >>> algorithm.resumable is not None  # trials start with 3 epochs, and good ones continue
+        True
     """
     check_common(space, lanes, budget)
     rungs = read_rungs(budget, eta, budget if min_budget is None else min_budget)
@@ -132,7 +150,7 @@ def q_learning(
     check_integer("evaluations", evaluations, 2)
     model, promotion = RewardPosterior(space, knowledge, budget, rungs[0]), Promotion(rungs, keep)
     actions, dimensions = Actions(space, candidates, lanes), len(space)
-    blind = not knowledge  # without a trial one configuration is as good as another
+    blind = not knowledge  # without a prior all configurations are equal before the first trial
 
     def init(key: Key) -> QLearningState:
         shift = jax.random.uniform(key, (dimensions,), jnp.float32)
@@ -140,8 +158,8 @@ def q_learning(
         opened = jnp.zeros(history.score.shape, bool)
         return QLearningState(history, jnp.asarray(model.start), opened, shift, jnp.float32(0))
 
-    # Compiled on their own, so that eager calls are cheap and equal; and one seed after the other, as LAPACK takes one
-    # matrix after the other anyway, while a batch of loops runs as long as its longest.
+    # Compiled separately, so that eager calls are fast and give equal results. Seeds run one after another: LAPACK
+    # factors one matrix at a time anyway, and a vmapped loop takes as long as its longest member.
     @jax.jit
     @sequential_vmap
     def fitted(theta: Array, history: History) -> Array:
@@ -165,7 +183,7 @@ def q_learning(
         proposal = promotion.proposal(considered, choose(decision, considered, explores, gamma), history)
         early = ((history.count == 0) & blind) | (history.count + jnp.arange(lanes, dtype=jnp.int32) < startup)
         same = codes(even)[:, None] == codes(even)[None]
-        again = jnp.any(same & np.tri(lanes, k=-1, dtype=bool), axis=1)  # as an earlier lane's
+        again = jnp.any(same & np.tri(lanes, k=-1, dtype=bool), axis=1)  # equal to an earlier lane's
         early = early & ~again & ~jnp.any(code[:, None] == codes(even)[None], axis=0)
         return proposal._replace(
             point=jnp.where(early[:, None], even, proposal.point),
@@ -187,7 +205,7 @@ def q_learning(
 
     def tell(key: Key, state: QLearningState, proposal: Proposal, outcome: Outcome) -> tuple[QLearningState, Metrics]:
         del key
-        # The variance is that of the predicted on which the decision was made, before they learn from it.
+        # The variance of the posterior with which the decision was made, before this round is learned from.
         q_variance = unsure(state.theta, state.history)
         k = schedule.rate(q_variance)
         opened = state.opened

@@ -1,4 +1,4 @@
-"""The posterior of rewards: a Gaussian process over configurations and the epochs that they are trained."""
+"""The posterior of the rewards: a Gaussian process over configurations and their budgets."""
 
 from typing import NamedTuple
 
@@ -16,38 +16,52 @@ from jaxhpo.priors.learned_prior import Knowledge
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 
-_SLOPE = 2.0  # deviation of how much the whole training adds to every score, before anything was told
+_SLOPE = 2.0  # prior standard deviation of the score that the training from smallest to largest budget adds
 
 
 class Prediction(NamedTuple):
-    """The rewards of some configurations after some epochs: normal distributions."""
+    """The predicted rewards of configurations at some budget, as normal distributions.
 
-    inputs: Array  # [M, I] float32: as the process takes them
-    mean: Array  # [M]
-    white: Array  # [M, N]: what of each is known; products are known covariances
-    variance: Array  # [M]: what is left
+    Attributes:
+        inputs: Inputs of the process: [M, I] float32.
+        mean: Means: [M].
+        white: Whitened covariance with the data; inner products of rows are the explained covariance: [M, N].
+        variance: Posterior variances: [M].
+    """
+
+    inputs: Array
+    mean: Array
+    white: Array
+    variance: Array
 
 
 class Told(NamedTuple):
-    """A history as the process sees it: N rows."""
+    """The process conditioned on N told trials.
+
+    Attributes:
+        posterior: Posterior of the process.
+        point: Configurations: [N, D] float32.
+        score: Warped scores, -inf in empty rows: [N] float32.
+        mean: Posterior means at the trials, -inf in empty rows: [N] float32.
+    """
 
     posterior: Posterior
-    point: Array  # [N, D] float32
-    score: Array  # [N] float32: warped; -inf in empty rows
-    mean: Array  # [N] float32: what is expected of each, its own score among the evidence; -inf in empty rows
+    point: Array
+    score: Array
+    mean: Array
 
 
 class RewardPosterior:
-    """The rewards of a space as a Gaussian process: fitted to a history, conditioned on it, asked for predictions.
+    """The rewards in a space as a Gaussian process.
 
-    Its inputs are the configuration's coordinates, where trials are trained for different budgets the share of epochs
-    that they had, on a logarithmic scale, and the features of the prior.
+    Its inputs are the coordinates of the configuration, the share of the budget on a logarithmic scale if budgets
+    differ, and the features of the prior.
 
     Args:
-        space: what is searched.
-        knowledge: what is known of it.
-        budget: the largest of a trial.
-        least: the smallest; where it is the largest, budgets do not count.
+        space: Search space.
+        knowledge: Prior of the rewards in the space.
+        budget: Largest budget of a trial.
+        least: Smallest budget of a trial; if it is the largest, budgets are not an input.
     """
 
     def __init__(self, space: Space, knowledge: Knowledge, budget: int, least: int):
@@ -63,12 +77,12 @@ class RewardPosterior:
         self.start[-2] += knowledge.signal
 
     def progress(self, budget: Array) -> Array:
-        """Return the share of the largest budget, on a logarithmic scale: 0 is the smallest, 1 the largest."""
+        """Return the share of the largest budget on a logarithmic scale: 0 for the smallest, 1 for the largest."""
         span = np.float32(np.log(self._budget / self._least) if self.progresses else 1.0)
         return jnp.clip(jnp.log(jnp.maximum(budget, 1).astype(jnp.float32) / self._least) / span, 0.0, 1.0)
 
     def inputs(self, point: Array, progress: Array | None = None) -> tuple[Array, Array]:
-        """Return the mean before anything was told, and inputs: [M, D], [M] or all of the budget -> [M], [M, I]."""
+        """Return the prior mean and the inputs: [M, D], [M] or None for the largest budget -> [M], [M, I]."""
         mean, columns = self._knowledge(point)
         if self.progresses:
             share = jnp.ones(point.shape[0], jnp.float32) if progress is None else progress
@@ -77,7 +91,7 @@ class RewardPosterior:
         return mean, jnp.concatenate([point, columns], axis=1)
 
     def fitted(self, theta: Array, history: History, evaluations: int) -> Array:
-        """Return the hyperparameters that explain a history, from earlier ones: [P] -> [P]."""
+        """Return the hyperparameters fitted to a history, starting from `theta`: [P] -> [P]."""
         point, target, there, budget = modelled(history, FITTED, soften)
         mean, inputs = self.inputs(point, self.progress(budget))
         kept, columns = jnp.split(inputs, [len(self.order)], axis=1)
@@ -87,7 +101,7 @@ class RewardPosterior:
         return fit(theta, data, evaluations)[0]
 
     def condition(self, theta: Array, history: History) -> Told:
-        """Return what a history tells."""
+        """Return the process conditioned on a history."""
         point, target, there, budget = modelled(history, USED, soften)
         before, inputs = self.inputs(point, self.progress(budget))
         posterior = condition(self.order, unpack(theta), inputs, target - before, there, 0)
@@ -95,7 +109,7 @@ class RewardPosterior:
         return Told(posterior, point, jnp.where(there, target, -jnp.inf), jnp.where(there, mean, -jnp.inf))
 
     def predict(self, posterior: Posterior, point: Array, progress: Array | None = None) -> Prediction:
-        """Return what is expected of configurations after a share of the budget, or all of it: [M, D], [M]."""
+        """Return predictions for configurations at a share of the budget, or at the largest budget: [M, D], [M]."""
         before, inputs = self.inputs(point, progress)
         mean, white, variance = known(self.order, posterior, inputs)
         return Prediction(inputs, before + mean, white, variance)

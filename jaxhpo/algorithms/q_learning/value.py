@@ -1,4 +1,4 @@
-"""Q of the actions considered, and the epsilon-greedy choice of a batch of them."""
+"""Q of the considered actions, and the epsilon-greedy choice of the actions of a round."""
 
 import math
 
@@ -14,70 +14,70 @@ from jaxhpo.algorithms.q_learning.reward_posterior import Prediction, RewardPost
 from jaxhpo.space import Space
 from jaxhpo.types import Array
 
-_LAST = -1e30  # of log Q: what is not allowed is taken where there is nothing else
-_REPEATED = -3e30  # and a repeat within the batch after that
-_LOOKED = 8  # actions after which it is looked ahead: those of the highest rewards
-_NODES = np.array([-1.7320508, 0.0, 1.7320508], np.float32)  # of Gauss and Hermite, for a normal distribution
+_LAST = -1e30  # log Q of an action that is not allowed, chosen only if there is no other
+_REPEATED = -3e30  # log Q of a configuration that the round already has, chosen after those
+_LOOKED = 8  # number of actions with a lookahead: those of the highest rewards
+_NODES = np.array([-1.7320508, 0.0, 1.7320508], np.float32)  # Gauss-Hermite nodes for a normal distribution
 _LOG_WEIGHTS = np.log(np.array([1 / 6, 2 / 3, 1 / 6], np.float32))
 
 
 class Decision:
-    """A decision to make: what rewards are expected, and what has been told.
+    """A decision to make: the posterior of the rewards, and the told configurations.
 
     Args:
-        space: what is searched.
-        model: of the rewards.
-        told: what the model was told.
-        code: `codes` of all told configurations, [C] uint32.
+        space: Search space.
+        model: Model of the rewards.
+        told: Model conditioned on the told trials.
+        code: `codes` of all told configurations: [C] uint32.
     """
 
     def __init__(self, space: Space, model: RewardPosterior, told: Told, code: Array):
         self.model, self.posterior = model, told.posterior
         self._space, self._code = space, code
         top = jnp.max(told.mean)
-        # The incumbent's reward is what is expected of it: one lucky score of noisy training does not count.
+        # The incumbent's reward is its posterior mean, so that one lucky score of a noisy training does not count.
         self.top = jnp.where(jnp.isfinite(top), top, 0.0)
 
     def improvement(self, point: Array) -> Array:
-        """Return the logarithm of a configuration's expected improvement, -inf if not allowed: [M, D] -> [M]."""
+        """Return the logarithm of the expected improvement, -inf if not allowed: [M, D] -> [M]."""
         told = jnp.any(self._code[:, None] == codes(point)[None], axis=0)
         return jnp.where(told | ~self._space.feasible(point), -jnp.inf, self.worth(point))
 
     def worth(self, point: Array) -> Array:
-        """Return the logarithm of a configuration's expected improvement: [M, D] -> [M]."""
+        """Return the logarithm of the expected improvement of configurations: [M, D] -> [M]."""
         predicted = self.model.predict(self.posterior, point)
         return log_ei(predicted.mean, self.deviation(predicted.variance), self.top)
 
     def deviation(self, variance: Array) -> Array:
-        """Return the square root of variances that rounding may have made negative."""
+        """Return the square roots of variances, which rounding may have made negative."""
         return jnp.sqrt(jnp.maximum(variance, 1e-6 * self.posterior.hyper.signal))
 
 
 def choose(decision: Decision, considered: Considered, explores: Array, gamma: float) -> Array:
-    """Return which actions a batch of lanes takes, those of the highest Q or others: [B] int32.
+    """Return the actions of a round's lanes, those of highest Q or random ones: [B] int32.
 
     Args:
-        decision: the decision.
+        decision: Decision to make.
         considered: M actions; the last B are for lanes that explore.
-        explores: which lanes do: [B] bool.
-        gamma: discount.
+        explores: Whether a lane explores: [B] bool.
+        gamma: Discount.
     """
     lanes, number = explores.shape[0], len(considered.code)
     model, noise = decision.model, decision.posterior.hyper.noise
-    # What an action is worth is what the configuration reaches in the end; what it shows is what it reaches next.
+    # The value of an action depends on the configuration's final score; the next score is that at its next budget.
     ends = model.predict(decision.posterior, considered.point)
     shows = model.predict(decision.posterior, considered.point, considered.progress) if model.progresses else ends
     size = ends.white.shape[1]
-    # A new configuration may be trained twice where there is nothing else; a trial goes on once.
+    # A new configuration may be trained twice if there is no other; a trial is continued once.
     repeated = jnp.where(considered.row >= 0, -jnp.inf, _REPEATED)
 
     def roomy(predicted: Prediction) -> Prediction:
-        """Return a prediction with rows for the chosen: the mean stays, the variance is as if they had been told."""
+        """Return a prediction with rows for the chosen actions, which keep the mean and reduce the variance."""
         rows = jnp.concatenate([predicted.white.T, jnp.zeros((lanes, number), jnp.float32)])
         return predicted._replace(white=rows)
 
     def left(shows: Prediction, rows: Array, of: Prediction) -> Array:
-        """Return the posterior's covariance of what some actions show with all: [K, M]."""
+        """Return the posterior covariance of the next scores of some actions with the scores of all: [K, M]."""
         across = covariance(model.order, decision.posterior.hyper, shows.inputs[rows], of.inputs)
         return across - jnp.matmul(shows.white[:, rows].T, of.white, precision="highest")
 
@@ -87,7 +87,8 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
         reward = log_ei(ends.mean, decision.deviation(ends.variance), top) + penalty
         best, first = jax.lax.top_k(reward, min(_LOOKED, number) if gamma else 1)
         if gamma:
-            # What each would teach of all: how far a deviation of its score would move their means, and their variance.
+            # The effect of each action's score on all others: the change of their means per standard deviation of the
+            # score, and their variances afterwards.
             spread = jnp.sqrt(jnp.maximum(shows.variance[first], 0.0) + noise)
             moves = left(shows, first, ends) / spread[:, None]
             after = decision.deviation(ends.variance[None] - moves**2)
@@ -119,7 +120,7 @@ def choose(decision: Decision, considered: Considered, explores: Array, gamma: f
 
 
 def variance(model: RewardPosterior, told: Told, point: Array) -> Array:
-    """Return the posterior's variance of the rewards of configurations, in the mean, as a part of the prior's: []."""
+    """Return the mean posterior variance of the rewards of configurations, as a share of the prior variance: []."""
     predicted = model.predict(told.posterior, point)
     before = told.posterior.hyper.signal + jnp.sum(predicted.inputs[:, len(model.order) :] ** 2, axis=1)
     return jnp.mean(jnp.clip(predicted.variance / before, 0.0, 1.0))

@@ -1,6 +1,6 @@
-"""Q-learning with a table of the states that were visited.
+"""Q-learning with a table of the visited states.
 
 - `tabular_q.py`: the agent
-- `moves.py`: its actions
+- `moves.py`: the actions
 - `q_table.py`: the table
 """

@@ -1,4 +1,4 @@
-"""The actions of the tabular agent: set a hyperparameter to a level, move it a level up or down, train on."""
+"""The actions of the tabular agent: set a hyperparameter to a level, move it one level up or down, train on."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,11 +8,15 @@ from jaxhpo.types import Array
 
 
 class Moves:
-    """Every action of a space, in order: the sets of each dimension, then up and down, then "continue".
+    """The actions in a space: first those that set a level of each dimension, then up and down, then "continue".
 
-    "Continue" trains the same configuration to the next rung; it is there only where there is more than one rung.
-    An action may change which hyperparameters are active: those that become so, or cease to be, are at their first
-    level then.
+    "Continue" trains the same configuration to the next rung; it exists only if there is more than one rung. An action
+    may change which hyperparameters are active; one that becomes active or inactive is then at its first level.
+
+    Args:
+        space: Search space.
+        levels: Number of levels of each dimension.
+        rungs: Number of rungs.
     """
 
     def __init__(self, space: Space, levels: tuple[int, ...], rungs: int):
@@ -28,20 +32,20 @@ class Moves:
         self._value = np.array([v for _, v in sets + steps] + [0] * (rungs > 1), np.int32)
         self._is_step = np.arange(self.count) >= len(sets)
         self._is_continue = (np.arange(self.count) == self.count - 1) & (rungs > 1)
-        # Up and down mean something only where the levels have an order.
+        # Up and down need ordered levels.
         ordered = np.array([not isinstance(d, Choice) or d.ordered for d in space.values()])
         self._allowed = ~self._is_step | ordered[self._dim]
 
     def targets(self, levels: Array) -> Array:
-        """Return the level that each action leads its dimension to: [N, D] int32 -> [N, A] int32."""
+        """Return the level to which each action sets its dimension: [N, D] int32 -> [N, A] int32."""
         here = levels[:, self._dim]
         target = jnp.where(self._is_step[None], here + self._value[None], self._value[None])
         return jnp.where(self._is_continue[None], here, target)
 
     def legal(self, levels: Array, rung: Array) -> Array:
-        """Return which actions may be taken: [N, D], [N] int32 -> [N, A] bool. An action must change the state.
+        """Return which actions are allowed: [N, D], [N] int32 -> [N, A] bool.
 
-        None changes what is inactive, or leads to what does not fulfil the space's constraints.
+        An action must change the state. It must not change an inactive hyperparameter or violate a constraint.
         """
         here, target = levels[:, self._dim], self.targets(levels)
         inside = (target >= 0) & (target < self._sizes[self._dim][None])
@@ -59,13 +63,13 @@ class Moves:
         return levels if self._plain else self._settled(levels)
 
     def _after(self, levels: Array) -> Array:
-        """Return the levels after every action: [N, D] int32 -> [N, A, D]. Those beyond the grid are its ends."""
+        """Return the levels after every action, clipped to the grid: [N, D] int32 -> [N, A, D]."""
         target = jnp.clip(self.targets(levels), 0, self._sizes[self._dim][None] - 1)
         changed = self._dim[:, None] == np.arange(len(self._sizes))[None]
         return self._settled(jnp.where(changed[None], target[:, :, None], levels[:, None]))
 
     def _settled(self, levels: Array) -> Array:
-        """Return levels with those of inactive hyperparameters 0: [..., D] int32."""
+        """Return levels with those of inactive hyperparameters set to 0: [..., D] int32."""
         return jnp.where(self._space.active(self._space.from_levels(levels)), levels, 0)
 
     def continues(self, action: Array) -> Array:
@@ -73,17 +77,17 @@ class Moves:
         return jnp.asarray(self._is_continue)[action]
 
     def leading(self, levels: Array, rung: Array, new_levels: Array, new_rung: Array, goes_on: Array) -> Array:
-        """Return every legal action that leads from one state to the other: [N, A] bool.
+        """Return all allowed actions that lead from one state to another: [N, A] bool.
 
-        "Set to 3" and "up from 2" are the same step, so both learn from it. `goes_on` ([N] bool) says that the
-        evaluation continued the first state's training.
+        "Set to 3" and "up from 2" are the same step, so both learn from it. `goes_on` ([N] bool) is True if the trial
+        continued the training of the first state.
         """
         differs = levels != new_levels
         single = (jnp.sum(differs, axis=1) == 1) & (new_rung == 0) & ~goes_on
         changed = jnp.argmax(differs, axis=1).astype(jnp.int32)
         goal = jnp.take_along_axis(new_levels, changed[:, None], axis=1)
         hits = (self._dim[None] == changed[:, None]) & (self.targets(levels) == goal) & single[:, None]
-        if not self._plain:  # several levels may change with one
+        if not self._plain:  # one action may change several levels
             fresh = (jnp.any(differs, axis=1) & (new_rung == 0) & ~goes_on)[:, None]
             hits = jnp.all(self._after(levels) == new_levels[:, None], axis=2) & fresh
         on = goes_on & ~jnp.any(differs, axis=1) & (new_rung == rung + 1)

@@ -1,8 +1,8 @@
-"""A Q table that has rows for visited states only, in a buffer of fixed size.
+"""A Q table with rows for visited states only, in arrays of fixed size.
 
-One dense table over configurations, performances and epochs would be millions of rows, nearly all of them unseen.
-A state is stored under an exact key: its digits packed, mixed-radix, into as few 32-bit words as hold them. When the
-buffer is full the oldest row makes room; what it knew is forgotten.
+A dense table over configurations, performances and epochs would have millions of rows, nearly all of them unvisited.
+The key of a state is exact: its digits, packed in mixed radix into as few 32-bit words as possible. If the table is
+full, a new state replaces the oldest one.
 """
 
 from typing import NamedTuple
@@ -14,21 +14,31 @@ from jaxhpo.types import Array
 
 
 class QTable(NamedTuple):
-    """The rows; C of them at most, A actions, W words a key."""
+    """The table: at most C rows, A actions, W words per key.
 
-    keys: Array  # [C, W] uint32
-    values: Array  # [C, A] float32
-    inserted: Array  # [] int32: rows ever inserted; the next goes to this modulo C
+    Attributes:
+        keys: Keys of the states: [C, W] uint32.
+        values: Q of each action: [C, A] float32.
+        inserted: Number of rows ever inserted; the next row is this modulo C: [] int32.
+    """
+
+    keys: Array
+    values: Array
+    inserted: Array
 
 
 class Packing:
-    """How digits below `sizes` are packed into words: exact, so that no two states share a row."""
+    """The exact packing of digits into words. Two states never share a key.
+
+    Args:
+        sizes: Number of values of each digit.
+    """
 
     def __init__(self, sizes: tuple[int, ...]):
         self._parts: list[list[tuple[int, int]]] = [[]]  # a word is a sum of digit * stride
         capacity = 1
         for index, size in enumerate(sizes):
-            # A digit of one value needs no room, but its stride must fit the word too.
+            # A digit with one value needs no space, but its stride must fit into the word too.
             if capacity * max(size, 2) > 2**32:
                 self._parts.append([])
                 capacity = 1
@@ -49,30 +59,39 @@ def empty(capacity: int, words: int, actions: int) -> QTable:
 
 
 def find(table: QTable, keys: Array) -> tuple[Array, Array]:
-    """Return the rows of keys ([N, W] -> [N] int32), and whether they are there ([N] bool)."""
+    """Return the rows of keys ([N, W] -> [N] int32), and whether they exist ([N] bool)."""
     index = jnp.arange(table.keys.shape[0], dtype=jnp.int32)
     same = jnp.all(table.keys[None] == keys[:, None], axis=2) & (index < table.inserted)[None]
-    # A maximum of numbers: XLA on a CPU vectorises it, where an argmax of booleans takes ten times as long.
+    # A maximum of integers: XLA vectorises it on a CPU, while an argmax of booleans takes ten times as long.
     row = jnp.max(jnp.where(same, index[None], -1), axis=1)
     return jnp.maximum(row, 0), row >= 0
 
 
 def read(table: QTable, row: Array, there: Array, initial: float) -> Array:
-    """Return Q of every action at what `find` returned: [N] -> [N, A]; an unseen state has the initial value."""
+    """Return Q of every action for the results of `find`: [N] -> [N, A]; an unvisited state has the initial value."""
     return jnp.where(there[:, None], table.values[row], jnp.float32(initial))
 
 
 def insert(
     table: QTable, keys: Array, row: Array, there: Array, wanted: Array, initial: float
 ) -> tuple[QTable, Array, Array]:
-    """Give every wanted key ([N, W], [N] bool) a row; `row` and `there` are what `find` returned for the keys.
+    """Insert the keys that are `wanted` ([N] bool) and not in the table.
 
-    Returns the table, the keys' rows ([N] int32), and where a row is the key's own ([N] bool): not where the key was
-    not wanted, nor where its old row has just made room for another of this batch.
+    Args:
+        table: Table.
+        keys: Keys of states: [N, W].
+        row: Rows that `find` returned for the keys: [N] int32.
+        there: Whether they exist: [N] bool.
+        wanted: Whether a key needs a row: [N] bool.
+        initial: Initial value of Q.
+
+    Returns:
+        Table, rows of the keys ([N] int32), and whether a row belongs to the key ([N] bool). It does not if the key was
+        not wanted, or if its old row has just been replaced.
     """
     capacity, size = table.keys.shape[0], keys.shape[0]
     new = wanted & ~there
-    # The same new key twice in a batch gets one row, which the first of them makes.
+    # A new key that occurs twice gets one row, which its first occurrence inserts.
     same = jnp.all(keys[:, None] == keys[None], axis=2) & new[None]
     first = jnp.argmax(same, axis=1).astype(jnp.int32)
     leads = new & (first == jnp.arange(size, dtype=jnp.int32))
@@ -91,14 +110,14 @@ def insert(
 def add_mean(table: QTable, rows: Array, changes: Array, use: Array) -> QTable:
     """Add changes ([N, A] float32, where `use` [N, A] bool) to rows ([N] int32).
 
-    Several changes of one cell are averaged: summed, they would multiply the learning rate by their number.
+    Several changes of one cell are averaged. Their sum would multiply the learning rate by their number.
     """
     capacity, size = table.keys.shape[0], rows.shape[0]
     same = rows[:, None] == rows[None]
     weight = same.astype(jnp.float32)
     total = jnp.matmul(weight, jnp.where(use, changes, 0.0), precision="highest")
     count = jnp.matmul(weight, use.astype(jnp.float32), precision="highest")
-    # One lane writes for all that share its row: an accelerator adds duplicates in no fixed order.
+    # One lane writes for all lanes with the same row: an accelerator adds duplicates in an arbitrary order.
     leads = jnp.argmax(same, axis=1) == jnp.arange(size)
     target = jnp.where(leads, rows, capacity)  # out of range, hence dropped
     return table._replace(values=table.values.at[target].add(total / jnp.maximum(count, 1.0), mode="drop"))

@@ -15,30 +15,48 @@ from jaxhpo.algorithms.tabular_q.q_table import Packing, QTable
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
-_LEGAL = 4  # what a round's key is folded with to make points legal, beside the four that it is split into
-_HISTORY = 1024  # rewards that the performance bins are quantiles of: the latest so many
+_LEGAL = 4  # number folded into a round's key to make points legal; the key is also split into four
+_HISTORY = 1024  # number of latest rewards whose quantiles are the performance bins
 
 
 class LaneState(NamedTuple):
-    """Where each lane's walk stands: the state s of the decision process."""
+    """The position of each lane's walk: the state s of the decision process.
 
-    levels: Array  # [B, D] int32: configuration
-    point: Array  # [B, D] float32: the same as it was told, which may lie between the levels
-    bin: Array  # [B] int32: performance it reached, as a quantile of the history then
-    rung: Array  # [B] int32: how far it was trained
-    trial: Array  # [B] int32: the trial that did
-    placed: Array  # [B] bool: False before the lane's first trial
+    Attributes:
+        levels: Levels of the configuration: [B, D] int32.
+        point: Configuration as it was told, possibly between levels: [B, D] float32.
+        bin: Performance bin that the configuration reached, a quantile of the history at that time: [B] int32.
+        rung: Rung to which it was trained: [B] int32.
+        trial: Id of its trial: [B] int32.
+        placed: Whether the lane has had a trial: [B] bool.
+    """
+
+    levels: Array
+    point: Array
+    bin: Array
+    rung: Array
+    trial: Array
+    placed: Array
 
 
 class TabularQState(NamedTuple):
-    """The agent."""
+    """The state of the agent.
+
+    Attributes:
+        table: Q table.
+        lane: Position of each lane.
+        rewards: Latest rewards, a ring buffer: [H] float32.
+        told: Number of told trials: [] int32.
+        worst: Worst finite score so far, +inf before the first: [] float32.
+        decay: Sum of the decay rates k: [] float32.
+    """
 
     table: QTable
     lane: LaneState
-    rewards: Array  # [H] float32, a ring
-    told: Array  # [] int32: trials told
-    worst: Array  # [] float32: worst finite score so far, +inf before the first
-    decay: Array  # [] float32: the sum of k
+    rewards: Array
+    told: Array
+    worst: Array
+    decay: Array
 
 
 def tabular_q(
@@ -58,34 +76,35 @@ def tabular_q(
     q_init: float = 0.0,
     capacity: int = 4096,
 ) -> Algorithm:
-    """Search as a Markov decision process, solved by Q-learning in tables (Watkins & Dayan 1992).
+    """Search as a Markov decision process, solved by tabular Q-learning (Watkins & Dayan 1992).
 
-    A lane's state is its configuration, the performance that it reached and how far it was trained. An action sets
-    a hyperparameter to a level, moves it a level up or down, or, with several rungs, trains on. The reward is the
-    score: Q(s, a) <- Q(s, a) + alpha [R + gamma max_a' Q(s', a') - Q(s, a)]. A failed trial earns the worst score so
-    far. Every lane acts epsilon-greedily; epsilon decays with the trials told, and the variance of Q over the actions
-    of the states where the decisions were made sets how fast (`jaxhpo.algorithms.common.epsilon`).
+    The state of a lane is its configuration, the performance that it reached and the rung to which it was trained. An
+    action sets a hyperparameter to a level, moves it one level up or down, or, with several rungs, continues the
+    training. The reward is the score: Q(s, a) <- Q(s, a) + alpha [R + gamma max_a' Q(s', a') - Q(s, a)]. The reward of
+    a failed trial is the worst score so far. Every lane is epsilon-greedy. Epsilon decays with the told trials, at a
+    rate set by the variance of Q over the actions of the states in which the decisions were made
+    (`jaxhpo.algorithms.common.epsilon`).
 
     Args:
-        space: what to search; every dimension needs levels.
-        lanes: rows a proposal has, each a walk of its own over one shared table.
-        budget: every trial's full budget, such as epochs.
-        rungs: increasing budgets that end with `budget`; None is `(budget,)`. With several, a changed configuration
-            starts at the first, and the objective must be able to continue trials.
-        alpha: learning rate of Q.
-        gamma: discount.
-        eps_min: what epsilon decays to.
-        eps_max: what it starts from.
-        k_0: decay a trial where Q has no variance; 0.05 leaves 4% of the range after 64 trials.
-        lam: weight of the variance.
+        space: Search space; every dimension needs levels.
+        lanes: Number of lanes: trials of a round. Each lane is a walk of its own; all share one table.
+        budget: Full budget of a trial, in units of the objective such as epochs.
+        rungs: Increasing budgets that end with `budget`; None is `(budget,)`. With several rungs, a changed
+            configuration starts at the first one, and the objective must be able to continue trials.
+        alpha: Learning rate of Q.
+        gamma: Discount.
+        eps_min: Limit of epsilon.
+        eps_max: Initial epsilon.
+        k_0: Decay rate of epsilon per trial if Q has no variance; 0.05 leaves 4% of the range after 64 trials.
+        lam: Weight of the variance of Q in the decay rate.
         variance_rule: "high_var_faster" (k = k_0 + lam V) or "high_var_slower" (k = k_0 / (1 + lam V)).
-        bins: performance bins, quantiles of the latest 1,024 rewards.
-        q_init: Q of a state not visited yet.
-        capacity: visited states that the table holds; the oldest make room.
+        bins: Number of performance bins, quantiles of the latest 1,024 rewards.
+        q_init: Initial Q of an unvisited state.
+        capacity: Largest number of visited states in the table; new states replace the oldest.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels; where hardly any combination of
-            levels fulfils the space's constraints.
+        ValueError: if an argument is invalid or a dimension has no levels, and the message names it; if almost no
+            combination of levels satisfies the space's constraints.
     """
     check_common(space, lanes, budget)
     levels = space.require_levels("tabular_q")
@@ -127,11 +146,11 @@ def tabular_q(
         start = jax.random.randint(start_key, (lanes, len(sizes)), 0, jnp.asarray(sizes)[None], jnp.int32)
         chosen = jnp.where(lane.placed[:, None], moves.apply(lane.levels, action), start)
         point = space.from_levels(chosen)
-        if space.constrained:  # a lane's first configuration, and one from which no action leads to a legal one
+        if space.constrained:  # for a lane's first configuration, and one without an allowed action
             point = proposals.legal(jax.random.fold_in(key, _LEGAL), space, point, grid=True)
         rung = jnp.where(goes_on, lane.rung + 1, 0)
         return Proposal(
-            # Training on must not change the configuration, and an enqueued one may lie between the levels.
+            # Continued training must not change the configuration, and an enqueued one may lie between levels.
             point=jnp.where(goes_on[:, None], lane.point, point),
             budget=jnp.asarray(np.array(rungs, np.int32))[rung],
             source=jnp.where(goes_on, lane.trial, FRESH),
@@ -154,7 +173,7 @@ def tabular_q(
             trial=proposal.trial,
             placed=active,
         )
-        # What a padding lane holds must not matter: it stays where it is.
+        # A padding lane does not move, whatever its row holds.
         after = jax.tree.map(lambda new, old: jnp.where(_like(active, new), new, old), after, lane)
         keys = jnp.concatenate([keys_of(lane), keys_of(after)])
         row, there = q_table.find(state.table, keys)
@@ -165,7 +184,7 @@ def tabular_q(
         learns = moves.leading(lane.levels, lane.rung, after.levels, after.rung, goes_on)
         learns = learns & (active & lane.placed)[:, None]
 
-        # The variance is that of the table in which the decision was made, before it learns from it.
+        # The variance in the table with which the decision was made, before this round is learned from.
         legal = moves.legal(lane.levels, lane.rung)
         variance = jnp.where(lane.placed, jnp.var(q, axis=1, where=legal), 0.0)
         number = jnp.sum(active, dtype=jnp.float32)
@@ -199,7 +218,7 @@ def tabular_q(
 
 
 def _check_rungs(rungs: Any, budget: int) -> tuple[int, ...]:
-    """Return the rungs, `(budget,)` for None; raise ValueError where they cannot be."""
+    """Return the rungs, `(budget,)` for None; raise ValueError if they are invalid."""
     if rungs is None:
         return (budget,)
     remedy = f"rungs={rungs!r} must be increasing budgets that end with budget={budget}, such as ({budget},)"
@@ -216,11 +235,11 @@ def _check(levels: tuple[int, ...], bins: int, capacity: int, lanes: int) -> Non
     if max(levels) < 2:
         raise ValueError("tabular_q needs a choice to make, but every hyperparameter of the space has one level")
     check_integer("bins", bins, 1)
-    check_integer("capacity", capacity, 2 * lanes)  # a batch inserts so many rows at most
+    check_integer("capacity", capacity, 2 * lanes)  # the largest number of rows that a round inserts
 
 
 def _pick(key: Key, allowed: Array) -> Array:
-    """Return one allowed column of each row at random: [B, A] bool -> [B] int32."""
+    """Return a random allowed column of each row: [B, A] bool -> [B] int32."""
     draw = jax.random.uniform(key, allowed.shape, jnp.float32)
     return jnp.argmax(jnp.where(allowed, draw, -1.0), axis=1).astype(jnp.int32)
 
@@ -230,24 +249,24 @@ def _like(mask: Array, leaf: Array) -> Array:
 
 
 def _rewards(score: Array, active: Array, worst: Array) -> tuple[Array, Array]:
-    """Return rewards ([B] float32), and the worst finite score so far; a failed trial earns it, 0 if there is none."""
+    """Return rewards ([B] float32) and the worst finite score so far, which failed trials get; 0 if there is none."""
     there = active & jnp.isfinite(score)
     worst = jnp.minimum(worst, jnp.min(jnp.where(there, score, jnp.inf)))
     return jnp.where(there, score, jnp.where(jnp.isfinite(worst), worst, 0.0)), worst
 
 
 def _remember(rewards: Array, told: Array, reward: Array, active: Array) -> tuple[Array, Array]:
-    """Return the ring with the active lanes' rewards in it, and the number of trials told."""
+    """Return the ring buffer with the rewards of active lanes, and the number of told trials."""
     size = rewards.shape[0]
     rank = jnp.cumsum(active, dtype=jnp.int32)
-    # Of a batch larger than the ring the last ones stay.
+    # If a round is larger than the buffer, its last rewards are kept.
     keep = active & (rank > rank[-1] - size)
     place = jnp.where(keep, (told + rank - 1) % size, size)
     return rewards.at[place].set(reward, mode="drop"), told + rank[-1]
 
 
 def _bin(reward: Array, rewards: Array, told: Array, bins: int) -> Array:
-    """Return which quantile bin of the history each reward lies in: [B] float32 -> [B] int32 in 0 .. bins - 1."""
+    """Return the quantile bin of the history for each reward: [B] float32 -> [B] int32 in 0 .. bins - 1."""
     number = jnp.minimum(told, rewards.shape[0])
     order = jnp.sort(jnp.where(jnp.arange(rewards.shape[0], dtype=jnp.int32) < number, rewards, jnp.inf))
     place = (jnp.arange(1, bins) / bins).astype(jnp.float32) * (number - 1).astype(jnp.float32)
