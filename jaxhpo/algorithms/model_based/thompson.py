@@ -14,9 +14,9 @@ from jaxhpo.algorithms.model_based.linear_bandit import NOISE, SHARPNESS, Arms, 
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Proposal
 
-_FREQUENCIES = 64  # of the waves whose sum is a draw from the prior
-_SERIES = [(-1.0) ** k * (2 * math.pi) ** (2 * k) / math.factorial(2 * k) for k in range(9, -1, -1)]  # of cosine
-_TOLD, _CHOSEN = 1e3, 1e6  # what draws lose by, so that a told arm is taken when there is no other
+_FREQUENCIES = 64  # number of random Fourier features of a draw from the prior
+_SERIES = [(-1.0) ** k * (2 * math.pi) ** (2 * k) / math.factorial(2 * k) for k in range(9, -1, -1)]  # cos(2 pi x)
+_TOLD, _CHOSEN = 1e3, 1e6  # penalties, so that told and chosen arms are taken only if there is no other
 
 
 def thompson(
@@ -29,27 +29,28 @@ def thompson(
     sharpness: float = SHARPNESS,
     noise: float = NOISE,
 ) -> Algorithm:
-    """Pull the arm that is best in a draw from the posterior: Thompson sampling, linear (Agrawal & Goyal 2013).
+    """Choose the arm that is best in a draw from the posterior: linear Thompson sampling (Agrawal & Goyal 2013).
 
-    Every configuration of the grid is an arm; the model is that of `ucb` (`linear_bandit`). Every
-    lane of a batch has a draw of its own, made by correcting one from the prior (Wilson et al. 2020): no matrix of
-    arms by arms is factored.
+    Every configuration of the grid is an arm; the model is that of `ucb` (`linear_bandit`). Every lane has a draw of
+    its own, which is a draw from the prior with a correction (Wilson et al. 2020), so no matrix of arms by arms is
+    factored.
 
-    Take it for large batches, whose lanes it spreads by itself, or where trials are noisy. Costs about a
-    millisecond at 128 trials and grows with the cube of the trials; C x candidates floats.
+    Use it for many lanes, whose trials differ by themselves, or for noisy scores. A round costs about a millisecond at
+    128 trials, and grows with the cube of the trials. Memory: C x candidates numbers.
 
     Args:
-        space: what to search; every dimension needs levels, and there may be any number of configurations.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs. Trials told at other budgets count as any other.
-        scale: by which the draws' deviations from the mean are multiplied; 1 is the posterior as it is.
-        candidates: arms looked at in an ask: all of them where there are at most twice so many; else half of so many
-            drawn uniformly, and half neighbours of the best eight told.
-        sharpness: how fast arms that share fewer levels get unlike.
-        noise: variance of a reward about the model, where that of all arms is 1.
+        space: Search space; every dimension needs levels. The number of configurations is not limited.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs. Told trials of other budgets count
+            alike.
+        scale: Factor for the draws' deviations from the mean; 1 is the posterior.
+        candidates: Number of arms considered in a round, half of them uniform draws, half neighbours of the best eight
+            told arms. If there are at most twice as many arms, all are considered.
+        sharpness: Rate at which the correlation of arms falls with the levels in which they differ.
+        noise: Variance of the noise of a reward, where that of the rewards of all arms is 1.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: if an argument is invalid or a dimension has no levels; the message names it.
     """
     check_common(space, lanes, budget)
     check_number("scale", scale, 0.0, 1e2)
@@ -78,8 +79,8 @@ def thompson(
 def draw(key: Key, arms: Arms, posterior: Posterior, embedding: Array, number: int, scale: float = 1.0) -> Array:
     """Return draws of the arms' mean rewards from the posterior: [N, R] embeddings -> [number, N].
 
-    A draw from the prior is a sum of waves of random frequencies (Rahimi & Recht 2007); the residuals that it leaves of
-    the rewards, its own noise included, are then carried over as the posterior mean carries rewards.
+    A draw from the prior is a sum of random Fourier features (Rahimi & Recht 2007). Its residuals at the told trials,
+    with noise, are interpolated as the posterior mean interpolates rewards, and added.
     """
     size, rank = posterior.seen.shape
     shapes = ((rank, _FREQUENCIES), (2 * _FREQUENCIES, number), (size, number))
@@ -102,7 +103,7 @@ def draw(key: Key, arms: Arms, posterior: Posterior, embedding: Array, number: i
 
 
 def _cosine(turns: Array) -> Array:
-    """Return cos(2 pi turns), within 1e-6 near 0: a polynomial, as XLA's own takes six times as long on a CPU."""
+    """Return cos(2 pi turns) to about 1e-6, by a polynomial: XLA's own takes six times as long on a CPU."""
     square = (turns - jnp.round(turns)) ** 2
     value = jnp.zeros_like(square)
     for term in _SERIES:

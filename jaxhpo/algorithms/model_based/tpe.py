@@ -14,27 +14,38 @@ from jaxhpo.algorithms.common.proposals import fresh, legal, ordered, uniform
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Algorithm, Array, Key, Proposal
 
-_CELLS = 64  # an Int of more whole numbers is taken as continuous
+_CELLS = 64  # an Int with more values is treated as continuous
 _MOST_GOOD = 25
-_PLACES = 65536.0  # that a real number takes in the unit interval
-_FAILED = np.float32(3e38)  # a score's negative, below that of an empty row
-_TOLD, _CHOSEN = 1e3, 1e6  # what log(l / g) loses, so that a told point is taken when there is no other
-_LEAST_MASS = 1e-12  # of a cell: float32 cannot tell what lies further out in a tail
+_PLACES = 65536.0  # number of different coordinates of a real number
+_FAILED = np.float32(3e38)  # negative score of a failed trial, so that it is sorted before empty rows
+_TOLD, _CHOSEN = 1e3, 1e6  # penalties of log(l / g), so that told and chosen points are taken only if there is no other
+_LEAST_MASS = 1e-12  # smallest mass of a cell, near the precision of float32 in a tail
 
 
 class Parzen(NamedTuple):
-    """A mixture of product kernels, one a trial, and a uniform prior; K kernels at most, all of equal weight."""
+    """A mixture of product kernels, one per trial, and a uniform prior, all of equal weight; at most K kernels.
 
-    point: Array  # [K, D] float32
-    there: Array  # [K] bool: False for an empty row
-    width: Array  # [] float32: standard deviation of the kernels in ordered dimensions, in units of the cube
-    stray: Array  # [D] float32: probability that a kernel of an unordered dimension draws uniformly
+    Attributes:
+        point: Centres of the kernels: [K, D] float32.
+        there: Whether the row is filled: [K] bool.
+        width: Standard deviation of the kernels in ordered dimensions, in units of the cube: [] float32.
+        stray: Probability that a kernel of an unordered dimension draws uniformly: [D] float32.
+    """
+
+    point: Array
+    there: Array
+    width: Array
+    stray: Array
 
 
 class Kernels:
-    """The kernels of a space: truncated Gaussians where dimensions have an order, else uniform with a peak.
+    """The kernels of a space: truncated Gaussians for ordered dimensions, else a uniform distribution with a peak.
 
-    An Int of at most 64 numbers and a Choice have masses, the integrals over their cells; the others have densities.
+    An Int with at most 64 values and a Choice have probability masses, the integrals over their cells. Other dimensions
+    have densities.
+
+    Args:
+        space: Search space.
     """
 
     def __init__(self, space: Space):
@@ -43,16 +54,16 @@ class Kernels:
         edges = [_edges(dimension) for dimension in space.values()]
         self.cells = np.array([max(len(e) - 1, 0) for e in edges], np.int32)  # [D]: 0 where continuous
         self.continuous = np.flatnonzero(self.cells == 0).tolist()
-        # A dimension that always takes real numbers hardly ever takes one twice.
+        # An unconditional real number practically never repeats.
         self.endless = any(isinstance(d, Float) and not d.when for d in space.values())
-        # All cells of all dimensions in one row of S.
+        # The S cells of all dimensions, one after another.
         self.of = np.repeat(np.arange(len(edges), dtype=np.int32), self.cells)  # [S]: the dimension
         self.low = np.concatenate([e[:-1] for e in edges]).astype(np.float32)  # [S]
         self.high = np.concatenate([e[1:] for e in edges]).astype(np.float32)  # [S]
         self.prior = np.log(np.concatenate([np.diff(e) for e in edges])).astype(np.float32)  # [S]: log mass, uniform
 
     def estimator(self, point: Array, there: Array, bandwidth: float) -> Parzen:
-        """Return the mixture of kernels at so many points: [K, D] float32, [K] bool."""
+        """Return the mixture of kernels at the given points: [K, D] float32, [K] bool."""
         number = jnp.sum(there, dtype=jnp.float32)
         width = bandwidth * jnp.maximum(number, 1.0) ** (-1.0 / (len(self.cells) + 4))
         cells = self.cells.astype(np.float32)
@@ -60,11 +71,11 @@ class Kernels:
         return Parzen(point, there, width, stray)
 
     def log_kernel(self, parzen: Parzen, point: Array) -> Array:
-        """Return the logarithms of every kernel's density at points: [N, D] -> [N, K]."""
+        """Return the logarithm of every kernel's density at points: [N, D] -> [N, K]."""
         total = jnp.zeros((point.shape[0], parzen.point.shape[0]), jnp.float32)
         active = self.active(point)
         known = self.active(parzen.point)
-        # A trial in which a hyperparameter was not active says nothing of it: its kernel there is the prior.
+        # The kernel of an inactive hyperparameter is the prior.
         span = self._mass(parzen, jnp.float32(0.0), jnp.float32(1.0), parzen.point)  # [K, D]
         if len(self.of):
             at = parzen.point[:, self.of]
@@ -83,7 +94,7 @@ class Kernels:
         return total
 
     def log_density(self, parzen: Parzen, point: Array) -> Array:
-        """Return the logarithms of the mixture's density at points: [N, D] -> [N]."""
+        """Return the logarithm of the mixture's density at points: [N, D] -> [N]."""
         kernel = jnp.where(parzen.there[None], self.log_kernel(parzen, point), -jnp.inf)
         prior = jnp.matmul(self._cells_of(point), self.prior, precision="highest")
         total = jax.nn.logsumexp(jnp.concatenate([kernel, prior[:, None]], axis=1), axis=1)
@@ -93,7 +104,7 @@ class Kernels:
         """Return points drawn from the mixture, [number, D], canonical and legal; its empty rows must come last."""
         draw_key, legal_key = jax.random.split(key)
         width = len(self.cells)
-        # One draw for all: every generator takes its time to compile.
+        # One draw for everything, because random draws take long to compile.
         unit = jax.random.uniform(draw_key, (number, 2 * width + 1), jnp.float32)
         unit, stray, row = unit[:, :width], unit[:, width:-1], unit[:, -1]
         count = jnp.sum(parzen.there, dtype=jnp.float32)
@@ -103,7 +114,7 @@ class Kernels:
         centre = parzen.point[row]
         low, high = ndtr(-centre / parzen.width), ndtr((1.0 - centre) / parzen.width)
         near = jnp.clip(centre + parzen.width * ndtri(low + unit * (high - low)), 0.0, 1.0)
-        # Compilations round differently; of so many places they give the same one.
+        # Compiled programs differ in rounding; rounding to few places makes them agree.
         near = jnp.round(near * _PLACES) / _PLACES
         drawn = jnp.where(self.order[None], near, jnp.where(stray < parzen.stray[None], unit, centre))
         anywhere = from_prior[:, None] | ~self.active(parzen.point)[row]
@@ -114,7 +125,7 @@ class Kernels:
         return self.space.active(point) if self.space.conditional else jnp.ones(point.shape, bool)
 
     def _cells_of(self, point: Array) -> Array:
-        """Return which cells of active dimensions points lie in: [N, D] -> [N, S] float32, 0 or 1."""
+        """Return the cells of active dimensions in which points lie: [N, D] -> [N, S] float32, 0 or 1."""
         there = (point[:, self.of] >= self.low[None]) & (point[:, self.of] < self.high[None])
         return (there & self.active(point)[:, self.of]).astype(jnp.float32)
 
@@ -132,29 +143,37 @@ def tpe(
     candidates: int = 32,
     bandwidth: float = 0.15,
 ) -> Algorithm:
-    """Propose what is likely among good trials and unlikely among the others: TPE (Bergstra et al. 2011).
+    """Propose what is likely among good trials and unlikely among others: TPE (Bergstra et al. 2011).
 
     Both densities are mixtures of kernels in all hyperparameters at once, as in BOHB (Falkner et al. 2018), so that
-    what goes together is seen; one kernel a trial and a uniform prior, of equal weights. `candidates` a lane are drawn
-    from the good trials' density l, and those of highest l / g, g that of the others, are proposed. Ordered
-    hyperparameters have truncated Gaussians, whole numbers and ordered options their integrals over cells; unordered
-    ones keep a trial's option or draw any. (Watanabe 2023, arXiv 2304.11127, on what of it matters.)
+    they represent combinations. A mixture has one kernel per trial and a uniform prior, of equal weights. For each
+    lane, `candidates` points are drawn from the density l of the good trials; those of highest l / g are proposed,
+    where g is the density of the others. Ordered hyperparameters have truncated Gaussians; for whole numbers and
+    ordered options these are integrated over cells. Unordered ones keep a trial's option or draw any option. (Watanabe
+    2023, arXiv 2304.11127, compares the variants.)
 
-    Take it for continuous or conditional spaces, as it needs no levels, and for many trials: its cost grows slowly.
-    Costs about a millisecond at 128 trials and 8 lanes, in proportion to both. Memory: the trials.
+    Use it for continuous or conditional spaces, as it needs no levels, and for many trials, as its cost grows slowly. A
+    round costs about a millisecond at 128 trials and 8 lanes, in proportion to both. Memory: the trials.
 
     Args:
-        space: what to search. Floats take their whole range, whatever their levels.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs. Trials told at other budgets count as any other.
-        startup: trials that are drawn uniformly before.
-        gamma: share of the trials that are good, rounded up, 25 trials at most.
-        candidates: drawn for each lane.
-        bandwidth: standard deviation of a kernel in an ordered hyperparameter, as a share of its range, when the
-            mixture has one trial; it falls with their number n and the dimensions D as n ** (-1 / (D + 4)).
+        space: Search space. Floats use their whole range, even if they have levels.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs. Told trials of other budgets count
+            alike.
+        startup: Number of uniform trials before the first use of the model.
+        gamma: Share of good trials, rounded up, at most 25 trials.
+        candidates: Number of drawn points per lane.
+        bandwidth: Standard deviation of the kernel of a single trial in an ordered hyperparameter, as a fraction of the
+            range. With n trials and D dimensions it is multiplied by n ** (-1 / (D + 4)).
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> decay = jaxhpo.Float(1e-6, 1e-2, log=True, when={"optimizer": "adamw"})
+        >>> space = jaxhpo.Space({"optimizer": jaxhpo.Choice(("adam", "adamw")), "weight_decay": decay})
+        >>> algorithm = jaxhpo.algorithms.tpe(space, lanes=8, startup=16)  # for jaxhpo.Study(space, algorithm, ...)
     """
     check_common(space, lanes, budget)
     check_integer("startup", startup, 1)
@@ -175,13 +194,13 @@ def tpe(
 
 
 def split(history: History, gamma: float) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Return the good trials, [25, D] and which rows hold one, [25]; and the others, [C, D] and [C].
+    """Return the good trials, [25, D] and filled rows [25], and the others, [C, D] and [C].
 
-    The good ones are the best `ceil(gamma * trials)`, 25 at most, the first of equal ones; failed trials are the
-    worst, and a trial at least is not good.
+    The good trials are the best `ceil(gamma * trials)`, at most 25; of equal scores the earlier come first. Failed
+    trials are the worst. At least one trial is not good.
     """
     rows = histories.filled(history)
-    # Failed trials before empty rows, which a stable sort leaves last.
+    # Failed trials come before empty rows.
     order = jnp.argsort(jnp.where(histories.succeeded(history), -history.score, jnp.where(rows, _FAILED, jnp.inf)))
     trials = jnp.sum(rows, dtype=jnp.int32)
     number = jnp.ceil(gamma * trials.astype(jnp.float32) - 1e-4).astype(jnp.int32)
@@ -192,7 +211,7 @@ def split(history: History, gamma: float) -> tuple[tuple[Array, Array], tuple[Ar
 
 
 def pick(kernels: Kernels, history: History, better: Parzen, worse: Parzen, point: Array, lanes: int) -> Array:
-    """Return the `lanes` points of highest l / g, [N, D] -> [lanes, D], that differ and are new as far as any are."""
+    """Return the `lanes` points of highest l / g, [N, D] -> [lanes, D], distinct and new if possible."""
     gain = kernels.log_density(better, point) - kernels.log_density(worse, point)
     told = jnp.zeros(gain.shape, bool) if kernels.endless else ~histories.is_new(history, point)
     gain = jnp.clip(gain, -_TOLD / 4, _TOLD / 4) - jnp.where(told, _TOLD, 0.0)
@@ -207,13 +226,13 @@ def pick(kernels: Kernels, history: History, better: Parzen, worse: Parzen, poin
 
 
 def _edges(dimension: Float | Int | Choice) -> np.ndarray:
-    """Return where a dimension's cells begin and end in the unit interval: [cells + 1] float64; [1] if continuous."""
+    """Return the edges of a dimension's cells in the unit interval: [cells + 1] float64; [1] if continuous."""
     if isinstance(dimension, Float) or (isinstance(dimension, Int) and dimension.high - dimension.low >= _CELLS):
         return np.zeros(1)
     whole = Int(dimension.low, dimension.high, log=dimension.log) if isinstance(dimension, Int) else dimension
     edges = [0.0]
     for middle in whole.level_units.astype(float):
         edges.append(2.0 * middle - edges[-1])
-    # Float32 middles, summed: the last edge is 1 but for rounding.
+    # The last edge is 1 up to rounding errors of the float32 middles.
     edges[-1] = np.nextafter(np.float32(1.0), np.float32(2.0))
     return np.array(edges)

@@ -11,7 +11,7 @@ from jaxhpo.algorithms.model_based.linear_bandit import NOISE, SHARPNESS, Arms, 
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Proposal
 
-_TOLD, _CHOSEN = 1e3, 1e6  # what bounds lose by, so that a told arm is taken when there is no other
+_TOLD, _CHOSEN = 1e3, 1e6  # penalties, so that told and chosen arms are taken only if there is no other
 
 
 def ucb(
@@ -24,29 +24,30 @@ def ucb(
     sharpness: float = SHARPNESS,
     noise: float = NOISE,
 ) -> Algorithm:
-    """Pull the arm whose reward might be highest: LinUCB (Li et al. 2010) in the dual form, GP-UCB (Srinivas 2010).
+    """Choose the arm of highest upper confidence bound: LinUCB (Li et al. 2010) in dual form, GP-UCB (Srinivas 2010).
 
-    Every configuration of the grid is an arm, and what one tells of another is fixed: the more levels they share, or
-    nearly share, the more (`linear_bandit`). Rewards are normal scores of the trials' ranks. The
-    bound is mean + exploration * standard deviation. The lanes of a batch are chosen one after the other, each as if
-    those before had returned just what is expected of them (GP-BUCB, Desautels et al. 2014), so that they differ.
+    Every configuration of the grid is an arm. The correlation of two arms is fixed: it is larger the more levels they
+    share or nearly share (`linear_bandit`). Rewards are normal scores of the trials' ranks. The bound is mean +
+    exploration * standard deviation. The trials of a round are chosen one after another, each as if the earlier ones
+    had returned their expected rewards (GP-BUCB, Desautels et al. 2014), so that they differ.
 
-    Take it where the grid is good and trials are few: it explores at once, and nothing of it needs to be fitted.
-    Costs about a millisecond at 128 trials, the most of it products of 128 x 128 x `candidates`; it grows
-    with the cube of the trials. Memory: the trials and C x candidates floats.
+    Use it if the grid is good and trials are few: nothing needs to be fitted, so it works from the first trials. A
+    round costs about a millisecond at 128 trials, mostly for products of 128 x 128 x `candidates`, and grows with the
+    cube of the trials. Memory: the trials and C x candidates numbers.
 
     Args:
-        space: what to search; every dimension needs levels, and there may be any number of configurations.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs. Trials told at other budgets count as any other.
-        exploration: standard deviations of the bound.
-        candidates: arms looked at in an ask: all of them where there are at most twice so many; else half of so many
-            drawn uniformly, and half neighbours of the best eight told.
-        sharpness: how fast arms that share fewer levels get unlike.
-        noise: variance of a reward about the model, where that of all arms is 1.
+        space: Search space; every dimension needs levels. The number of configurations is not limited.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs. Told trials of other budgets count
+            alike.
+        exploration: Factor of the standard deviation in the bound.
+        candidates: Number of arms considered in a round, half of them uniform draws, half neighbours of the best eight
+            told arms. If there are at most twice as many arms, all are considered.
+        sharpness: Rate at which the correlation of arms falls with the levels in which they differ.
+        noise: Variance of the noise of a reward, where that of the rewards of all arms is 1.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: if an argument is invalid or a dimension has no levels; the message names it.
     """
     check_common(space, lanes, budget)
     check_number("exploration", exploration, 0.0, 1e2)
@@ -59,7 +60,7 @@ def ucb(
         sample_key, tie_key = jax.random.split(key)
         point, levels = arms.sample(sample_key, state)
         name = arms.names(levels)
-        # Before anything is told all bounds are equal, and their rounding errors should not choose.
+        # Before the first trial all bounds are equal; without random ties rounding errors would decide.
         tie = 1e-3 * jax.random.uniform(tie_key, name.shape, jnp.float32)
         handicap = tie - jnp.where(arms.told(state, name), _TOLD, 0.0)
         chosen = choose(arms, arms.posterior(state), arms.embed(levels), name, handicap, lanes, exploration)
@@ -71,22 +72,22 @@ def ucb(
 def choose(
     arms: Arms, posterior: Posterior, embedding: Array, name: Array, handicap: Array, lanes: int, exploration: float
 ) -> Array:
-    """Return the rows of the arms of highest bounds, chosen one after the other: [lanes] int32.
+    """Return the rows of the arms of highest bounds, chosen one after another: [lanes] int32.
 
     Args:
-        arms: whose model it is.
-        posterior: the model.
-        embedding: the arms', [N, R].
-        name: the arms', [N] int32; of equal ones one is chosen.
-        handicap: added to their bounds, [N].
-        lanes: how many to choose.
-        exploration: standard deviations of the bound.
+        arms: Arms of the space.
+        posterior: Model conditioned on the told trials.
+        embedding: Embeddings of the candidates: [N, R].
+        name: Numbers of the candidates; of equal ones one is chosen: [N] int32.
+        handicap: Values added to the bounds: [N].
+        lanes: Number of arms to choose.
+        exploration: Factor of the standard deviation in the bound.
     """
     size = posterior.there.shape[0]
     white = jnp.matmul(posterior.whitener, arms.covariance(posterior, embedding), precision="highest")  # [C, N]
     mean = jnp.matmul(jnp.matmul(posterior.whitener, posterior.reward, precision="highest"), white, precision="highest")
     variance = 1.0 - jnp.sum(white**2, axis=0)
-    # Rows for the chosen: what is expected of them changes no mean, and the variance as if they had been told.
+    # Rows for the chosen arms: their expected rewards do not change the mean, but reduce the variance.
     white = jnp.concatenate([white, jnp.zeros((lanes, white.shape[1]), jnp.float32)])
 
     def step(i: Array, carry: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:

@@ -15,37 +15,51 @@ from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposa
 
 
 class AshaState(NamedTuple):
-    """Every trial told, C of them at most."""
+    """All told trials, at most C.
+
+    Attributes:
+        history: Told trials.
+        rank: Rank among the trials of the same rung, 0 is the best: [C] int32.
+        open: Whether the trial may still be promoted: [C] bool.
+    """
 
     history: History
-    rank: Array  # [C] int32: among those told at the same rung, 0 is the best
-    open: Array  # [C] bool: may still be promoted
+    rank: Array
+    open: Array
 
 
 def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget: int = 1, keep: int = 32) -> Algorithm:
-    """Promote whatever is among the best so far, without waiting: asynchronous successive halving (Li et al. 2020).
+    """Promote the best trials so far without waiting: asynchronous successive halving (Li et al. 2020).
 
-    Every lane continues a trial that is among the best 1 / eta of all told at its rung and was not continued yet, of
-    the highest such rung and best first; where none is due it starts a uniform draw at the smallest rung. No rung is
-    ever waited for, so every batch is full and the first configurations reach the full budget soon, at the price of
-    promotions that later trials show to be mistakes. Rungs are budget, budget / eta, ... down to `min_budget`. Failed
-    trials count in a rung as its worst and are never promoted; of equal ones the earlier is better. Trials of others
-    join the rung of their budget; those at no rung's budget take no part.
+    A lane continues a trial that is among the best 1 / eta told at its rung and was not continued yet. Trials of the
+    highest rung come first, then the best ones. If there is none, the lane starts a uniform draw at the smallest rung.
+    The method never waits for a rung, so every round is full and the first configurations reach the full budget early.
+    The price are promotions that later trials show to be mistakes. Rungs are budget, budget / eta, ... down to
+    `min_budget`. Failed trials count as the worst of their rung and are never promoted. Of equal scores the earlier is
+    better. Enqueued trials join the rung of their budget, if there is one.
 
-    Take it as the first multi-fidelity method to try, most of all with few trials. Costs a few tenths of a millisecond,
-    and D + 5 numbers a trial. A rung's trials that are not due stay resumable as long as at most `keep` of the rung's
-    trials, beside those due, are better: so an objective keeps about `keep` training states a rung below the top.
+    Use it as the first multi-fidelity method to try, above all with few trials. A round costs a few tenths of a
+    millisecond, a trial D + 5 numbers of memory. A trial that is not promoted yet can be continued as long as at most
+    `keep` trials of its rung, in addition to those to be promoted, are better. So an objective keeps about `keep`
+    training states per rung below the top.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: the largest budget of a trial, such as epochs.
-        eta: one of so many is promoted, to so many times the budget.
-        min_budget: no rung is below it.
-        keep: trials of a rung that are kept for a promotion that is not due; the worst are given up.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Largest budget of a trial, in units of the objective such as epochs.
+        eta: Ratio of the budgets of successive rungs; one in `eta` trials of a rung is promoted.
+        min_budget: Lower bound of the rungs.
+        keep: Number of trials of a rung that are kept for a later promotion; worse ones are dropped.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo
+        >>> space = jaxhpo.Space({"learning_rate": jaxhpo.Float(1e-4, 1e-1, log=True), "layers": jaxhpo.Int(1, 3)})
+        >>> algorithm = jaxhpo.algorithms.asha(space, lanes=8, budget=27)  # rungs of 1, 3, 9 and 27 epochs
+        >>> algorithm.resumable is not None  # it continues trials
+        True
     """
     check_common(space, lanes, budget)
     rungs = np.array(read_rungs(budget, eta, min_budget), np.int32)
@@ -53,7 +67,7 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
     top = len(rungs) - 1
 
     def due(rung: Array) -> Array:
-        """Return how many of each trial's rung are due for promotion: [C] int32 -> [C] int32."""
+        """Return how many trials are to be promoted of each trial's rung: [C] int32 -> [C] int32."""
         every = jnp.arange(top + 1, dtype=jnp.int32)
         told = jnp.sum(rung[None] == every[:, None], axis=1, dtype=jnp.int32)
         return (told // eta)[rung]
@@ -113,7 +127,7 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
 def first_rows(order: Array, number: int) -> Array:
     """Return the rows of the smallest values, smallest first: [C] int32 -> [number] int32.
 
-    -1 where no more are below the largest int32. Values below it differ.
+    A value of the largest int32 means no row; -1 is returned if there are too few rows. All other values differ.
     """
     index, none = jnp.arange(order.shape[0], dtype=jnp.int32), jnp.iinfo(jnp.int32).max
 

@@ -1,12 +1,12 @@
-"""Brackets of successive halving, one after the other for ever, packed into full batches.
+"""Brackets of successive halving, one after another without end, packed into full rounds.
 
-A *bracket* starts n configurations at a small budget. When all have been told, the best 1 / eta of them go on to the
-next *rung*, and so on to the full budget. Brackets are numbered 0, 1, 2, ...; number g is of plan g modulo the plans.
-A batch takes what waits in the oldest bracket, then in the next one: where a rung does not fill the batch, a later
-bracket is started early, so that no lane idles.
+A *bracket* starts n configurations at a small budget. When all have been told, the best 1 / eta of them continue to the
+next *rung*, and so on to the full budget. Brackets are numbered 0, 1, 2, ...; bracket g uses plan g modulo the number
+of plans. A round takes the waiting trials of the oldest bracket, then those of the next one. If a rung does not fill
+the round, a later bracket starts early, so that no lane is idle.
 
-Only what is told changes the state. A continued trial is known by its source and budget, a fresh one joins the oldest
-bracket that starts at its budget, whoever proposed it; other trials are recorded and take no part.
+Only told trials change the state. A continued trial is identified by its source and budget. A new trial joins the
+oldest bracket that starts at its budget, also if the user enqueued it. Other trials are recorded and otherwise ignored.
 """
 
 from collections.abc import Sequence
@@ -21,31 +21,41 @@ from jaxhpo.algorithms.multi_fidelity.rungs import draw_new, earliest, insert_ra
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
-Plan = tuple[tuple[int, int], ...]  # (configurations, budget) of every rung of a bracket
+Plan = tuple[tuple[int, int], ...]  # (number of configurations, budget) of every rung of a bracket
 
 
 class BracketsState(NamedTuple):
-    """The open brackets: W of them, in no order, whose rungs have N trials at most."""
+    """The W open brackets, in any order. A rung has at most N trials.
+
+    Attributes:
+        history: Told trials.
+        number: Numbers of the brackets: [W] int32.
+        rung: Current rungs: [W] int32.
+        size: Number of trials of the rung: [W] int32.
+        row: Row of a told trial in the history; for a waiting trial that of its source: [W, N] int32.
+        told: Whether the trial was told: [W, N] bool.
+        rank: Rank among the told trials of the rung, 0 is the best: [W, N] int32.
+    """
 
     history: History
-    number: Array  # [W] int32: which bracket it is
-    rung: Array  # [W] int32
-    size: Array  # [W] int32: trials that the rung has when all are told
-    row: Array  # [W, N] int32: a told trial's row in the history; of one that waits, its source's
-    told: Array  # [W, N] bool
-    rank: Array  # [W, N] int32: among those told in the rung, 0 is the best
+    number: Array
+    rung: Array
+    size: Array
+    row: Array
+    told: Array
+    rank: Array
 
 
 def halve(configurations: int, eta: int, budgets: Sequence[int]) -> Plan:
-    """Return the plan of a bracket: n, n / eta, n / eta^2, ... configurations, rounded down, at these budgets."""
+    """Return the plan of a bracket: n, n / eta, n / eta^2, ... configurations, rounded down, at the given budgets."""
     return tuple((configurations // eta**i, budget) for i, budget in enumerate(budgets))
 
 
 def open_brackets(plans: Sequence[Plan], lanes: int) -> int:
-    """Return how many brackets are open at once, at most, while batches are full.
+    """Return the largest number of brackets that are open at the same time while rounds are full.
 
-    One is started only in a batch that holds all that waits in older ones, so each of those gets to its next rung; and
-    each has something that waits.
+    A bracket starts only in a round that holds all waiting trials of older brackets. So each of those gets to its next
+    rung, and each has waiting trials.
     """
     most = 0
     for first in range(len(plans)):
@@ -53,14 +63,15 @@ def open_brackets(plans: Sequence[Plan], lanes: int) -> int:
         while room > 0:
             room -= plans[(first + count) % len(plans)][0][0]
             count += 1
-        most = max(most, count + 1)  # and one that an earlier batch has started in part
+        most = max(most, count + 1)  # and one that an earlier round has started in part
     return min(lanes, most * (max(map(len, plans)) + 1))
 
 
 def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
-    """Return the method that runs brackets of these plans in turn.
+    """Return the algorithm that runs brackets of the given plans in turn.
 
-    Every plan has a configuration at least in every rung. Costs a few tenths of a millisecond, and W * N small rows.
+    Every plan has at least one configuration in every rung. A round costs a few tenths of a millisecond; the state has
+    W * N small rows.
     """
     kinds, depth = len(plans), max(map(len, plans))
     sizes, budgets = np.zeros((2, kinds, depth + 1), np.int32)
@@ -74,7 +85,7 @@ def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
         return ~state.told & (column[None] < state.size[:, None])
 
     def before(state: BracketsState, count: Array, same: Array) -> Array:
-        """Return the sums of older brackets' counts, of those that are the `same` ([W, W] bool): [W] int32."""
+        """Return for each bracket the sum of `count` over older brackets that are the `same` ([W, W] bool): [W] int32."""
         older = state.number[None] < state.number[:, None]
         return jnp.sum(jnp.where(older & same, count[None], 0), axis=1, dtype=jnp.int32)
 
@@ -114,7 +125,7 @@ def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
         )
 
     def place_started(state: BracketsState, proposal: Proposal, recorded: Array) -> Array:
-        """Return where fresh trials join brackets: [B] int32 in W * N, -1 where none starts at their budget."""
+        """Return the places in brackets of new trials: [B] int32 in W * N, -1 if no bracket starts at their budget."""
         starts, budget = recorded & (proposal.source == FRESH), proposal.budget
         beginning = jnp.where(state.rung == 0, look_up(budgets, state.number, state.rung), 0)
         taken = jnp.sum(state.told, axis=1, dtype=jnp.int32)
@@ -125,12 +136,12 @@ def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
         earlier = starts[None] & (budget[None] == budget[:, None]) & (order[None] < order[:, None])
         nth = jnp.sum(earlier, axis=1, dtype=jnp.int32)[:, None]
         joins = (starts & (budget > 0))[:, None] & (budget[:, None] == beginning[None])
-        joins = joins & (nth >= first[None]) & (nth < (first + room)[None])  # [B, W], one of a row at most
+        joins = joins & (nth >= first[None]) & (nth < (first + room)[None])  # [B, W], at most one True per row
         target = jnp.arange(slots, dtype=jnp.int32)[None] * width + taken[None] + nth - first[None]
         return jnp.max(jnp.where(joins, target, -1), axis=1)
 
     def place_continued(state: BracketsState, proposal: Proposal, recorded: Array) -> Array:
-        """Return the places of the trials that waited to be continued: [B] int32 in W * N, -1 where none did."""
+        """Return the places in brackets of continued trials: [B] int32 in W * N, -1 if the trial was not waiting."""
         expected = waiting(state) & (state.rung > 0)[:, None]
         source = jnp.where(expected, state.history.trial[state.row], FRESH).reshape(-1)
         budget = jnp.repeat(look_up(budgets, state.number, state.rung), width, total_repeat_length=slots * width)
@@ -140,7 +151,7 @@ def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
         return jnp.where(earliest(target), target, -1)
 
     def settle(state: BracketsState) -> BracketsState:
-        """Return the state with the finished rungs decided, and a new bracket for each that has ended."""
+        """Return the state after the promotions of complete rungs, with a new bracket for each that has ended."""
         told = state.told
         done = jnp.sum(told, axis=1, dtype=jnp.int32) == state.size
         succeeded = told & jnp.isfinite(state.history.score[state.row])
@@ -148,7 +159,7 @@ def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
         chosen = jnp.minimum(look_up(sizes, state.number, state.rung + 1), good)
         goes_up = done & (chosen > 0)
         ends = done & (chosen == 0)
-        # The best come first: a rank is a column.
+        # The column of a promoted trial is its rank.
         place = jnp.where(goes_up[:, None] & told & (state.rank < chosen[:, None]), state.rank, width)
         row = state.row.at[jnp.arange(slots, dtype=jnp.int32)[:, None], place].set(state.row, mode="drop")
         row = jnp.where(goes_up[:, None], row, state.row)

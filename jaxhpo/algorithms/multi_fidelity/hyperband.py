@@ -16,29 +16,30 @@ def hyperband(
     min_budget: int = 1,
     brackets: int | None = None,
 ) -> Algorithm:
-    """Hedge between many short trainings and a few long ones: Hyperband (Li et al. 2018).
+    """Run brackets of successive halving with different starting budgets: Hyperband (Li et al. 2018).
 
-    Runs brackets of successive halving in turn, each of about the same total budget: the first starts the most
-    configurations at the smallest rung, every next one fewer at the rung above, the last a few at the full budget
-    (`bracket_plans`); then from the first again. Rungs are budget, budget / eta, ... down to `min_budget`. Where a rung
-    does not fill a batch the next bracket starts early (`brackets`). Failed trials never go on; of
-    equal ones the earlier does. Where one rung is all there is, this is uniform search. Trials of others join a bracket
-    that starts at their budget, and the rest take no part.
+    The brackets run in turn, each with about the same total budget. The first starts the most configurations, at the
+    smallest rung; each further one starts fewer, one rung higher; the last starts a few at the full budget
+    (`bracket_plans`). Then the first follows again. Rungs are budget, budget / eta, ... down to `min_budget`. If a rung
+    does not fill a round, the next bracket starts early. Failed trials are never promoted. Of equal scores the earlier
+    is better. With a single rung the method is random search. Enqueued trials join a bracket that starts at their
+    budget, if there is one.
 
-    Take it where learning curves may cross, so that it is not known how early a configuration can be judged. Costs a
-    few tenths of a millisecond; an objective keeps the training states of 1 / eta of each open bracket's rung at most.
+    Use it if learning curves may cross, so that the budget at which configurations can be compared is unknown. A round
+    costs a few tenths of a millisecond. An objective keeps the training states of 1 / eta of the rung of each open
+    bracket.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: the largest budget of a trial, such as epochs.
-        eta: one of so many goes on, at so many times the budget.
-        min_budget: no rung is below it.
-        brackets: how many of a round's brackets, from the first on; None is all, as many as there are rungs. One
-            fewer leaves out the last, which is uniform search at the full budget; 1 is `successive_halving`.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Largest budget of a trial, in units of the objective such as epochs.
+        eta: Ratio of the budgets of successive rungs; one in `eta` trials of a rung is promoted.
+        min_budget: Lower bound of the rungs.
+        brackets: Number of brackets that are repeated, from the first on; None is the number of rungs. One fewer leaves
+            out the last bracket, which is random search at the full budget; 1 is `successive_halving`.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     rungs = read_rungs(budget, eta, min_budget)
@@ -51,7 +52,7 @@ def hyperband(
 
 
 def bracket_plans(rungs: tuple[int, ...], eta: int) -> tuple[Plan, ...]:
-    """Return (configurations, budget) of every rung of every bracket, the one of most configurations first.
+    """Return (number of configurations, budget) of every rung of every bracket, largest bracket first.
 
     Bracket s = s_max, ..., 0 starts ceil((s_max + 1) / (s + 1) * eta^s) configurations, as in Algorithm 1 of the paper.
     """

@@ -16,23 +16,39 @@ from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposa
 
 
 class Members(NamedTuple):
-    """The trials that a population's P members were in at one step."""
+    """The trials of the P members of a population at one step.
 
-    trial: Array  # [P] int32, -1 before the first
-    point: Array  # [P, D] float32
-    score: Array  # [P] float32, -inf = failed
-    origin: Array  # [P, D] float32: what the weights that they have started with
+    Attributes:
+        trial: Ids of the trials, -1 before the first: [P] int32.
+        point: Configurations: [P, D] float32.
+        score: Scores, -inf if failed: [P] float32.
+        origin: Configurations with which their weights started training: [P, D] float32.
+    """
+
+    trial: Array
+    point: Array
+    score: Array
+    origin: Array
 
 
 class PbtState(NamedTuple):
-    """A population on its way from one step to the next."""
+    """A population between two steps.
+
+    Attributes:
+        history: Told trials.
+        step: Number of steps that all members have made; 0 if `members` are the last population at its end: [] int32.
+        generation: Number of restarts of the population: [] int32.
+        members: Members after that step.
+        ahead: Members that have made the next step.
+        done: Whether a member has made the next step: [P] bool.
+    """
 
     history: History
-    step: Array  # [] int32: steps all members have made; 0: `members` are the last generation's at their end
-    generation: Array  # [] int32
+    step: Array
+    generation: Array
     members: Members
-    ahead: Members  # of those that have made the next step
-    done: Array  # [P] bool: which those are
+    ahead: Members
+    done: Array
 
 
 def pbt(
@@ -46,36 +62,37 @@ def pbt(
     truncation: float = 0.2,
     resample: float = 0.25,
 ) -> Algorithm:
-    """Train a population, copy the good over the bad and vary them: population based training (Jaderberg et al. 2017).
+    """Train a population, replace bad members by perturbed copies of good ones: PBT (Jaderberg et al. 2017).
 
-    All members train `interval` on, then each of the worst `truncation` of them takes the training state and
-    configuration of one of the best `truncation` (`Proposal.source`), with the hyperparameters of `explore` perturbed:
-    a Float's value times 0.8 or 1.2, an ordered hyperparameter a small step, an unordered one another option, and some
-    drawn anew. The others keep theirs. What shapes a training state, such as layers and the optimizer, must not be
-    explored: a change of that kind cannot be continued. A perturbed configuration that would break a constraint, or
-    change whether others are active, is dropped for the one that it came from.
+    All members train for `interval`. Then each of the worst `truncation` of them takes over training state and
+    configuration of one of the best `truncation` (`Proposal.source`), and the hyperparameters in `explore` are
+    perturbed: the value of a Float is multiplied by 0.8 or 1.2, another ordered hyperparameter moves by a small step,
+    an unordered one takes another option, and some are drawn again. The other members keep theirs. Hyperparameters that
+    determine the training state, such as layers and the optimizer, must not be explored: a trial with other values
+    cannot be continued. A perturbed configuration that would violate a constraint, or change which hyperparameters are
+    active, is not used; the original one is.
 
-    At the full budget a new generation starts afresh: half of it perturbed from what the best began with, half uniform.
-    A failed member is one of the worst; where all failed a new generation starts too. Members of equal scores do not
-    copy one another. Trials of others join the population where it starts afresh at their budget, and take no part
-    elsewhere.
+    At the full budget a new population starts: half of it with perturbed starting configurations of the best members,
+    half with uniform draws. A failed member is one of the worst. If all members failed, a new population starts too.
+    Members with equal scores do not copy each other. Enqueued trials join a population that starts at their budget, and
+    are otherwise ignored.
 
-    Take it where hyperparameters should change while a network trains, such as learning rates; its trials are pieces
-    of trainings, `budget / interval` each. Costs a few tenths of a millisecond; an objective keeps the population's
-    training states.
+    Use it if hyperparameters such as the learning rate should change while a network trains. Its trials are parts of
+    trainings, `budget / interval` each. A round costs a few tenths of a millisecond. An objective keeps the training
+    states of the population.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: what every member is trained for in all, such as epochs.
-        population: members, a multiple of `lanes`; None is `lanes`.
-        interval: budget between two decisions; None is a tenth of `budget`, rounded up.
-        explore: names of hyperparameters that may change while training; None is every Float.
-        truncation: which part of the population copies, and is copied; half at most.
-        resample: how many of the changes draw a value anew.
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Total budget of each member, in units of the objective such as epochs.
+        population: Number of members, a multiple of `lanes`; None is `lanes`.
+        interval: Budget between two steps; None is a tenth of `budget`, rounded up.
+        explore: Names of the hyperparameters that may change during training; None is every Float.
+        truncation: Share of the population that is replaced, and that is copied; at most a half.
+        resample: Share of the perturbations that draw a new value.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     size = lanes if population is None else population
@@ -122,7 +139,7 @@ def pbt(
         source = jnp.where(copies, pick, member)
         point = members.point[source]
         point = jnp.where(copies[:, None], exploration.perturb(explore_key, point), point)
-        # A new generation; drawn in every round, as a round is compiled once.
+        # A new population. It is drawn in every round, because all rounds run the same program.
         drawn = uniform(start_key, space, 4 * lanes)
         inherits = jnp.any(best) & (member % 2 == 1)
         child = exploration.perturb(change_key, members.origin[pick])
@@ -137,7 +154,7 @@ def pbt(
         )
 
     def place(state: PbtState, proposal: Proposal) -> tuple[Array, Array]:
-        """Return the members that the lanes moved on ([B] int32, -1 where none), and whose weights they have."""
+        """Return the members that the lanes advanced ([B] int32, -1 if none), and the members that they continued."""
         members, (worst, best) = state.members, standing(state.members)
         index, starts = jnp.arange(size, dtype=jnp.int32), state.step == 0
         fits = proposal.active & (proposal.budget == next_budget(state))
@@ -148,7 +165,7 @@ def pbt(
         own = jnp.where(earliest(own), own, -1)
         parent = jnp.max(jnp.where(same & best[None], index[None], -1), axis=1)
         joins = fits & (proposal.source == FRESH) & starts
-        # Members that copy, or start, are alike: lanes are theirs in order.
+        # Members that copy or start are interchangeable: they are assigned to lanes in order.
         takes = joins | ((own < 0) & (parent >= 0))
         free = ~state.done & (worst | starts)
         nth = jnp.cumsum(takes, dtype=jnp.int32) - 1
@@ -195,7 +212,7 @@ def pbt(
 
 
 def explored(space: Space, names: Any) -> tuple[str, ...]:
-    """Return the hyperparameters that `pbt` explores; None is every Float. Raises ValueError where there is none."""
+    """Return the hyperparameters that `pbt` explores; None is every Float. Raise ValueError if there is none."""
     if names is None:
         names = tuple(name for name, kind in zip(space, space.values(), strict=True) if isinstance(kind, Float))
         if not names:

@@ -1,4 +1,4 @@
-"""How population based training varies the hyperparameters of a training that goes on."""
+"""Perturbation of the hyperparameters of a training that continues."""
 
 import math
 
@@ -10,32 +10,32 @@ from jaxhpo.algorithms.evolution.variation import Variation
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key
 
-_FACTORS = 0.8, 1.2  # of a Float's value
-_STEP = 0.05  # of an ordered hyperparameter that is not a Float, on average, in units of its range; a level at least
+_FACTORS = 0.8, 1.2  # factors for the value of a Float
+_STEP = 0.05  # average step of other ordered hyperparameters, as a fraction of the range; it is at least one level
 
 
 class Exploration:
     """Perturbs some hyperparameters of a space.
 
     Args:
-        space: what points lie in.
-        names: which hyperparameters; the others stay as they are.
-        resample: how many of the changes draw a value anew.
+        space: Search space.
+        names: Hyperparameters to perturb; the others stay unchanged.
+        resample: Share of the perturbations that draw a new value.
     """
 
     def __init__(self, space: Space, names: tuple[str, ...], resample: float):
         self._space, self._resample = space, resample
         self._varies = np.array([name in names for name in space])
         self._real = np.array([isinstance(dimension, Float) for dimension in space.values()])
-        # A value times a factor is a unit coordinate times a slope and shifted: [2, D] each, down and up.
+        # Multiplying a value by a factor is a linear function of the unit coordinate: [2, D] each, down and up.
         lines = [[_line(dimension, factor) for dimension in space.values()] for factor in _FACTORS]
         self._slope, self._shift = np.moveaxis(np.array(lines, np.float32), -1, 0)
         self._variation = Variation(space, _STEP, 1 - resample)
 
     def perturb(self, key: Key, point: Array) -> Array:
-        """Return legal points with every hyperparameter that varies changed: [N, D] canonical -> [N, D] canonical.
+        """Return legal points with every explored hyperparameter changed: [N, D] canonical -> [N, D] canonical.
 
-        A point stays as it is where that would break a constraint or touch another hyperparameter.
+        A point stays unchanged if the result would violate a constraint or change another hyperparameter.
         """
         side_key, kind_key, value_key, other_key = jax.random.split(key, 4)
         up = jax.random.bernoulli(side_key, 0.5, point.shape)
@@ -55,7 +55,7 @@ class Exploration:
 
 
 def _line(dimension: object, factor: float) -> tuple[float, float]:
-    """Return the slope and the shift that multiply a Float's value; of other dimensions those that change nothing."""
+    """Return the slope and the shift that multiply a Float's value by a factor; for other dimensions 1 and 0."""
     if not isinstance(dimension, Float):
         return 1.0, 0.0
     if dimension.log:

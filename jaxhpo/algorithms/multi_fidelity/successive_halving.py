@@ -16,28 +16,29 @@ def successive_halving(
     min_budget: int = 1,
     configurations: int | None = None,
 ) -> Algorithm:
-    """Train many configurations a little, and the best of them on: successive halving (Jamieson & Talwalkar 2016).
+    """Train many configurations briefly and continue the best: successive halving (Jamieson & Talwalkar 2016).
 
-    A bracket starts `configurations` uniform draws at the smallest rung. When all are told the best 1 / eta go on to
-    the next rung, which continues their training, and so on to the full budget; then another bracket begins, or before,
-    where a rung does not fill a batch (`brackets`). Rungs are budget, budget / eta, ... down to
-    `min_budget`. Failed trials never go on; of equal ones the earlier does. Where one rung is all there is, this is
-    uniform search. Trials of others at the smallest rung join a bracket, and the rest take no part.
+    A bracket starts `configurations` uniform draws at the smallest rung. When all are told, the best 1 / eta continue
+    to the next rung, and so on to the full budget. Then the next bracket starts, or earlier, if a rung does not fill a
+    round. Rungs are budget, budget / eta, ... down to `min_budget`. Failed trials are never promoted. Of equal scores
+    the earlier is better. With a single rung the method is random search. Enqueued trials at the smallest rung join a
+    bracket; others are ignored.
 
-    Take it where a few epochs tell the hopeless from the good; `hyperband` hedges where they might not, and `asha`
-    finishes its first configuration sooner. Costs a few tenths of a millisecond; an objective keeps the training states
-    of a third (1 / eta) of a bracket's rung at most, losers are dropped at once.
+    Use it if a few epochs separate good from bad configurations. `hyperband` is safer if they may not, and `asha`
+    finishes its first configuration sooner. A round costs a few tenths of a millisecond. An objective keeps the
+    training states of 1 / eta of a bracket's rung; all others are dropped at once.
 
     Args:
-        space: what to search.
-        lanes: rows a proposal has.
-        budget: the largest budget of a trial, such as epochs.
-        eta: one of so many goes on, at so many times the budget.
-        min_budget: no rung is below it.
-        configurations: that a bracket starts; None is the fewest of which one reaches the full budget, eta^(rungs - 1).
+        space: Search space.
+        lanes: Number of lanes: trials of a round.
+        budget: Largest budget of a trial, in units of the objective such as epochs.
+        eta: Ratio of the budgets of successive rungs; one in `eta` trials of a rung is promoted.
+        min_budget: Lower bound of the rungs.
+        configurations: Number of configurations that a bracket starts; None is eta^(rungs - 1), the smallest number of
+            which one reaches the full budget.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
     rungs = read_rungs(budget, eta, min_budget)

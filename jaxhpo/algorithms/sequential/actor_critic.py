@@ -1,4 +1,4 @@
-"""Actor-critic: a policy whose every choice is judged by a critic's value of where it led."""
+"""Actor-critic: a policy whose choices are evaluated by a critic."""
 
 from typing import NamedTuple
 
@@ -15,11 +15,17 @@ from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 
 class ActorCriticState(NamedTuple):
-    """The actor and the critic."""
+    """The state of actor and critic.
+
+    Attributes:
+        history: Told trials.
+        logits: Logits of the actor: [D, P, L] float32.
+        values: Values of the critic, for the next dimension and the bin of the choice before it: [D, P] float32.
+    """
 
     history: History
-    logits: Array  # [D, P, L] float32: the actor
-    values: Array  # [D, P] float32: the critic; of what is next, after the choice before
+    logits: Array
+    values: Array
 
 
 def actor_critic(
@@ -33,28 +39,29 @@ def actor_critic(
     entropy_bonus: float = 0.02,
     reach: float = 1.0,
 ) -> Algorithm:
-    """Sample configurations from a policy whose choices a critic judges one by one (Sutton & Barto 2018, 13.5).
+    """Sample configurations from a policy whose choices are evaluated by a critic (Sutton & Barto 2018, 13.5).
 
-    As in `reinforce` the hyperparameters are chosen one after the other, and the reward, at the end, is the trial's
-    rank among all told so far, in (0, 1). The critic learns the value V of every state, the next hyperparameter and
-    the choice before it, by TD(lambda); a choice's advantage is the lambda-weighted sum of the errors
-    V(s') - V(s) from it on, in the last the reward standing for V(s').
+    As in `reinforce`, the hyperparameters are chosen one after another, and the reward at the end is the rank of the
+    trial among all told trials, in (0, 1). The critic learns the value V of every state (the next hyperparameter and
+    the choice before it) by TD(lambda). The advantage of a choice is the lambda-weighted sum of the errors V(s') - V(s)
+    from it on; in the last one the reward replaces V(s').
 
-    Take it to compare with reinforcement learning as the field knows it; credit by choice makes it less noisy than
-    `reinforce`. Costs under a millisecond, and D * 16 * L floats.
+    Use it for comparison with common reinforcement learning. The critic makes it less noisy than `reinforce`. A round
+    costs less than a millisecond; the state has D * 16 * L numbers.
 
     Args:
-        space: what to search; every dimension needs levels.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        rate: learning rate of the actor's logits.
-        critic_rate: learning rate of the critic.
-        trace: lambda; 0 judges a choice by the next value alone, 1 by the reward alone.
-        entropy_bonus: weight of the policy's entropy.
-        reach: levels over which a choice counts for its neighbours, e-fold, where levels have an order; 0 is not.
+        space: Search space; every dimension needs levels.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        rate: Learning rate of the actor's logits.
+        critic_rate: Learning rate of the critic.
+        trace: Weight lambda in [0, 1]. With 0 the advantage uses only the next value, with 1 only the reward.
+        entropy_bonus: Weight of the policy's entropy.
+        reach: Number of levels over which the effect of a choice on nearby ordered levels falls by a factor e; 0 is no
+            effect.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: if an argument is invalid or a dimension has no levels; the message names it.
     """
     check_common(space, lanes, budget)
     check_number("rate", rate, 0.0, 1e6)
@@ -63,7 +70,7 @@ def actor_critic(
     check_number("entropy_bonus", entropy_bonus, 0.0, 1e6)
     check_number("reach", reach, 0.0, 1e6)
     walk = Walk(space, "actor_critic", reach)
-    # [D, D]: of the errors from a choice on, each weighed by lambda to the number of choices between.
+    # [D, D]: the weight of each error in the advantage of a choice, lambda to the number of choices between.
     weights = jnp.array([[trace ** (j - i) if j >= i else 0.0 for j in range(len(space))] for i in range(len(space))])
 
     def init(key: Key) -> ActorCriticState:
@@ -88,7 +95,7 @@ def actor_critic(
         error = jnp.concatenate([value[:, 1:], reward[:, None]], axis=1) - value
         error = jnp.where(active[:, None], error, 0.0)
         advantage = jnp.matmul(error, weights.astype(jnp.float32).T, precision="highest")
-        # Averaged, not summed: lanes in one state would multiply the learning rate by their number.
+        # Averaged: the sum over lanes in one state would multiply the learning rate by their number.
         visits = jnp.sum(where * active[:, None, None].astype(jnp.float32), axis=0)
         change = jnp.einsum("ndp,nd->dp", where, advantage, precision="highest") / jnp.maximum(visits, 1.0)
         values = state.values + critic_rate * change

@@ -1,4 +1,4 @@
-"""Sequential Q-learning with replay, as MetaQNN designs networks."""
+"""Sequential Q-learning with experience replay, as in MetaQNN."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,15 @@ from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 
 class MetaQNNState(NamedTuple):
-    """The agent."""
+    """The state of the agent.
+
+    Attributes:
+        history: Told trials.
+        q: Q table: [D, P, L] float32.
+    """
 
     history: History
-    q: Array  # [D, P, L] float32
+    q: Array
 
 
 def metaqnn(
@@ -34,31 +39,33 @@ def metaqnn(
     reach: float = 1.0,
     q_init: float = 0.5,
 ) -> Algorithm:
-    """Choose hyperparameters one after the other by Q-learning with experience replay (Baker et al. 2017, MetaQNN).
+    """Choose hyperparameters one after another by Q-learning with experience replay (Baker et al. 2017, MetaQNN).
 
-    The state is which hyperparameter is next and what was chosen for the one before it; an action is its level; the
-    reward comes at the end and is the trial's rank among all told so far, in (0, 1). Replay goes over every told
-    trial, last choice first: Q(s, a) <- Q(s, a) + alpha [gamma max_a' Q(s', a') - Q(s, a)], or the rank at the end.
-    Epsilon-greedy, one coin a configuration, which explores as a whole or not at all; a greedy one that was told
-    already has single choices changed at random: epsilon = eps_min + (1 - eps_min) exp(-decay * trials told).
+    The state is the next hyperparameter and the choice before it; an action is a level; the reward at the end is the
+    rank of the trial among all told trials, in (0, 1). Replay goes over every told trial, last choice first: Q(s, a) <-
+    Q(s, a) + alpha [gamma max_a' Q(s', a') - Q(s, a)], with the rank in place of the maximum at the end. The
+    exploration is epsilon-greedy by configuration: all choices are random, or all are greedy. If a greedy configuration
+    was already told, single choices of it are changed at random. Epsilon is eps_min + (1 - eps_min) exp(-decay * told
+    trials).
 
-    Take it to compare with reinforcement learning as the field knows it; with tens of trials it learns which levels
-    are good one by one, and little of how they go together. Costs about a millisecond, and D * 16 * L floats.
+    Use it for comparison with common reinforcement learning. With tens of trials it learns good levels of single
+    hyperparameters, and little about combinations. A round costs about a millisecond; the state has D * 16 * L numbers.
 
     Args:
-        space: what to search; every dimension needs levels.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        alpha: learning rate of Q, of each replay.
-        gamma: discount.
-        eps_min: what epsilon decays to.
-        decay: how fast, a trial.
-        sweeps: replays of the whole history after each batch.
-        reach: levels over which a choice counts for its neighbours, e-fold, where levels have an order; 0 is not.
-        q_init: Q of what was never taken; 0.5 is the reward of a median trial.
+        space: Search space; every dimension needs levels.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        alpha: Learning rate of Q in each replay.
+        gamma: Discount.
+        eps_min: Limit of epsilon.
+        decay: Decay rate of epsilon per trial.
+        sweeps: Number of replays of the whole history after each round.
+        reach: Number of levels over which the effect of a choice on nearby ordered levels falls by a factor e; 0 is no
+            effect.
+        q_init: Initial Q; 0.5 is the reward of a median trial.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: if an argument is invalid or a dimension has no levels; the message names it.
     """
     check_common(space, lanes, budget)
     for name, value, high in (("alpha", alpha, 1.0), ("gamma", gamma, 1.0), ("eps_min", eps_min, 1.0)):
@@ -98,7 +105,7 @@ def metaqnn(
         rows = histories.filled(history)
         reward = histories.ranks(history)
         what = jnp.where(rows[:, None, None], what, 0.0)
-        # Of every (s, a): the weight of the trials that took it, and each trial's target, averaged by weight.
+        # For every (s, a): the total weight of the trials that took it, and the weighted mean of their targets.
         weight = jnp.einsum("ndp,ndl->dpl", where, what, precision="highest")
         rate = alpha * jnp.minimum(weight, 1.0)
         last = walk.dimensions - 1

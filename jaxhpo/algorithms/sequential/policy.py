@@ -9,18 +9,18 @@ from jaxhpo.types import Array, Key
 
 
 def probabilities(walk: Walk, logits: Array) -> Array:
-    """Return the policy: [D, P, L] float32 logits -> probabilities, 0 beyond a dimension's levels."""
+    """Return the probabilities of the policy: [D, P, L] float32; 0 beyond the levels of a dimension."""
     return jax.nn.softmax(jnp.where(jnp.asarray(walk.valid)[:, None], logits, -jnp.inf), axis=-1)
 
 
 def entropy(walk: Walk, logits: Array) -> Array:
-    """Return the policy's entropy in nats, the mean over all choices that can be made: [] float32."""
+    """Return the entropy of the policy in nats, averaged over all possible choices: [] float32."""
     p = probabilities(walk, logits)
     return jnp.mean(-jnp.sum(p * jnp.log(jnp.maximum(p, 1e-30)), axis=-1))
 
 
 def sample(walk: Walk, key: Key, logits: Array, history: History, lanes: int) -> Array:
-    """Return points drawn by the policy, [lanes, D], new ones as far as a few tries find such."""
+    """Return points drawn from the policy, [lanes, D], new ones if a few tries find them."""
     valid = jnp.asarray(walk.valid)
 
     def pick(step_key: Key, d: Array, bins: Array) -> Array:
@@ -35,16 +35,16 @@ def sample(walk: Walk, key: Key, logits: Array, history: History, lanes: int) ->
 def step(walk: Walk, logits: Array, levels: Array, advantage: Array, rate: float, bonus: float) -> Array:
     """Return the logits after one step of the policy gradient.
 
-    For every choice taken, grad log pi = (what was chosen) - pi, times its advantage; a choice counts for its
-    neighbours too. `bonus` weighs the gradient of the entropy of the choices that were made.
+    The gradient of each choice is (choice - pi) times its advantage; a choice also counts for similar levels. `bonus`
+    weights the gradient of the entropy of the choices that were made.
 
     Args:
-        walk: of the space.
-        logits: [D, P, L] float32.
-        levels: [N, D] int32, the walks.
-        advantage: [N, D] float32, 0 where there is nothing to learn from.
-        rate: learning rate.
-        bonus: weight of the entropy.
+        walk: Walks in the space.
+        logits: Logits of the policy: [D, P, L] float32.
+        levels: Walks that were taken: [N, D] int32.
+        advantage: Advantage of each choice, 0 if it is not learned from: [N, D] float32.
+        rate: Learning rate.
+        bonus: Weight of the entropy.
     """
     where, what = walk.taken(levels)
     what = what / jnp.sum(what, axis=2, keepdims=True)
@@ -59,6 +59,6 @@ def step(walk: Walk, logits: Array, levels: Array, advantage: Array, rate: float
 
 
 def relative(ranks: Array, trial: Array, proposal_trial: Array, active: Array) -> Array:
-    """Return each lane's rank in the history: [C], [C], [B], [B] -> [B], 0.5 where it is not there."""
+    """Return the rank of each lane's trial in the history: [C], [C], [B], [B] -> [B]; 0.5 if it is not there."""
     same = (trial[None] == proposal_trial[:, None]) & active[:, None]
     return jnp.where(jnp.any(same, axis=1), jnp.sum(jnp.where(same, ranks[None], 0.0), axis=1), 0.5)

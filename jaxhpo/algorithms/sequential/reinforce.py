@@ -1,4 +1,4 @@
-"""REINFORCE: a controller that samples configurations and is rewarded by how they rank."""
+"""REINFORCE: a policy that samples configurations, with the rank of a trial as its reward."""
 
 from typing import NamedTuple
 
@@ -15,11 +15,17 @@ from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 
 class ReinforceState(NamedTuple):
-    """The controller."""
+    """The state of the policy.
+
+    Attributes:
+        history: Told trials.
+        logits: Logits of the policy: [D, P, L] float32.
+        baseline: Moving average of the rewards: [] float32.
+    """
 
     history: History
-    logits: Array  # [D, P, L] float32
-    baseline: Array  # [] float32: moving average of the rewards
+    logits: Array
+    baseline: Array
 
 
 def reinforce(
@@ -34,24 +40,25 @@ def reinforce(
 ) -> Algorithm:
     """Sample configurations from a policy trained by REINFORCE (Williams 1992; Zoph & Le 2017).
 
-    The controller chooses hyperparameters one after the other, each by a softmax that knows the choice before it (a
-    table, where Zoph & Le have an LSTM: a study has hundreds of trials, not thousands). The reward of a trial is its
-    rank among all told so far, in (0, 1), less a moving average as the baseline.
+    The hyperparameters are chosen one after another, each by a softmax given the choice before it. The policy is a
+    table, where Zoph & Le use an LSTM: a study has hundreds of trials, not thousands. The reward of a trial is its rank
+    among all told trials, in (0, 1), minus a moving average as the baseline.
 
-    Take it to compare with reinforcement learning as the field knows it: it learns from a trial once, and so needs
-    more of them than methods that keep a model. Costs under a millisecond, and D * 16 * L floats.
+    Use it for comparison with common policy gradients. It learns from each trial once, so it needs more trials than
+    methods with a model. A round costs less than a millisecond; the state has D * 16 * L numbers.
 
     Args:
-        space: what to search; every dimension needs levels.
-        lanes: rows a proposal has.
-        budget: every trial's budget, such as epochs.
-        rate: learning rate of the logits.
-        smoothing: of the baseline, a trial.
-        entropy_bonus: weight of the policy's entropy.
-        reach: levels over which a choice counts for its neighbours, e-fold, where levels have an order; 0 is not.
+        space: Search space; every dimension needs levels.
+        lanes: Number of lanes: trials of a round.
+        budget: Budget of every trial, in units of the objective such as epochs.
+        rate: Learning rate of the logits.
+        smoothing: Decay factor of the baseline per trial, in [0, 1].
+        entropy_bonus: Weight of the policy's entropy.
+        reach: Number of levels over which the effect of a choice on nearby ordered levels falls by a factor e; 0 is no
+            effect.
 
     Raises:
-        ValueError: naming the argument that cannot be, or the dimension without levels.
+        ValueError: if an argument is invalid or a dimension has no levels; the message names it.
     """
     check_common(space, lanes, budget)
     check_number("rate", rate, 0.0, 1e6)

@@ -1,7 +1,7 @@
-"""A configuration as a walk: its hyperparameters are chosen one after the other, each knowing the choice before it.
+"""A configuration as a walk: hyperparameters are chosen one after another, each given the choice before it.
 
-What the sequential reinforcement learners share. Tables are [D, P, L]: dimension d, the bin of the level chosen for
-dimension d - 1 (of at most 16 bins, the first for d = 0), the level chosen for d.
+The sequential reinforcement learners share this module. Tables are [D, P, L]: dimension d, the bin of the level that
+was chosen for dimension d - 1 (at most 16 bins; the first bin for d = 0), and the level chosen for d.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,21 @@ from jaxhpo.algorithms.common.proposals import legal, ordered
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
-_BINS = 16  # of the previous choice: more would hardly ever be visited twice
-_TRIES = 4  # walks that a lane draws for one that is new
+_BINS = 16  # largest number of bins of the previous choice; of more, most would be visited at most once
+_TRIES = 4  # walks per lane that are drawn to find a new configuration
 
 
 class Walk:
-    """The walks of a space, all of whose dimensions need levels; raises ValueError naming the first that has none."""
+    """The walks in a space.
+
+    Args:
+        space: Search space; every dimension needs levels.
+        method: Name of the method in error messages.
+        reach: Number of levels over which the similarity of ordered levels falls by a factor e; 0 is none.
+
+    Raises:
+        ValueError: if a dimension has no levels; the message names the first one.
+    """
 
     def __init__(self, space: Space, method: str, reach: float):
         self.space = space
@@ -36,7 +45,7 @@ class Walk:
         return self.dimensions, self.bins, self.width
 
     def _similarities(self, reach: float) -> np.ndarray:
-        """Return how much a level tells of another: exp(-distance / reach) where levels have an order, else 0."""
+        """Return the similarity of levels: exp(-distance / reach) for ordered levels; for others 1 if equal, else 0."""
         levels = np.arange(self.width)
         same = np.eye(self.width, dtype=np.float32)
         distance = np.abs(levels[:, None] - levels[None])
@@ -45,36 +54,42 @@ class Walk:
         return np.stack(rows) * self.valid[:, None, :]
 
     def before(self, levels: Array) -> Array:
-        """Return the bins of the choices before each: [N, D] int32 levels -> [N, D] int32."""
+        """Return the bin of the choice before each choice: [N, D] int32 levels -> [N, D] int32."""
         bins = levels * self.bins // jnp.asarray(np.maximum(self.sizes, self.bins))[None]
         first = jnp.zeros((levels.shape[0], 1), jnp.int32)
         return jnp.concatenate([first, bins[:, :-1]], axis=1)
 
     def taken(self, levels: Array) -> tuple[Array, Array]:
-        """Return walks as weights in a table: [N, D, P] where they were (0 or 1), [N, D, L] what they chose.
+        """Return walks as weights in a table: the visited bins, [N, D, P] in 0 or 1, and the chosen levels, [N, D, L].
 
-        A choice counts for the levels near it too, as far as they are similar.
+        A choice also counts for similar levels, weighted by the similarity.
         """
         where = jax.nn.one_hot(self.before(levels), self.bins, dtype=jnp.float32)
         return where, jnp.asarray(self._similar)[np.arange(self.dimensions)[None], levels]
 
     def tries(self, lanes: int) -> int:
-        """Return how many walks `draw` makes for so many lanes."""
+        """Return the number of walks that `draw` makes for `lanes` lanes."""
         return lanes * _TRIES
 
     def strays(self, key: Key, lanes: int) -> Array:
-        """Return which walks choose at random, once: [tries] bool. The first of a lane never do; the last the most.
+        """Return which walks make the current choice at random: [tries] bool.
 
-        A policy that has made up its mind finds in them what is new beside it.
+        The first walk of a lane never does, the last one most often. So a policy that has converged still finds new
+        configurations near its own.
         """
         attempt = jnp.arange(_TRIES, dtype=jnp.float32)
         rate = jnp.where(attempt == _TRIES - 1, 3.0, jnp.minimum(attempt, 1.0)) / self.dimensions
         return jax.random.uniform(key, (self.tries(lanes),), jnp.float32) < jnp.repeat(rate, lanes)
 
     def draw(self, key: Key, pick: Callable[[Key, Array, Array], Array], history: History, lanes: int) -> Array:
-        """Return points of walks, [lanes, D], new ones that differ as far as a few tries find such.
+        """Return points of walks, [lanes, D], new and distinct ones if a few tries find them.
 
-        `pick(key, d, bins)` chooses levels in dimension d after choices in these bins: [N] int32 -> [N] int32.
+        Args:
+            key: Random key.
+            pick: Function ``pick(key, d, bins)`` that returns levels of dimension d, given the bins of the choices
+                before: [N] int32 -> [N] int32.
+            history: Told trials.
+            lanes: Number of points.
         """
         number = self.tries(lanes)
         walk_key, legal_key = jax.random.split(key)
