@@ -1,4 +1,4 @@
-"""What many problems taught of rewards: learned priors, their files, and the one that jaxhpo ships."""
+"""Learned priors of the rewards, their files, and the prior that jaxhpo ships."""
 
 from jaxhpo.priors.learned_prior import LearnedPrior
 

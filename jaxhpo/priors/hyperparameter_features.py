@@ -1,4 +1,4 @@
-"""What hyperparameters mean, by their names: numbers that say the same in every space that holds them."""
+"""Features of hyperparameters by their names: numbers with the same meaning in every space."""
 
 import math
 import re
@@ -9,17 +9,22 @@ import numpy as np
 
 from jaxhpo.space import Choice, Space
 
-_STEPS = 1024  # of a dimension, at which its values are looked up
+_STEPS = 1024  # number of points of a dimension at which its values are tabulated
 _PLAIN = ("sgd", "momentum", "nesterov", "noisy_sgd")
 _ADAPTIVE = ("adam", "adamw", "nadam", "nadamw", "radam", "adamax", "rmsprop", "adabelief", "lion")
-_FARTHEST = 4.0  # a feature beyond that is as this one: nothing was learned out there
+_FARTHEST = 4.0  # bound of the features; nothing was learned beyond it
 
 
 class Meaning(NamedTuple):
-    """Of hyperparameters of one kind."""
+    """The meaning of one kind of hyperparameter.
 
-    feature: Callable[[Any], float]  # of a value: some -2 to 2 over what people search
-    names: tuple[str, ...]  # other names of the same; numbers at a name's end do not count
+    Attributes:
+        feature: Function from a value to the feature, about -2 to 2 over common ranges.
+        names: Other names of the same hyperparameter; a number at the end of a name is ignored.
+    """
+
+    feature: Callable[[Any], float]
+    names: tuple[str, ...]
 
 
 def _logarithm(base: float, centre: float, scale: float, least: float) -> Callable[[Any], float]:
@@ -27,7 +32,10 @@ def _logarithm(base: float, centre: float, scale: float, least: float) -> Callab
 
 
 def _adaptive(value: Any) -> float:
-    """Return whether an optimizer divides by the gradient's size, so that its learning rates are small: 1, or -1."""
+    """Return 1 for an optimizer that divides by the size of the gradient, and so needs small learning rates, else -1.
+
+    The result is 0 for an unknown optimizer.
+    """
     name = str(value).lower()
     return 1.0 if name in _ADAPTIVE else -1.0 if name in _PLAIN else 0.0
 
@@ -50,21 +58,27 @@ _NAMES = {other: name for name, meaning in MEANINGS.items() for other in (name, 
 
 
 class Meant(NamedTuple):
-    """What a space's dimensions mean."""
+    """The meaning of one dimension of a space.
 
-    feature: int  # a place in MEANINGS
-    dimension: int  # of the space
-    table: np.ndarray  # [_STEPS] float32: the feature along the dimension, as a share where it is one of several
+    Attributes:
+        feature: Index in MEANINGS.
+        dimension: Index of the dimension.
+        table: Feature along the dimension, divided by the number of dimensions of the same kind: [_STEPS] float32.
+    """
+
+    feature: int
+    dimension: int
+    table: np.ndarray
 
 
 def meaning_of(name: str) -> str | None:
-    """Return what a hyperparameter of that name is, a key of `MEANINGS`; None where nothing is known of it."""
+    """Return the meaning of a hyperparameter's name, a key of `MEANINGS`; None if it is unknown."""
     name = name.lower()
-    return _NAMES.get(name, _NAMES.get(re.sub(r"_?\d+$", "", name)))  # "l2" is one, not the second "l"
+    return _NAMES.get(name, _NAMES.get(re.sub(r"_?\d+$", "", name)))  # "l2" is a name of its own, not the second "l"
 
 
 def read(space: Space) -> list[Meant]:
-    """Return the dimensions of a space that mean something."""
+    """Return the dimensions of a space whose names have a meaning."""
     found = [(meaning_of(name), i, dimension) for i, (name, dimension) in enumerate(space.items())]
     known = [(name, i, dimension) for name, i, dimension in found if name is not None and _reads(name, dimension)]
     kinds, named = list(MEANINGS), [name for name, _, _ in known]
@@ -77,21 +91,21 @@ def read(space: Space) -> list[Meant]:
 
 
 def _reads(name: str, dimension: Any) -> bool:
-    """Return whether a dimension's values are what the name says: numbers, or names of optimizers."""
+    """Return whether a dimension's values fit its name: numbers, or names of optimizers."""
     if name == "optimizer" or not isinstance(dimension, Choice):
         return isinstance(dimension, Choice) or name != "optimizer"
     return all(isinstance(option, int | float) and not isinstance(option, bool) for option in dimension.options)
 
 
 def features(meant: list[Meant], space: Space, point: Any, xp: Any) -> Any:
-    """Return what configurations mean: [M, D] -> [M, F] float32.
+    """Return the features of configurations: [M, D] -> [M, F] float32.
 
-    0, the middle, where the space says nothing, and where a hyperparameter is not active.
+    A feature is 0, its middle, if the space has no such hyperparameter or it is inactive.
 
     Args:
-        meant: of the space.
-        space: whose configurations they are.
-        point: configurations.
+        meant: Dimensions with a meaning.
+        space: Search space.
+        point: Configurations.
         xp: `numpy` or `jax.numpy`.
     """
     columns = [xp.zeros(point.shape[0], xp.float32)] * len(MEANINGS)

@@ -1,4 +1,4 @@
-"""What is known of rewards before anything was told: a prior learned from other studies, by what names mean."""
+"""A prior of the rewards, learned from past studies of other problems, in terms of the hyperparameters' names."""
 
 import io
 import os
@@ -16,42 +16,65 @@ from jaxhpo.types import Array
 
 _SHIPPED = "shipped.npz"
 _FORMAT = 1
-_MEAN_SPREAD = 0.25  # variance of the mean's weight around 1: how far a task may differ from the others
-_LEVEL_SPREAD = 1.0  # variance of a constant, as told scores have mean 0 wherever they were taken
+_MEAN_SPREAD = 0.25  # variance of the mean's weight around 1, by which tasks differ
+_LEVEL_SPREAD = 1.0  # variance of a study's constant, needed because told scores always have mean 0
 
 
 class Network(NamedTuple):
-    """Weights of two hidden layers: F features of meaning -> the mean reward, and K more that rewards may depend on."""
+    """Weights of a network of two hidden layers: F features -> the mean reward and K features of the kernel.
 
-    first: Array  # [F, H] float32
-    first_bias: Array  # [H]
-    second: Array  # [H, H]
-    second_bias: Array  # [H]
-    last: Array  # [H, 1 + K]
-    last_bias: Array  # [1 + K]
+    Attributes:
+        first: Weights of the first layer: [F, H] float32.
+        first_bias: Biases of the first layer: [H].
+        second: Weights of the second layer: [H, H].
+        second_bias: Biases of the second layer: [H].
+        last: Weights of the output layer: [H, 1 + K].
+        last_bias: Biases of the output layer: [1 + K].
+    """
+
+    first: Array
+    first_bias: Array
+    second: Array
+    second_bias: Array
+    last: Array
+    last_bias: Array
 
 
 class Learned(NamedTuple):
-    """All that is learned."""
+    """The learned parameters of a prior.
+
+    Attributes:
+        network: Network of the mean and of the kernel's features.
+        relevance: Logarithms of the relevances of the residual process, in units of the features: [F] float32.
+        signal: Logarithm of the variance of the residual process: [] float32.
+    """
 
     network: Network
-    relevance: Array  # [F] float32: logarithms, of what is left, in units of the features
-    signal: Array  # [] float32: logarithm of its variance
+    relevance: Array
+    signal: Array
 
 
 class LearnedPrior:
-    """A Gaussian process's mean and kernel over what hyperparameters mean, learned from past studies.
+    """The mean and kernel of a Gaussian process over the meaning of hyperparameters, learned from past studies.
 
-    A reward is m(z) w_0 + phi(z) w + c + g(x), z being what the configuration x means: m and phi are a network's
-    outputs, w_0 ~ N(1, 1/4), w ~ N(0, 1) and c ~ N(0, 1) are a study's own, and g is a Gaussian process whose
-    relevances were learned as well where a hyperparameter means something. So a study in which m is wrong says so with
-    its first trials. Make one with `fit_prior`, or take the shipped one: `LearnedPrior.shipped()`.
+    The reward of a configuration x with features z is m(z) w_0 + phi(z) w + c + g(x). Here m and phi are outputs of a
+    network; w_0 ~ N(1, 1/4), w ~ N(0, 1) and c ~ N(0, 1) differ between studies; g is a Gaussian process, whose
+    relevances are learned too for hyperparameters with a meaning. So the first trials of a study correct a wrong m.
+    `fit_prior` learns a prior; `LearnedPrior.shipped()` returns the one that comes with jaxhpo.
 
     Args:
-        learned: the arrays.
+        learned: Learned parameters.
 
     Raises:
-        ValueError: where shapes do not fit, or a number is not finite.
+        ValueError: if shapes do not fit, or a number is not finite.
+
+    Example:
+        >>> import jaxhpo
+        >>> prior = jaxhpo.LearnedPrior.shipped()
+        >>> prior.learned.network.first.shape  # features, units
+        (8, 48)
+        >>> space = jaxhpo.Space({"learning_rate": jaxhpo.Float(1e-4, 1e-1, log=True), "units": jaxhpo.Int(8, 256)})
+        >>> algorithm = jaxhpo.algorithms.q_learning(space, lanes=8, prior=prior)
     """
 
     def __init__(self, learned: Learned):
@@ -61,11 +84,15 @@ class LearnedPrior:
         return f"LearnedPrior({', '.join(hyperparameter_features.MEANINGS)})"
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write it to a NumPy archive, a few kilobytes."""
+        """Write the prior to a NumPy archive of a few kilobytes.
+
+        Args:
+            path: Path of the file.
+        """
         Path(path).write_bytes(self.to_bytes())
 
     def to_bytes(self) -> bytes:
-        """Return what `save` writes."""
+        """Return the content of the file that `save` writes."""
         buffer = io.BytesIO()
         network = {f"network_{name}": value for name, value in self.learned.network._asdict().items()}
         rest = {"relevance": self.learned.relevance, "signal": self.learned.signal}
@@ -74,10 +101,13 @@ class LearnedPrior:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "LearnedPrior":
-        """Return the prior that `save` wrote; nothing in the file is run.
+        """Return the prior that `save` wrote. No code in the file is executed.
+
+        Args:
+            path: Path of the file.
 
         Raises:
-            ValueError: where the file cannot be read, or holds none.
+            ValueError: if the file cannot be read or does not hold a prior.
         """
         try:
             content = Path(path).read_bytes()
@@ -94,7 +124,7 @@ class LearnedPrior:
                 raise ValueError(f"its format is {int(held['format'])}, and this version reads {_FORMAT}")
             network = Network(*(held[f"network_{name}"] for name in Network._fields))
             return cls(Learned(network, held["relevance"], held["signal"]))
-        except Exception as error:  # a damaged archive makes zipfile, zlib and NumPy raise whatever they like
+        except Exception as error:  # for a damaged archive zipfile, zlib and NumPy raise many types
             problem = f"path={path!r} holds no learned prior: {' '.join(str(error).split())}"
             raise ValueError(f"{problem}; write one with LearnedPrior.save") from None
 
@@ -124,20 +154,20 @@ def _checked(learned: Learned) -> Learned:
 
 
 def outputs(network: Network, features: Array) -> Array:
-    """Return the network's outputs: [M, F] -> [M, 1 + K] float32."""
+    """Return the outputs of the network: [M, F] -> [M, 1 + K] float32."""
     hidden = jnp.tanh(_product(features, network.first) + network.first_bias[None])
     hidden = jnp.tanh(_product(hidden, network.second) + network.second_bias[None])
     return _product(hidden, network.last) + network.last_bias[None]
 
 
 class Knowledge:
-    """What a prior says of the rewards in one space.
+    """The prior of the rewards in one space.
 
-    Where there is no prior, or no name means anything to it, it says what a Gaussian process of mean 0 does.
+    Without a prior, or if it knows no name of the space, it is a Gaussian process of mean 0.
 
     Args:
-        space: whose configurations they are.
-        prior: or none.
+        space: Search space.
+        prior: Learned prior, or None.
     """
 
     def __init__(self, space: Space, prior: LearnedPrior | None):
@@ -155,11 +185,11 @@ class Knowledge:
                 self.centre[dimension] = self._learned.relevance[feature] + 2 * np.log(width)
 
     def __bool__(self) -> bool:
-        """Whether anything is known."""
+        """Whether the prior knows a name of the space."""
         return self._learned is not None
 
     def __call__(self, point: Array) -> tuple[Array, Array]:
-        """Return rewards that are expected, and columns whose products are a covariance: [M, D] -> [M], [M, F]."""
+        """Return prior means, and columns whose inner products are the prior covariance: [M, D] -> [M], [M, F]."""
         if self._learned is None:
             return jnp.zeros(point.shape[0], jnp.float32), jnp.zeros((point.shape[0], 0), jnp.float32)
         out = outputs(self._learned.network, hyperparameter_features.features(self._meant, self._space, point, jnp))
@@ -173,10 +203,10 @@ PriorOption = LearnedPrior | str | os.PathLike | None
 
 
 def read_prior(prior: PriorOption) -> LearnedPrior | None:
-    """Return the prior that an option means: "shipped", a LearnedPrior, the path of one, or None.
+    """Return the prior that an option stands for: "shipped", a LearnedPrior, the path of a file, or None.
 
     Raises:
-        ValueError: where it is none of these.
+        ValueError: if the option is none of these, or the file does not hold a prior.
     """
     if prior is None or isinstance(prior, LearnedPrior):
         return prior

@@ -85,7 +85,7 @@ def run_brackets(space: Space, lanes: int, plans: Sequence[Plan]) -> Algorithm:
         return ~state.told & (column[None] < state.size[:, None])
 
     def before(state: BracketsState, count: Array, same: Array) -> Array:
-        """Return for each bracket the sum of `count` over older brackets that are the `same` ([W, W] bool): [W] int32."""
+        """Return for each bracket the sum of `count` over older brackets with `same` ([W, W] bool): [W] int32."""
         older = state.number[None] < state.number[:, None]
         return jnp.sum(jnp.where(older & same, count[None], 0), axis=1, dtype=jnp.int32)
 

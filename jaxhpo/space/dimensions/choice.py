@@ -87,7 +87,12 @@ class Choice:
         raise ValueError(f"value {value!r} is not one of {list(self.options)!r}")
 
     def decode(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the options at unit coordinates, int32 or float32; int32 indices unless all options are numbers."""
+        """Return the options at unit coordinates: int32 or float32 if all are numbers, else their int32 indices.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         index = self.to_level(unit, xp)
         if not self.numeric:
             return index
@@ -95,10 +100,20 @@ class Choice:
         return xp.asarray(np.array(self.options, np.int32 if whole else np.float32))[index]
 
     def to_level(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 indices of the options at unit coordinates."""
+        """Return the int32 indices of the options at unit coordinates.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         size = len(self.options)
         return xp.clip(xp.floor(unit * size), 0, size - 1).astype(np.int32)
 
     def snap(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the canonical unit coordinates: the middles of the options' cells."""
+        """Return the canonical unit coordinates: the middles of the options' cells.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         return xp.asarray(self.level_units)[self.to_level(unit, xp)]

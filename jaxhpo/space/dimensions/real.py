@@ -87,7 +87,12 @@ class Float:
         return float(np.float32(((math.log(value) if self.log else value) - start) / (end - start)))
 
     def decode(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the float32 values at unit coordinates of any shape."""
+        """Return the float32 values at unit coordinates.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         start, end = self._ends
         value = start + unit * (end - start)
         value = xp.clip(xp.exp(value) if self.log else value, np.float32(self.low), np.float32(self.high))
@@ -98,9 +103,19 @@ class Float:
         return xp.where(unit == units[index], table[index], value).astype(np.float32)
 
     def to_level(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 indices of the nearest levels."""
+        """Return the int32 indices of the nearest levels.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         return xp.round(unit * (len(self.level_values) - 1)).astype(np.int32)
 
     def snap(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the canonical unit coordinates: those of a Float are only clipped to [0, 1]."""
+        """Return the canonical unit coordinates: those of a Float are only clipped to [0, 1].
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         return xp.clip(unit, 0.0, 1.0)

@@ -102,7 +102,12 @@ class Int:
         return float(np.float32((value - self.low + 0.5) / self._count))
 
     def decode(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 values at unit coordinates of any shape."""
+        """Return the int32 values at unit coordinates.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         # Counted from `low`: adding it in float32 would lose the difference between two large integers.
         if self.log:
             value = xp.round((self.low - 0.5) * xp.exp(unit * self._log_width)).astype(np.int32)
@@ -111,14 +116,23 @@ class Int:
         return xp.clip(value, self.low, self.high)
 
     def to_level(self, unit: Any, xp: Any = jnp) -> Any:
-        """Return the int32 indices of the nearest levels."""
+        """Return the int32 indices of the nearest levels.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
+        """
         middles = (self.level_units[1:] + self.level_units[:-1]) / 2
         return xp.searchsorted(xp.asarray(middles), unit, side="right").astype(np.int32)
 
     def snap(self, unit: Any, xp: Any = jnp) -> Any:
         """Return the canonical unit coordinates: the middles of the integers' cells, as `to_unit` returns them.
 
-        For an exception, the last bits differ between the levels of a logarithmic range of more than 1,024 values.
+        The last bits may differ for values between the levels of a logarithmic range of more than 1,024 values.
+
+        Args:
+            unit: Unit coordinates of any shape.
+            xp: `jax.numpy` or `numpy`.
         """
         value = self.decode(unit, xp)
         if self.high - self.low < IMPLICIT_LEVELS:
