@@ -1,4 +1,4 @@
-"""What the user's own examples, texts, labels and targets must be."""
+"""Checks of the user's own examples, texts, labels and targets."""
 
 import contextlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _ROWS = "fill or drop such rows"
 
 
 def check_task(task: Any) -> None:
-    """Raise ValueError where `task` is not one of `TASKS`."""
+    """Raise ValueError if `task` is not one of `TASKS`."""
     if task not in TASKS:
         raise ValueError(f"task={task!r} is unknown; use one of {', '.join(TASKS)}")
 
@@ -22,11 +22,11 @@ def read_examples(name: str, value: Any) -> np.ndarray | list[str]:
     """Return examples as the network's input: [N, F] or [N, H, W, C], uint8 or float32; or texts.
 
     Args:
-        name: what the user calls them, for errors.
-        value: anything that `numpy.asarray` takes, [N, F], [N, H, W] or [N, H, W, C]; or texts, [N].
+        name: Name of the examples in error messages.
+        value: Numbers [N, F], [N, H, W] or [N, H, W, C], as anything that `numpy.asarray` takes; or texts, [N].
 
     Raises:
-        ValueError: saying what is wrong and where.
+        ValueError: if the examples are invalid; the message says what is wrong and where.
     """
     texts = read_texts(name, value)
     if texts is not None:
@@ -42,7 +42,7 @@ def read_examples(name: str, value: Any) -> np.ndarray | list[str]:
 
 
 def read_texts(name: str, value: Any, remedy: str = _ROWS) -> list[str] | None:
-    """Return the texts where `value` holds texts, else None; raise ValueError where it holds others beside them."""
+    """Return the texts if `value` holds texts, else None; raise ValueError if only some of its values are texts."""
     if isinstance(value, np.ndarray):
         values = value.tolist() if value.ndim == 1 and value.dtype.kind in "OUST" else []
     else:
@@ -61,14 +61,14 @@ def read_texts(name: str, value: Any, remedy: str = _ROWS) -> list[str] | None:
 
 
 def read_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Return training labels as [N] int32 in 0 .. K - 1, and the classes' names, sorted, where labels are texts.
+    """Return training labels as [N] int32 in 0 .. K - 1, and the sorted names of the classes if the labels are texts.
 
     Args:
-        name: what the user calls them, for errors.
-        value: whole numbers 0 .. K - 1, [N] or [N, 1], every one of them used; or texts.
+        name: Name of the labels in error messages.
+        value: Whole numbers 0 .. K - 1, each of them used, [N] or [N, 1]; or texts.
 
     Raises:
-        ValueError: saying what is wrong and where.
+        ValueError: if the labels are invalid; the message says what is wrong and where.
     """
     words = _words(name, value)
     if words is not None:
@@ -80,7 +80,7 @@ def read_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] | No
     if y.min() < 0:
         raise ValueError(f"{name} holds the label {int(y.min())}; labels must be 0 .. K - 1: {_ENCODER}")
     present = np.unique(y)
-    if present[-1] < 2**62:  # beyond it a cast would wrap, and they show as they are
+    if present[-1] < 2**62:  # larger ones would overflow, and are shown unchanged
         present = present.astype(np.int64)
     if len(present) == 1:
         raise ValueError(f"{name} holds the single class {present[0]}; give at least two")
@@ -94,7 +94,7 @@ def read_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] | No
 
 
 def read_more_labels(name: str, value: Any, classes: int, names: tuple[str, ...] | None) -> np.ndarray:
-    """Return another split's labels, [N] int32, of the classes that `read_labels` found in training."""
+    """Return the labels of another split, [N] int32, of the classes that `read_labels` found in the training labels."""
     words = _words(name, value)
     if (words is None) != (names is None):
         theirs, ours = ("numbers", "texts") if words is None else ("texts", "numbers")
@@ -113,7 +113,7 @@ def read_more_labels(name: str, value: Any, classes: int, names: tuple[str, ...]
 
 
 def read_targets(name: str, value: Any) -> np.ndarray:
-    """Return the targets of regression, finite float32, [N] or [N, K]; of [N, 1], [N]."""
+    """Return regression targets as finite float32: [N] or [N, K]; [N, 1] becomes [N]."""
     y = _one_column(_array(name, value))
     if y.ndim not in (1, 2):
         raise ValueError(f"{name} has shape {y.shape}; give one number an example, [N], or K of them, [N, K]")
@@ -124,7 +124,7 @@ def read_targets(name: str, value: Any) -> np.ndarray:
 
 
 def check_resolved(name: str, values: np.ndarray) -> None:
-    """Raise ValueError where numbers, [N], differ by less than float32, in which the network computes, can tell."""
+    """Raise ValueError if numbers, [N], differ too little for float32, in which the network computes."""
     size = np.abs(values).max()
     small = values.std(dtype=np.float64) < 100 * np.spacing(np.float32(size))
     if small and (values != values[0]).any():
@@ -133,7 +133,7 @@ def check_resolved(name: str, values: np.ndarray) -> None:
 
 
 def check_varied(name: str, y: np.ndarray, rows: str = "row") -> None:
-    """Raise ValueError where targets, [N] or [N, K], hold one number in every row."""
+    """Raise ValueError if targets, [N] or [N, K], have the same number in every row."""
     same = np.atleast_1d((y == y[0]).all(0))
     if same.any():
         k = int(same.argmax())
@@ -143,7 +143,7 @@ def check_varied(name: str, y: np.ndarray, rows: str = "row") -> None:
 
 
 def _words(name: str, value: Any) -> list[str] | None:
-    """Return labels where they are texts, else None."""
+    """Return labels if they are texts, else None."""
     if getattr(value, "ndim", 1) == 2:
         value = _one_column(np.asarray(value))
     words = read_texts(name, value, f"{_ROWS}, or give numbers alone")
@@ -158,7 +158,7 @@ def _encode(words: Sequence[str], names: tuple[str, ...]) -> np.ndarray:
 
 
 def _whole(name: str, value: Any) -> np.ndarray:
-    """Return labels that are whole numbers, [N], in the dtype that they came in."""
+    """Return labels that are whole numbers, [N], in their own dtype."""
     y = _one_column(_array(name, value))
     if y.ndim != 1:
         raise ValueError(f"{name} has shape {y.shape}; give one integer label an example, [N]")

@@ -1,4 +1,4 @@
-"""Data sets in files and folders: which loader reads a path, and arrays in `.npz`."""
+"""Data sets in files and folders: the choice of the loader, and `.npz` files."""
 
 import os
 import zipfile
@@ -24,11 +24,11 @@ OPTIONS = {
     "drop": "names columns of a table",
     "image_size": "is for a folder of images",
 }
-"""What the options are that some kinds of data alone can take."""
+"""Options that only some kinds of data have, with their purpose in error messages."""
 
 
 def is_given(value: object) -> bool:
-    """Return whether an option says anything: it is neither None nor an empty list."""
+    """Return whether an option is given: it is neither None nor an empty list."""
     return value is not None and not (isinstance(value, list | tuple) and not value)
 
 
@@ -45,16 +45,16 @@ def from_path(
     """Return the data set in a file (`.npz`, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz`, `.parquet`) or a folder of images.
 
     Args:
-        path: of the file or folder.
-        target: the column to predict, or several; tables alone have one.
-        drop: columns of a table to leave out.
+        path: Path of the file or folder.
+        target: Target column of a table, or several.
+        drop: Columns of a table to leave out.
         task: "classification" or "regression"; None is classification.
-        image_size: (height, width) to resize the images of a folder to.
-        seed: of the split.
-        text: how texts become tokens.
+        image_size: (height, width) in pixels that images of a folder are resized to.
+        seed: Random seed of the split.
+        text: How texts become tokens.
 
     Raises:
-        ValueError: naming the path or the argument, and what is wrong with it.
+        ValueError: if the path or an argument is invalid; the message names it and what is wrong.
     """
     found = existing(path, "file" if suffix_of(Path(path)) else "file or folder")
     suffix = suffix_of(found)
@@ -83,24 +83,24 @@ def from_npz(
     seed: int = 0,
     text: TextOptions | None = None,
 ) -> Dataset:
-    """Return the Dataset of an `.npz` file that `numpy.savez` wrote, with the arrays that `from_arrays` takes.
+    """Return the Dataset in an `.npz` file that `numpy.savez` wrote, with arrays as in `from_arrays`.
 
-    It holds `x` and `y`, split 60/20/20; or `x_train`, `y_train`, `x_test` and `y_test`, and with them `x_valid` and
-    `y_valid`, in place of which a fifth of the training examples is held out otherwise.
+    The file holds `x` and `y`, which are split 60/20/20; or `x_train`, `y_train`, `x_test` and `y_test`. The latter may
+    come with `x_valid` and `y_valid`; otherwise a fifth of the training examples is held out.
 
     Args:
-        path: of the file.
+        path: Path of the file.
         task: "classification" or "regression".
-        name: what to call the data set; None takes the file's name.
-        seed: of the split.
-        text: how texts become tokens, where `x` holds strings.
+        name: Name of the data set; None is the file's name.
+        seed: Random seed of the split.
+        text: How texts become tokens, if `x` holds strings.
 
     Raises:
-        ValueError: naming the file or array, and what is wrong with it.
+        ValueError: if the file or an array is invalid; the message names it and what is wrong.
     """
     file = existing(path, "file")
     try:
-        with file.open("rb") as stream:  # np.load leaves a damaged file open
+        with file.open("rb") as stream:  # np.load would leave a damaged file open
             if not zipfile.is_zipfile(stream):
                 raise ValueError("it is no archive of arrays, or it is cut")
             stream.seek(0)
@@ -109,7 +109,7 @@ def from_npz(
             arrays = {key: loaded[key] for key in wanted}
     except _LayoutError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # objects are a ValueError too
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # ValueError also for objects
         refuse_unreadable(file, error)
     options = {"name": stem_of(file) if name is None else name, "seed": seed, "text": text, "task": task}
     if wanted == _WHOLE:
@@ -124,7 +124,7 @@ class _LayoutError(ValueError):
 
 
 def _choose(names: set[str], path: str) -> tuple[str, ...]:
-    """Return which arrays to read."""
+    """Return the names of the arrays to read."""
     for wanted in (_WHOLE, _SPLIT, _SPLIT + _VALID):
         if names & set(_WHOLE + _SPLIT + _VALID) == set(wanted):
             return wanted

@@ -1,4 +1,4 @@
-"""Folders of images, one folder a class."""
+"""Folders of images, with one folder per class."""
 
 import os
 import warnings
@@ -15,14 +15,20 @@ from jaxhpo.errors import first_line
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _GREY = ("1", "L", "LA", "La")
-_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # which PIL's conversion to bytes clips
+_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes that PIL clips when it converts them to bytes
 
 
 class _Found(NamedTuple):
-    """The images of a split."""
+    """The images of a split.
+
+    Attributes:
+        files: Paths of the images.
+        labels: Labels: [N] int32.
+        classes: Names of the classes.
+    """
 
     files: list[Path]
-    labels: np.ndarray  # [N] int32
+    labels: np.ndarray
     classes: tuple[str, ...]
 
 
@@ -31,18 +37,19 @@ def from_folder(
 ) -> Dataset:
     """Return the Dataset of a folder of images, `path/CLASS/*.png` (or jpg, jpeg, bmp, gif, webp), split 60/20/20.
 
-    Or `path/train/CLASS/` and `path/test/CLASS/`, and with them `path/valid/CLASS/` (or `val`), in place of which a
-    fifth of the training images is held out otherwise. Images are [H, W, C] uint8 with one channel where all are grey,
-    else three; transparency is dropped. Hidden files and those that are no images are passed over.
+    The folder may instead hold `path/train/CLASS/` and `path/test/CLASS/`, and also `path/valid/CLASS/` (or `val`);
+    without the last a fifth of the training images is held out. Images become [H, W, C] uint8, with one channel if all
+    are grey, else three; transparency is dropped. Hidden files and files that are not images are ignored.
 
     Args:
-        path: of the folder.
-        image_size: (height, width) to resize every image to, bilinearly; None asks for images of one size.
-        name: what to call the data set; None takes the folder's name.
-        seed: of the split.
+        path: Path of the folder.
+        image_size: (height, width) in pixels that every image is resized to, bilinearly; None requires images of one
+            size.
+        name: Name of the data set; None is the folder's name.
+        seed: Random seed of the split.
 
     Raises:
-        ValueError: naming the file or folder, and what is wrong with it.
+        ValueError: if a file or folder is invalid; the message names it and what is wrong.
     """
     size = _check_size(image_size)
     root = existing(path, "folder")
@@ -75,7 +82,7 @@ def _check_size(size: Any) -> tuple[int, int] | None:
 
 
 def _find(root: Path) -> dict[str, _Found]:
-    """Return the images by split, "train", "valid" where it is there, and "test"; or of the "whole"."""
+    """Return the images by split, "train", "valid" if it exists, and "test"; or as one split "whole"."""
     folders = {folder.name: folder for folder in _folders(root)}
     if not {"train", "test"} & set(folders):
         return {"whole": _find_classes(root)}
@@ -120,7 +127,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what is in a folder and not hidden, sorted by name."""
+    """Return the entries of a folder that are not hidden, sorted by name."""
     try:
         return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda p: p.name)
     except OSError as error:
@@ -128,7 +135,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _agree(files: list[Path], size: tuple[int, int] | None) -> tuple[int, int, int]:
-    """Return the one shape of all images, (height, width, channels), from their headers."""
+    """Return the common shape of all images, (height, width, channels), from their headers."""
     channels, first = 1, None
     for file in files:
         mode, found = _header(file)
@@ -149,10 +156,10 @@ def _header(file: Path) -> tuple[str, tuple[int, int]]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
+            warnings.simplefilter("ignore")  # about unusual metadata
             with Image.open(file) as image:
                 return image.mode, (image.height, image.width)
-    except Exception as error:  # damage has many types
+    except Exception as error:  # damaged files raise many types
         _refuse(file, error)
 
 
@@ -177,6 +184,6 @@ def _read(files: list[Path], shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _refuse(file: Path, error: Exception) -> NoReturn:
-    # PIL's own message for what is no image only repeats the path.
+    # PIL's message for a file that is not an image only repeats the path.
     reason = "it is no image" if type(error).__name__ == "UnidentifiedImageError" else first_line(error)
     raise ValueError(f"image {str(file)!r} cannot be read: {reason}; mend or delete it") from error

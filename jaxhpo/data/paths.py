@@ -1,4 +1,4 @@
-"""Paths that the user names: which of them look like data, what they are called, and why one cannot be read."""
+"""Paths of data: whether a string is one, the name of a data set, and errors of reading."""
 
 import contextlib
 import os
@@ -13,13 +13,13 @@ SUFFIXES = ARRAYS + TABLES
 
 
 def suffix_of(path: Path) -> str:
-    """Return which of `SUFFIXES` a path ends in, in any case, or ""."""
+    """Return the suffix in `SUFFIXES` that a path has, in any case, or ""."""
     name = path.name.lower()
     return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default="")
 
 
 def looks_like_path(data: str) -> bool:
-    """Return whether a string that is no data set's name means a file or a folder, there or not."""
+    """Return whether a string that is not a data set's name is a path, of an existing file or not."""
     if suffix_of(Path(data)) or os.sep in data:
         return True
     with contextlib.suppress(OSError, ValueError):  # too long for a path, or with a zero byte
@@ -28,7 +28,7 @@ def looks_like_path(data: str) -> bool:
 
 
 def existing(path: Any, what: str) -> Path:
-    """Return a path that is there; `what` it should be, "file" or "folder", is for the error."""
+    """Return a path that exists; `what` ("file" or "folder") is its name in error messages."""
     try:
         found = Path(path).expanduser()
         there = found.exists()
@@ -40,7 +40,7 @@ def existing(path: Any, what: str) -> Path:
 
 
 def stem_of(path: Path) -> str:
-    """Return a file's name without the suffix that jaxhpo knows, or a folder's name."""
+    """Return the name of a file without a suffix of `SUFFIXES`, or the name of a folder."""
     suffix = suffix_of(path)
     return path.name[: -len(suffix)] if suffix and not path.is_dir() else path.resolve().name
 

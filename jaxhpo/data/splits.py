@@ -1,4 +1,4 @@
-"""Seeded splits: stratified by class for labels, at random for the float targets of regression."""
+"""Random splits by a seed: stratified by class for labels, not stratified for regression targets."""
 
 import math
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 import numpy as np
 
 VALID, TEST = 0.2, 0.2
-_LEAST = 5  # examples, of each class where there are classes: a fifth of them is one
+_LEAST = 5  # smallest number of examples, or of examples per class; a fifth of them is one example
 
 
 def three_way(
     y: np.ndarray, seed: int, *, names: tuple[str, ...] | None = None, what: str = "y"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return row numbers of train (60%), validation (20%) and test (20%), every class in proportion.
+    """Return row numbers of training (60%), validation (20%) and test examples (20%), with the classes in proportion.
 
     Args:
-        y: [N] int32 labels, or float32 targets, [N] or [N, K], which are split at random.
-        seed: of the split.
-        names: what the classes are called, for the error.
-        what: what `y` is called, for the error.
+        y: Labels, [N] int32; or targets, [N] or [N, K] float32, which are split without stratification.
+        seed: Random seed.
+        names: Names of the classes in error messages.
+        what: Name of `y` in error messages.
 
     Raises:
-        ValueError: there are too few examples, or a class has too few to stand in all three.
+        ValueError: if there are too few examples, or too few of a class.
     """
     _check_enough(y, names, what, "a split in three needs at least {}")
     rest, test = _split(np.arange(len(y)), test_size=TEST, stratify=_strata(y), random_state=seed)
@@ -32,19 +32,19 @@ def three_way(
 def two_way(
     y: np.ndarray, seed: int, *, names: tuple[str, ...] | None = None, what: str = "y_train"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return row numbers of train (80%) and validation (20%), where a test split is given; as `three_way`."""
+    """Return row numbers of training (80%) and validation examples (20%), for data that have a test split."""
     _check_enough(y, names, what, "holding out a fifth needs at least {}; or give the validation examples too")
     return hold_out(y, math.ceil(VALID * len(y)), seed)
 
 
 def hold_out(y: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return row numbers of the rest and of `size` held-out examples, every class in proportion."""
+    """Return row numbers of the remaining and of `size` held-out examples, with the classes in proportion."""
     rest, held = _split(np.arange(len(y)), test_size=size, stratify=_strata(y), random_state=seed)
     return np.asarray(rest), np.asarray(held)
 
 
 def subset(y: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return `size` row numbers, every class in proportion where `size` allows it, in a seeded order."""
+    """Return `size` row numbers in random order, with the classes in proportion if `size` allows it."""
     strata = _strata(y)
     if strata is not None:
         classes = len(np.unique(y))
@@ -53,7 +53,7 @@ def subset(y: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 
 def _split(rows: np.ndarray, **options: Any) -> list[np.ndarray]:
-    """Return the rows in two parts, as scikit-learn's `train_test_split` does."""
+    """Return the rows in two parts, split by scikit-learn's `train_test_split`."""
     from sklearn.model_selection import train_test_split  # more than a second to import
 
     first, second = train_test_split(rows, **options)

@@ -21,7 +21,7 @@ _SMALLEST = 4  # pixels a side that pooling must leave: 28 -> 14 -> 7, 8 -> 4
 
 
 def _blocks(growth: int, layer: int) -> int:
-    """Return how many times `units` channels a convolution has."""
+    """Return the number of channels of a convolution, in multiples of `units`."""
     return min(growth**layer, _MOST)
 
 
@@ -30,14 +30,14 @@ def _pools(growth: int, layer: int, side: int) -> bool:
 
 
 def _depth(layers: int, growth: int) -> int:
-    """Return after how many places for a convolution the network's feature maps are its last."""
+    """Return the number of places for a convolution or a pooling."""
     return layers if growth > 1 else max(layers, _POOLS)
 
 
 def _convolutions(cnn: "CNN", x: Array, channels: Array | None, active: Active | None) -> Array:
-    """Return the last feature maps: [n, h, w, c]; the layers become submodules of the network that calls it."""
+    """Return the last feature maps: [n, h, w, c]. The layers become submodules of the calling network."""
     for i in range(_depth(cnn.layers, cnn.growth)):
-        # Where channels grow, each depth has shapes of its own: the network is as deep as its lanes.
+        # If channels grow, shapes depend on the depth, so all lanes have the depth of the network.
         fixed = i == 0 or i >= cnn.layers or cnn.growth > 1
         use = i < cnn.layers if active is None or fixed else i < active.layers
         pools = _pools(cnn.growth, i, min(x.shape[1:3]))
@@ -50,7 +50,7 @@ def _convolutions(cnn: "CNN", x: Array, channels: Array | None, active: Active |
             outputs = _tiled(channels, _blocks(cnn.growth, i))
             features = cnn.units * _blocks(cnn.growth, i)
             h = Conv(features, name=f"conv_{i}")(h, inputs, output_mask(outputs, use))
-            # The maximum first: norm and activation then see a quarter of the pixels.
+            # Pool first: norm and activation then process a quarter of the pixels.
             return activate(cnn.activation, Norm(cnn.norm, cnn.units, name=f"norm_{i}")(shrink(module, h), outputs))
 
         x = optional(cnn, use, block, x, shrink)
@@ -64,15 +64,24 @@ def _tiled(channels: Array | None, blocks: int) -> Array | None:
 class CNN(nn.Module):
     """3x3 convolutions and a dense layer of 4 `units`: [n, h, w, c] -> [n, classes] logits.
 
-    After a convolution come the maximum of 2x2 squares, a norm and an activation. With `growth` 1 all have `units`
-    channels, and the image is halved after the first and where the second is or would be; so every depth sees a head
-    of one shape. With `growth` 2 they have `units`, 2 `units`, 4 `units`, 4 `units`, ..., and each halves the image.
-    At least four pixels a side are left. Dropout acts on the dense layer. With `active`, a lane uses the first
-    `active.layers` convolutions (1 to `layers`; with `growth` 2 `layers`) and `active.units` channels of each block,
-    and equals the smaller network.
+    Each convolution is followed by the maximum of 2x2 squares, a norm and an activation. With `growth` 1 all
+    convolutions have `units` channels. The image is then halved after the first two places for a convolution, used or
+    not, so that the head has the same shape at every depth. With `growth` 2 they have `units`, 2 `units`, 4 `units`, 4
+    `units`, ... channels, and each halves the image. The sides stay at least four pixels long. Dropout acts on the
+    dense layer.
 
-    With `tile`, the convolutions see so many examples at a time, forward and backward: what they compute in between
-    then stays in a processor's cache, and is not there twice for a large batch.
+    With `active`, a lane uses the first `active.layers` convolutions (1 to `layers`; with `growth` 2 all) and
+    `active.units` channels of each block. It then equals the smaller network.
+
+    Attributes:
+        layers: Number of convolutions.
+        units: Number of channels of the first convolution.
+        classes: Number of outputs.
+        activation: One of `ACTIVATIONS`.
+        norm: One of `NORMS`.
+        growth: Factor by which the channels grow with each convolution: 1 or 2.
+        tile: Number of examples that the convolutions process at a time, forward and backward; None is all.
+            Intermediate arrays then fit into the processor's cache and need less memory.
     """
 
     layers: int
@@ -108,7 +117,7 @@ class CNN(nn.Module):
         return Dense(self.classes, deviation=lecun, name="out")(x, hidden, None)
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
-        """Return what the network costs on images of a shape [h, w, c]."""
+        """Return the cost of the network on images of a shape [h, w, c]."""
         height, width, channels = shape
         forward = backward = held = workspace = params = 0
         for i in range(_depth(self.layers, self.growth)):
@@ -117,7 +126,7 @@ class CNN(nn.Module):
                 product = 18 * channels * features * height * width
                 forward, backward = forward + product, backward + (1 if i == 0 else 2) * product
                 held += height * width * (channels + features // 4)
-                # In the backward pass: the input's columns and their gradient, and the product's rows.
+                # The backward pass needs the columns of the input, their gradient, and the rows of the product.
                 own = 19 * channels + features if 2 * channels <= features else 7 * channels + 4 * features
                 workspace = max(workspace, height * width * own)
                 params += (9 * channels + 1 + (0 if self.norm == "none" else 2)) * features

@@ -1,8 +1,9 @@
-"""Convolutions of users' own Flax modules as XLA:CPU runs them fast inside `scan` and under `vmap`.
+"""Fast convolutions on CPUs for users' own Flax modules, inside `scan` and under `vmap`.
 
-There `lax.conv_general_dilated` takes forty times as long inside `scan`, a depthwise one hundreds of times, and more
-under `vmap` over kernels, which makes it a grouped convolution. Flax takes another function instead: a field of linen's
-`Conv`, an attribute of nnx's. Measured on a CPU only: an accelerator has fast kernels for one model's convolutions.
+On a CPU, XLA takes forty times as long for `lax.conv_general_dilated` inside `scan`, hundreds of times for a depthwise
+convolution, and more under `vmap` over kernels, which makes it a grouped convolution. Flax modules can use another
+function instead: linen's `Conv` has a field for it, nnx's an attribute. Measured on a CPU only; an accelerator has fast
+kernels for the convolutions of one model.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,11 +34,11 @@ def conv_general_dilated(
     preferred_element_type: Any = None,
     **options: Any,
 ) -> Array:
-    """Convolve as `jax.lax.conv_general_dilated` does: [n, ..., in], [..., in / groups, out] -> [n, ..., out].
+    """Convolve like `jax.lax.conv_general_dilated`: [n, ..., in], [..., in / groups, out] -> [n, ..., out].
 
-    By matrix products, or sums if depthwise, where the layout is Flax's (channels last, kernel of spatial axes, in,
-    out) with one or two spatial axes, floats of one dtype and no dilation of the input; anything else is left to `lax`,
-    also what other versions of JAX take besides (`out_sharding`) where it is not None.
+    It uses matrix products, or sums for a depthwise convolution, if the layout is that of Flax (channels last; kernel
+    of spatial axes, in, out), with one or two spatial axes, floats of one dtype and no dilation of the input.
+    Everything else is passed on to `lax`, also options of other versions of JAX (`out_sharding`) that are not None.
     """
     options = {name: value for name, value in options.items() if value is not None}
     plain = (
@@ -83,12 +84,19 @@ def _channels_last(lhs: Array, rhs: Array, dimension_numbers: Any) -> bool:
 
 
 class _Window(NamedTuple):
-    """How a kernel moves over an image: height, width; a second axis of one pixel where there is but one."""
+    """The movement of a kernel over an image, in height and width; a sequence is an image of width 1.
+
+    Attributes:
+        strides: Strides.
+        around: Zeros added before and after; negative numbers remove pixels.
+        dilation: Dilation of the kernel.
+        out: Shape of the result in pixels.
+    """
 
     strides: tuple[int, ...]
-    around: tuple[tuple[int, int], ...]  # zeros before and after; fewer pixels where negative
+    around: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
-    out: tuple[int, ...]  # pixels of the result
+    out: tuple[int, ...]
 
 
 def _window(
@@ -98,7 +106,7 @@ def _window(
     padding: str | Sequence[tuple[int, int]],
     dilation: Sequence[int] | None,
 ) -> _Window | None:
-    """Return the window of a convolution with channels last, None where it is none or its result has no pixels."""
+    """Return the window of a convolution with channels last; None if it is not supported or its result is empty."""
     ones = (1,) * (4 - lhs.ndim)
     sizes, places, strides = (*lhs.shape[1:-1], *ones), (*rhs.shape[:-2], *ones), (*strides, *ones)
     dilation = (*dilation, *ones) if dilation else (1, 1)
@@ -113,7 +121,7 @@ def _window(
     return _Window(strides, around, dilation, out) if min(out) > 0 else None
 
 
-# Rematerialised: the copies of the input, as many as the kernel has places, are no residuals of a user's own `scan`.
+# Rematerialised, so that the copies of the input, one per place of the kernel, are not residuals of a user's `scan`.
 @partial(jax.checkpoint, prevent_cse=False, static_argnums=(2, 3, 4, 5))
 def _convolve(x: Array, kernel: Array, window: _Window, groups: int, precision: Any, dtype: Any) -> Array:
     """Convolve [n, h, w, in] with [rows, columns, in / groups, out]: [n, *window.out, out]."""
@@ -121,7 +129,7 @@ def _convolve(x: Array, kernel: Array, window: _Window, groups: int, precision: 
     product = partial(_product, window=window, matmul=matmul)
     if groups == 1:
         return product(x, kernel)
-    # With more outputs of an input, products are as fast and compile sooner.
+    # With more outputs per input, products are as fast and compile faster.
     if groups == x.shape[-1] and kernel.shape[-1] <= 4 * groups:
         return _sum(x, kernel, window, x.dtype if dtype is None else dtype)
     x, kernel = (a.reshape(*a.shape[:3], groups, -1) for a in (x, kernel))
@@ -129,11 +137,11 @@ def _convolve(x: Array, kernel: Array, window: _Window, groups: int, precision: 
 
 
 def _product(x: Array, kernel: Array, window: _Window, matmul: Callable[[Array, Array], Array]) -> Array:
-    """Convolve in one group, by the way of two that copies fewer numbers.
+    """Convolve in one group, by whichever of two methods copies fewer numbers.
 
-    Either all neighbours of a pixel lie side by side and the product is the result (im2col); or those of its row do,
-    one product gives what they add to each of the rows around, and those are summed. A stride between rows would waste
-    most of such sums.
+    Either all neighbours of a pixel are placed side by side, and one product is the result (im2col). Or the neighbours
+    in its row are; one product then gives the contributions to each of the rows around, and these are summed. A stride
+    between rows would waste most of these contributions.
     """
     n, height = x.shape[:2]
     rows, columns, inputs, outputs = kernel.shape
@@ -152,15 +160,15 @@ def _product(x: Array, kernel: Array, window: _Window, matmul: Callable[[Array, 
 
 
 def _sum(x: Array, kernel: Array, window: _Window, dtype: Any) -> Array:
-    """Convolve every channel with its own kernels: the sum over a kernel's places of shifted pixels times its weight.
+    """Convolve every channel with its own kernels: the sum over a kernel's places of shifted pixels times weights.
 
-    Half precision is summed in single, as in a matrix product.
+    Half precision is summed in single precision, as in a matrix product.
     """
     rows, columns = kernel.shape[:2]
     wide = jnp.float32 if jnp.finfo(dtype).bits < 32 else dtype
     shifts = _shifts(_pad(x.astype(wide), window.around), (rows, columns), window)
     weights = kernel.astype(wide).reshape(rows * columns, 1, 1, 1, x.shape[-1], -1)
-    # One sum for each kernel of a channel: as one over [..., in, out / in], XLA:CPU takes up to six times as long.
+    # One sum for each kernel of a channel: a sum over [..., in, out / in] takes up to six times as long on a CPU.
     sums = [
         reduce(jnp.add, (shift * weight for shift, weight in zip(shifts, weights[..., i], strict=True)))
         for i in range(weights.shape[-1])
@@ -169,14 +177,14 @@ def _sum(x: Array, kernel: Array, window: _Window, dtype: Any) -> Array:
 
 
 def _pad(x: Array, around: tuple[tuple[int, int], ...]) -> Array:
-    """Return [n, h, w, c] with zeros around height and width; fewer pixels where negative."""
+    """Return [n, h, w, c] with zeros added around height and width; negative numbers remove pixels."""
     if not any(map(any, around)):
         return x
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((low, high, 0) for low, high in around), (0, 0, 0)])
 
 
 def _shifts(x: Array, places: tuple[int, int], window: _Window) -> list[Array]:
-    """Return for each place of a kernel the pixels that meet it: of [n, h, w, c] each [n, *window.out, c]."""
+    """Return the pixels under each place of a kernel: of [n, h, w, c] one [n, *window.out, c] per place."""
     shifts = []
     for place in np.ndindex(places):
         start = [i * d for i, d in zip(place, window.dilation, strict=True)]
@@ -187,10 +195,10 @@ def _shifts(x: Array, places: tuple[int, int], window: _Window) -> list[Array]:
 
 @contextmanager
 def faster_convolutions() -> Iterator[None]:
-    """Let every linen `nn.Conv` that is traced meanwhile use `conv_general_dilated` of this module.
+    """Let every linen `nn.Conv` that is traced in this context use `conv_general_dilated` of this module.
 
-    One to which its user gave a function of their own keeps it, and afterwards all modules are as before. What `jit`
-    has compiled already is not traced again. An `nn.ConvTranspose` or `nn.ConvLocal` takes no function.
+    A module with a function of its own keeps it, and afterwards all modules are unchanged. Functions that `jit` has
+    already compiled are not traced again. `nn.ConvTranspose` and `nn.ConvLocal` cannot use another function.
     """
     with nn.intercept_methods(_inject):
         yield
@@ -201,7 +209,7 @@ def _inject(call: Any, args: tuple, kwargs: dict, context: Any) -> Any:
     own = not isinstance(conv, nn.Conv) or conv.conv_general_dilated or conv.conv_general_dilated_cls
     if own or context.method_name != "__call__":
         return call(*args, **kwargs)
-    # Not a clone, which would be a second module of the same name in its parent; and modules are frozen.
+    # A clone would be a second module of the same name in its parent, and modules are frozen.
     object.__setattr__(conv, "conv_general_dilated", conv_general_dilated)
     try:
         return call(*args, **kwargs)
@@ -210,12 +218,12 @@ def _inject(call: Any, args: tuple, kwargs: dict, context: Any) -> Any:
 
 
 def use_faster_convolutions(module: Any) -> None:
-    """Let every `nnx.Conv` in an nnx module use `conv_general_dilated` of this module, from now on.
+    """Let every `nnx.Conv` in an nnx module use `conv_general_dilated` of this module, permanently.
 
-    One to which its user gave a function of their own keeps it. The function becomes part of the module's graph
-    definition, so call this before `nnx.split`.
+    A module with a function of its own keeps it. The function becomes part of the module's graph definition, so call
+    this before `nnx.split`.
     """
-    from flax import nnx  # a tenth of a second that a linen user need not wait
+    from flax import nnx  # imported here, because linen users do not need it
 
     for _, node in list(nnx.iter_graph(module)):
         if isinstance(node, nnx.Conv) and node.conv_general_dilated is lax.conv_general_dilated:

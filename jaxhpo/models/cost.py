@@ -1,33 +1,41 @@
-"""What a network costs: the numbers that plans and reports are made of."""
+"""The cost of a network, for plans and reports."""
 
 import itertools
 from typing import NamedTuple, Protocol
 
 
 class Cost(NamedTuple):
-    """Arithmetic and memory of one example, from the network's matrix products; elementwise work is not counted.
+    """Arithmetic and memory of one example, for the network's matrix products; elementwise operations are not counted.
 
-    All of the products are the network's own: the implementation adds none.
+    All counted products are part of the network: the implementation adds none.
+
+    Attributes:
+        forward: Floating-point operations of the forward pass.
+        backward: Floating-point operations of the gradients of weights and of the inputs of all layers but the first.
+        held: Numbers that the forward pass keeps for the backward pass.
+        workspace: Largest number of further numbers that one layer needs in either pass.
+        params: Number of parameters.
+        launches: Number of consecutive operations in a training step, which dominate the time of a small network.
     """
 
-    forward: int  # floating-point operations
-    backward: int  # the gradients of weights and, where an earlier layer needs it, of inputs
-    held: int  # numbers kept from the forward pass for the backward pass
-    workspace: int  # the most numbers that one layer needs besides, in either pass
-    params: int  # numbers
-    launches: int  # operations one after the other in a training step: what a small network's time goes to
+    forward: int
+    backward: int
+    held: int
+    workspace: int
+    params: int
+    launches: int
 
 
 class Costed(Protocol):
-    """A network whose cost is known."""
+    """A network with a known cost."""
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
-        """Return what it costs on examples of a shape."""
+        """Return the cost on examples of a shape."""
         ...
 
 
 def dense_cost(widths: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return forward and backward operations an example and parameters of dense layers; the input needs no gradient."""
+    """Return forward and backward operations per example, and parameters, of dense layers without input gradient."""
     products = [2 * a * b for a, b in itertools.pairwise(widths)]
     params = sum((a + 1) * b for a, b in itertools.pairwise(widths))
     return sum(products), 2 * sum(products) - products[0], params

@@ -1,9 +1,9 @@
-"""Dropout whose rate is traced and whose bits depend on the trial, the epoch and the example's place in it.
+"""Dropout with a traced rate, whose bits depend on the trial, the epoch and the example's place in the epoch.
 
-A bit never depends on how the epoch is cut into batches or on which lanes train beside this one: it is one counter
-of Threefry-2x32 under the trial's epoch key. The cipher is written out here, unrolled, because XLA on a CPU then
-fuses it into one vectorised loop; `jax.random.bits` compiles to a rolled loop there, and cost a small network more
-than its matrix products.
+A bit does not depend on how the epoch is divided into batches, or on other lanes: it comes from a counter of
+Threefry-2x32 under the trial's epoch key. The cipher is unrolled here, because XLA then fuses it into one vectorised
+loop on a CPU. There `jax.random.bits` compiles to a rolled loop, which took longer than the matrix products of a small
+network.
 """
 
 from typing import Any, NamedTuple
@@ -20,17 +20,24 @@ _STEPS = 2.0**16  # a rate is rounded to a multiple of 2**-16
 
 
 class Dropout(NamedTuple):
-    """What the layers of one training step drop."""
+    """The dropout of one training step.
 
-    rate: Array  # [] float32 in [0, 1)
-    key: Array  # [2] uint32: key data of the trial's epoch
-    position: Array  # [n] int32: each example's place in the epoch
-    embedding_rate: Array | None = None  # [] float32 in [0, 1); None drops nothing
+    Attributes:
+        rate: Rate in [0, 1): [] float32.
+        key: Key data of the trial's epoch: [2] uint32.
+        position: Place of each example in the epoch: [n] int32.
+        embedding_rate: Rate of the embedding in [0, 1): [] float32; None drops nothing.
+    """
+
+    rate: Array
+    key: Array
+    position: Array
+    embedding_rate: Array | None = None
 
 
 @jax.jit  # so that it is traced once for all layers of a shape
 def threefry(key: Array, left: Array, right: Array) -> tuple[Array, Array]:
-    """Return Threefry-2x32 of two uint32 arrays of one shape (Salmon et al. 2011, 20 rounds): two of that shape."""
+    """Return Threefry-2x32 of two uint32 arrays of one shape (Salmon et al. 2011, 20 rounds): two such arrays."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ _PARITY)
     left, right = left + schedule[0], right + schedule[1]
     for group in range(5):
@@ -43,10 +50,10 @@ def threefry(key: Array, left: Array, right: Array) -> tuple[Array, Array]:
 
 
 def drop_bits(key: Array, position: Array, layer: int, units: int, blocks: int = 1) -> Array:
-    """Return 16 random bits a unit: [n, blocks * units] uint32 below 2**16. One cipher block serves four units.
+    """Return 16 random bits per unit: [n, blocks * units] uint32 below 2**16. A block of the cipher serves four units.
 
-    A unit's bits follow from its block and its place in it, whatever their numbers: a narrower network's units get
-    the bits that they have in the wider one.
+    The bits of a unit depend on its block and its place in it, not on the number of units. So the units of a narrower
+    network have the same bits as in the wider one.
     """
     quads = -(-units // 4)
     shape = (position.shape[0], blocks, quads)
@@ -60,7 +67,7 @@ def drop_bits(key: Array, position: Array, layer: int, units: int, blocks: int =
 
 
 def keep(dropout: Dropout, layer: int, units: int, dtype: Any, blocks: int = 1) -> Array:
-    """Return what dropout multiplies units by: [n, blocks * units], 0 with the rate's probability or 1 / (1 - rate)."""
+    """Return the factors of the units, 0 with probability `rate`, else 1 / (1 - rate): [n, blocks * units]."""
     threshold = jnp.round(dropout.rate * _STEPS)
     bits = drop_bits(dropout.key, dropout.position, layer, units, blocks)
     kept = jax.lax.bitcast_convert_type(bits, jnp.int32) >= threshold.astype(jnp.int32)
@@ -69,19 +76,28 @@ def keep(dropout: Dropout, layer: int, units: int, dtype: Any, blocks: int = 1) 
 
 
 def drop(x: Array, dropout: Dropout | None, layer: int, blocks: int = 1) -> Array:
-    """Zero each unit of [n, width] with the rate's probability and scale up the rest; None is the identity."""
+    """Set each unit of [n, width] to zero with probability `rate` and scale up the others; None is the identity."""
     return x if dropout is None else x * keep(dropout, layer, x.shape[1] // blocks, x.dtype, blocks)
 
 
 def dropout(key: Array, x: Array, rate: Array | float) -> Array:
-    """Zero each number of `x` with the probability `rate`, which may be traced, and scale up the rest.
+    """Set each number of `x` to zero with probability `rate`, and divide the others by 1 - rate.
 
-    For models of one's own: the layers of Flax take a rate that is a Python number.
+    In contrast to the dropout layers of Flax the rate may be a traced array, so that it can be tuned in your own model.
 
     Args:
-        key: a random key; in linen `self.make_rng("dropout")`.
-        x: an array of any shape.
-        rate: a number in [0, 1).
+        key: Random key; in linen `self.make_rng("dropout")`.
+        x: Array of any shape.
+        rate: Probability in [0, 1), a Python number or a scalar array.
+
+    Returns:
+        Array of the shape and dtype of `x`.
+
+    Example:
+        >>> import jax, jaxhpo
+        >>> y = jaxhpo.dropout(jax.random.key(0), jax.numpy.ones(1000), rate=0.5)
+        >>> set(y.tolist()) == {0.0, 2.0}
+        True
     """
-    keep = jnp.maximum(1 - jnp.asarray(rate, jnp.float32), np.float32(2.0**-24))  # a rate of 1 divides by no zero
+    keep = jnp.maximum(1 - jnp.asarray(rate, jnp.float32), np.float32(2.0**-24))  # no division by 0 at a rate of 1
     return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep.astype(x.dtype), jnp.zeros_like(x))

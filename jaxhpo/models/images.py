@@ -1,8 +1,8 @@
-"""Convolution and pooling as XLA runs them fast, on a CPU as under `vmap`, forward and backward.
+"""Convolution and pooling that XLA runs fast on a CPU and under `vmap`, forward and backward.
 
-`vmap` over kernels turns `lax.conv` into a grouped convolution, and inside a loop XLA:CPU runs it on a slow path; both
-cost a factor of ten and more. Here a convolution is one matrix product and copies of whole rows: no gather, no scatter.
-Which way of two depends on which numbers are fewer, as a convolution's time goes to moving them.
+`vmap` over kernels turns `lax.conv` into a grouped convolution, and inside a loop XLA runs it on a slow path on a CPU;
+each costs a factor of ten or more. Here a convolution is one matrix product and copies of whole rows, without gather
+and scatter. Of two methods the one that copies fewer numbers is used, because copying dominates the time.
 """
 
 import jax
@@ -19,7 +19,7 @@ def convolve(x: Array, kernel: Array) -> Array:
 
 
 def _neighbours(x: Array) -> Array:
-    """Return each pixel beside its eight neighbours, zeros outside: [n, h, w, c] -> [nhw, 9c]."""
+    """Return each pixel with its eight neighbours, zeros outside: [n, h, w, c] -> [nhw, 9c]."""
     n, height, width, channels = x.shape
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifts = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
@@ -28,7 +28,7 @@ def _neighbours(x: Array) -> Array:
 
 @jax.custom_vjp
 def _convolve_pixels(x: Array, kernel: Array) -> Array:
-    """Convolve few channels into many: nine copies of the input, and the product is the result (im2col)."""
+    """Convolve few channels into many: nine copies of the input, and one product (im2col)."""
     inputs, outputs = kernel.shape[2:]
     return (_neighbours(x) @ kernel.reshape(9 * inputs, outputs)).reshape(*x.shape[:3], outputs)
 
@@ -46,7 +46,7 @@ def _pixels_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array, Arra
     dx = jnp.zeros((n, height + 2, width + 2, inputs), x.dtype)
     for i in range(3):
         for j in range(3):
-            around = ((0, 0), (i, 2 - i), (j, 2 - j), (0, 0))  # back to where the pixel was copied from
+            around = ((0, 0), (i, 2 - i), (j, 2 - j), (0, 0))  # to the place that the pixel was copied from
             dx = dx + jnp.pad(shifts[:, :, :, i, j], around)
     return dx[:, 1:-1, 1:-1], dkernel
 
@@ -55,7 +55,7 @@ _convolve_pixels.defvjp(_pixels_forward, _pixels_backward)
 
 
 def _columns(x: Array) -> Array:
-    """Return each pixel beside its left and right neighbour, zeros outside: [n, h, w, c] -> [nhw, 3c]."""
+    """Return each pixel with its left and right neighbour, zeros outside: [n, h, w, c] -> [nhw, 3c]."""
     n, height, width, channels = x.shape
     padded = jnp.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)))
     shifts = [padded[:, :, j : j + width] for j in range(3)]
@@ -70,10 +70,10 @@ def _as_matrix(kernel: Array) -> Array:
 
 @jax.custom_vjp
 def _convolve_rows(x: Array, kernel: Array) -> Array:
-    """Convolve by rows: a third of im2col's copying.
+    """Convolve by rows: a third of im2col's copies.
 
-    Three horizontal neighbours are copied side by side, one matrix product gives what they add to the row below, their
-    own and the row above, and the three are summed.
+    Three horizontal neighbours are placed side by side. One matrix product gives their contributions to the row below,
+    their own row and the row above, and the three are summed.
     """
     n, height, width, _ = x.shape
     rows = (_columns(x) @ _as_matrix(kernel)).reshape(n, height, width, 3, kernel.shape[-1])
@@ -108,10 +108,22 @@ _convolve_rows.defvjp(_rows_forward, _rows_backward)
 
 @jax.custom_vjp
 def max_pool(x: Array) -> Array:
-    """Halve height and width by the maximum of 2x2 squares, odd edges dropped: [n, h, w, c] -> [n, h/2, w/2, c].
+    """Halve height and width by the maximum of 2x2 squares: [n, h, w, c] -> [n, h // 2, w // 2, c].
 
-    As `flax.linen.max_pool`, which is three times slower on a CPU: of equal pixels the first gets the gradient. What
-    the backward pass needs is one byte a square.
+    The result equals that of `flax.linen.max_pool`, which is three times slower on a CPU. Of equal pixels the first
+    gets the gradient. The backward pass needs one byte per square.
+
+    Args:
+        x: Images: [n, h, w, c].
+
+    Returns:
+        Images: [n, h // 2, w // 2, c].
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxhpo.models import max_pool
+        >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1))[0, :, :, 0].tolist()
+        [[5.0, 7.0], [13.0, 15.0]]
     """
     return _max_pool_forward(x)[0]
 
@@ -122,7 +134,7 @@ def _max_pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
     (a, b), (c, d) = ((squares[:, :, i, :, 0], squares[:, :, i, :, 1]) for i in range(2))
     upper, lower = jnp.maximum(a, b), jnp.maximum(c, d)
     place = jnp.where(upper >= lower, jnp.where(a >= b, np.uint8(0), np.uint8(1)), jnp.where(c >= d, np.uint8(2), 3))
-    # The odd edge that was dropped, as an array: a residual holds no Python numbers.
+    # The dropped odd edge, as the shape of an array: a residual cannot hold Python numbers.
     return jnp.maximum(upper, lower), (place.astype(jnp.uint8), jnp.zeros((height % 2, width % 2), jnp.uint8))
 
 

@@ -1,8 +1,8 @@
-"""Flax layers in which a lane may use a part of the units; without masks they are the plain layers.
+"""Flax layers in which a lane may use some of the units. Without masks they are the plain layers.
 
-Masks act on the initial weights alone: a unit whose weights in and out are zero puts out zero (ReLU), gets a zero
-gradient and, under every optimizer here, stays exactly zero. So the training step multiplies no masks, and a masked
-network computes what the narrow network computes. The arithmetic has the dtype of the input.
+Masks act only on the initial weights: a unit whose incoming and outgoing weights are zero has output zero (ReLU), gets
+a zero gradient and, under every optimizer here, stays exactly zero. So the training step needs no masks, and a masked
+network computes the same as the narrow network. The arithmetic has the dtype of the input.
 """
 
 import math
@@ -19,40 +19,46 @@ from jaxhpo.models.images import convolve
 from jaxhpo.types import Array
 
 Deviation = Callable[[int], float]
-"""From a kernel's fan-in to its weights' standard deviation: `he` where a ReLU follows, else `lecun`."""
+"""Function from the fan-in of a kernel to the standard deviation of its weights: `he` before a ReLU, else `lecun`."""
 
 
 def he(fan_in: int) -> float:
-    """Return the deviation that keeps the variance through a ReLU (He et al. 2015)."""
+    """Return the standard deviation that keeps the variance through a ReLU (He et al. 2015)."""
     return math.sqrt(2 / fan_in)
 
 
 def lecun(fan_in: int) -> float:
-    """Return the deviation that keeps the variance (LeCun et al. 1998)."""
+    """Return the standard deviation that keeps the variance (LeCun et al. 1998)."""
     return math.sqrt(1 / fan_in)
 
 
 class Active(NamedTuple):
-    """The part of a network that one lane uses."""
+    """The part of a network that one lane uses.
 
-    layers: Array  # [] int32
-    units: Array  # [] int32
+    Attributes:
+        layers: Number of layers: [] int32.
+        units: Number of units of each layer: [] int32.
+    """
+
+    layers: Array
+    units: Array
 
 
 def unit_mask(active: Active | None, units: int) -> Array | None:
-    """Return which of a layer's units a lane uses: [units] bool, None = all."""
+    """Return which units of a layer a lane uses: [units] bool; None is all."""
     return None if active is None else active.units > np.arange(units, dtype=np.int32)
 
 
 def output_mask(units: Array | None, use: Array | bool) -> Array | None:
-    """Return which outputs of a layer get initial weights: those of `unit_mask`, none where the layer is not used."""
+    """Return which outputs of a layer have initial weights: those of `unit_mask`, none if the layer is not used."""
     return units if isinstance(use, bool) or units is None else units & use
 
 
 def masked(deviation: Deviation, inputs: Array | None, outputs: Array | None) -> Callable:
-    """Return the initialiser of a narrow kernel [..., in, out] inside the full one: normal, zero outside.
+    """Return an initialiser of a narrow kernel inside the full kernel [..., in, out]: normal, zero outside.
 
-    The masks ([in] and [out] bool, None = all) say what is used; the deviation is what the *active* fan-in asks for.
+    The masks ([in] and [out] bool, None is all) mark the used part. The standard deviation is that of the *active*
+    fan-in.
     """
 
     def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
@@ -71,14 +77,14 @@ _ones = ContextVar("_ones", default=False)
 
 
 def standard_normal(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return normal numbers; ones while `init_together` asks for deviations."""
+    """Return normal numbers, or ones while `init_together` computes standard deviations."""
     return jnp.ones(shape, dtype) if _ones.get() else jax.random.normal(key, shape, dtype)
 
 
 def init_together(model: nn.Module, key: Array, example: Array, **options: Any) -> Any:
-    """Return a model's initial weights, all drawn at once: as `model.init` draws them, but other numbers.
+    """Return the initial weights of a model from one random draw, with the distribution of `model.init`.
 
-    A network's dozen of draws is most of what compiling its initialisation takes; this is one.
+    A network's dozen random draws take most of the time of compiling its initialisation.
     """
     token = _ones.set(True)
     try:
@@ -93,28 +99,28 @@ def init_together(model: nn.Module, key: Array, example: Array, **options: Any) 
 
 
 class Dense(nn.Module):
-    """`y = x @ kernel + bias`, as `flax.linen.Dense`: [n, in] -> [n, features]."""
+    """`y = x @ kernel + bias`, like `flax.linen.Dense`: [n, in] -> [n, features]."""
 
     features: int
     deviation: Deviation = he
 
     @nn.compact
     def __call__(self, x: Array, inputs: Array | None = None, outputs: Array | None = None) -> Array:
-        """Apply the layer; the masks ([in] and [features] bool) matter while initialising only."""
+        """Apply the layer. The masks ([in] and [features] bool) are used only during initialisation."""
         kernel = self.param("kernel", masked(self.deviation, inputs, outputs), (x.shape[-1], self.features), x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
         return x @ kernel + bias[None]
 
 
 class Conv(nn.Module):
-    """A 3x3 convolution with zero padding, as `flax.linen.Conv`: [n, h, w, in] -> [n, h, w, features]."""
+    """A 3x3 convolution with zero padding, like `flax.linen.Conv`: [n, h, w, in] -> [n, h, w, features]."""
 
     features: int
     deviation: Deviation = he
 
     @nn.compact
     def __call__(self, x: Array, inputs: Array | None = None, outputs: Array | None = None) -> Array:
-        """Apply the layer; the masks ([in] and [features] bool) matter while initialising only."""
+        """Apply the layer. The masks ([in] and [features] bool) are used only during initialisation."""
         shape = (3, 3, x.shape[-1], self.features)
         kernel = self.param("kernel", masked(self.deviation, inputs, outputs), shape, x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (self.features,), x.dtype)
@@ -132,9 +138,9 @@ def optional(
     x: Array,
     otherwise: Callable[[nn.Module, Array], Array] = _same,
 ) -> Array:
-    """Return `layer(module, x)` where `use`, else `otherwise`, of one shape if `use` is traced.
+    """Return `layer(module, x)` if `use`, else `otherwise(module, x)`, of the same shape if `use` is traced.
 
-    The branch is real where `use` is no batch.
+    Unless `use` is batched by `vmap`, only one of the two is computed.
     """
     if isinstance(use, bool):
         return layer(module, x) if use else otherwise(module, x)
@@ -154,14 +160,15 @@ def _merge(blocks: Array, axis: int) -> Array:
 
 
 def narrow(params: Any, shapes: Any, units: tuple[int, int]) -> Any:
-    """Return the narrow network's part of the weights drawn for the wide one.
+    """Return the part of a wide network's weights that a narrow network has.
 
-    An axis of k blocks of units keeps the first of each block; layers that the narrow network lacks are left out.
+    Of an axis of k blocks of units, the first units of each block are kept. Layers that the narrow network does not
+    have are left out.
 
     Args:
-        params: the wide network's, nested dicts of arrays.
-        shapes: the narrow network's: anything with a `shape` at the leaves.
-        units: those of the wide and of the narrow network.
+        params: Weights of the wide network, nested dicts of arrays.
+        shapes: Pytree of the narrow network, with a `shape` at the leaves.
+        units: Numbers of units of the wide and of the narrow network.
     """
     wide, few = units
 
@@ -178,12 +185,12 @@ def narrow(params: Any, shapes: Any, units: tuple[int, int]) -> Any:
 
 
 def widen(params: Any, like: Any, units: tuple[int, int]) -> Any:
-    """Return the wide network's arrays with the narrow one's in their places and zeros elsewhere: undoes `narrow`.
+    """Return the weights of a narrow network in a wide network, zeros elsewhere; the inverse of `narrow`.
 
     Args:
-        params: the narrow network's, nested dicts of arrays.
-        like: the wide network's: anything with a `shape` at the leaves.
-        units: those of the wide and of the narrow network.
+        params: Weights of the narrow network, nested dicts of arrays.
+        like: Pytree of the wide network, with a `shape` at the leaves.
+        units: Numbers of units of the wide and of the narrow network.
     """
     wide, few = units
 

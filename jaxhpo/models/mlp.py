@@ -13,10 +13,17 @@ from jaxhpo.types import Array
 
 
 class MLP(nn.Module):
-    """`layers` hidden layers of `units`, normalised or not, dropout after each: [n, ...] -> [n, classes] logits.
+    """`layers` hidden layers of `units`, each with an optional norm and dropout: [n, ...] -> [n, classes] logits.
 
-    With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units` units of each, and
-    equals the smaller network.
+    With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units` units of each. It
+    then equals the smaller network.
+
+    Attributes:
+        layers: Number of hidden layers.
+        units: Number of units of each layer.
+        classes: Number of outputs.
+        activation: One of `ACTIVATIONS`.
+        norm: One of `NORMS`.
     """
 
     layers: int
@@ -44,7 +51,7 @@ class MLP(nn.Module):
         return Dense(self.classes, deviation=lecun, name="out")(x, mask, None)
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
-        """Return what the network costs on examples of a shape."""
+        """Return the cost of the network on examples of a shape."""
         forward, backward, params = dense_cost((math.prod(shape), *[self.units] * self.layers, self.classes))
         held = math.prod(shape) + 2 * self.layers * self.units + self.classes
         return Cost(forward, backward, held, 2 * self.units, params, 12 + 12 * self.layers)

@@ -1,8 +1,8 @@
-"""GRU, LSTM and vanilla cells over a sequence, with backward passes of their own.
+"""GRU, LSTM and vanilla cells over a sequence, with custom backward passes.
 
-What a step needs of the input is one matrix product for all steps; what a step adds to the recurrent kernel's gradient
-is summed by one matrix product after the backward pass, where differentiating `scan` would add it step by step. Half
-the time of the differentiated scan on a CPU. Sequences are [time, batch, features].
+One matrix product projects the input of all steps. One matrix product after the backward pass gives the gradient of the
+recurrent kernel, which the derivative of `scan` would sum step by step. This takes half the time of the differentiated
+scan on a CPU. Sequences are [time, batch, features].
 """
 
 import jax
@@ -10,17 +10,17 @@ import jax.numpy as jnp
 
 from jaxhpo.types import Array
 
-_HOLD = 1e4  # added to a gate it is exactly open, subtracted exactly shut: a padding token changes no state
+_HOLD = 1e4  # opens a gate exactly if added, closes it exactly if subtracted, so that padding keeps the state
 
 CELLS = {"gru": 3, "lstm": 4, "vanilla": 1}
-"""Cells by name: how many blocks of `hidden` columns their input projection has."""
+"""Cells by name, with the number of blocks of `hidden` columns in their input projection."""
 
 
 def hold(cell: str, projected: Array, padding: Array) -> Array:
-    """Return a cell's projected input [time, batch, blocks * hidden] such that steps with `padding` keep the state."""
+    """Return a cell's projected input [time, batch, blocks * hidden] for which steps with `padding` keep the state."""
     hidden = projected.shape[-1] // CELLS[cell]
     blocks = jnp.arange(CELLS[cell]).repeat(hidden)
-    # GRU: r, z, n with z the share kept. LSTM: i, f, g, o. A vanilla cell has no gate.
+    # GRU: r, z, n, where z is the share that is kept. LSTM: i, f, g, o. A vanilla cell has no gate.
     if cell == "vanilla":
         return projected
     keeps, shuts = (blocks == 1, blocks < 0) if cell == "gru" else (blocks == 1, blocks == 0)
@@ -40,15 +40,15 @@ def _gru_step(kernel: Array, bias: Array, h: Array, projected: Array) -> tuple[A
 
 @jax.custom_vjp
 def gru(projected: Array, kernel: Array, bias: Array) -> Array:
-    """Return the states of a GRU (Cho et al. 2014, as `flax.linen.GRUCell`) from zero on: [T, B, H].
+    """Return the states of a GRU (Cho et al. 2014, as `flax.linen.GRUCell`), which starts from zero: [T, B, H].
 
     Args:
-        projected: [T, B, 3H]: each step's input times its kernel plus bias; blocks r, z, n.
-        kernel: [H, 3H], recurrent.
-        bias: [H]: of n's recurrent part, inside the reset gate.
+        projected: Input of each step times its kernel plus bias, in blocks r, z, n: [T, B, 3H].
+        kernel: Recurrent kernel: [H, 3H].
+        bias: Bias of the recurrent part of n, inside the reset gate: [H].
     """
-    # Gates as arrays of their own: XLA:CPU vectorises a step on columns of one wide array only where it has to write
-    # the gates out, as it does for the backward pass. A third of the time.
+    # Separate arrays for the gates: on a CPU, XLA vectorises a step on columns of one wide array only if it must write
+    # the gates out, as for the backward pass. This takes a third of the time.
     kernels, gates = jnp.split(kernel, 3, axis=1), jnp.split(projected, 3, axis=2)
 
     def step(h: Array, gates: list[Array]) -> tuple[Array, Array]:
@@ -100,10 +100,10 @@ def lstm(projected: Array, kernel: Array, padding: Array) -> Array:
     """Return the states of an LSTM (Hochreiter & Schmidhuber 1997, as `flax.linen.LSTMCell`) from zero: [T, B, H].
 
     Args:
-        projected: [T, B, 4H]: each step's input times its kernel plus bias; blocks i, f, g, o.
-        kernel: [H, 4H], recurrent.
-        padding: [T, B] of projected's dtype: 1 at steps that put out what the one before did, else 0. `hold` keeps the
-            cell's memory there; this keeps what its output gate lets out.
+        projected: Input of each step times its kernel plus bias, in blocks i, f, g, o: [T, B, 4H].
+        kernel: Recurrent kernel: [H, 4H].
+        padding: 1 at steps that keep the output of the step before, else 0, in the dtype of `projected`: [T, B]. `hold`
+            keeps the cell's memory at these steps.
     """
     kernels, gates = jnp.split(kernel, 4, axis=1), jnp.split(projected, 4, axis=2)
 
@@ -164,9 +164,9 @@ def vanilla(projected: Array, kernel: Array, padding: Array) -> Array:
     """Return the states of ``h <- tanh(projected + h kernel)`` (Elman 1990, `flax.linen.SimpleCell`) from 0: [T, B, H].
 
     Args:
-        projected: [T, B, H]: each step's input times its kernel plus bias.
-        kernel: [H, H], recurrent.
-        padding: [T, B] of projected's dtype: 1 at steps that keep the state, else 0.
+        projected: Input of each step times its kernel plus bias: [T, B, H].
+        kernel: Recurrent kernel: [H, H].
+        padding: 1 at steps that keep the state, else 0, in the dtype of `projected`: [T, B].
     """
     return _vanilla_forward(projected, kernel, padding)[0]
 

@@ -12,11 +12,11 @@ from jaxhpo.space import Choice
 from jaxhpo.types import Array
 
 PADDING = 0
-"""The token that is no token: it changes no state, wherever in a sequence it stands."""
+"""The padding token. It does not change the state, at any place of a sequence."""
 
 POOLINGS = ("mean", "last")
 
-_EMBEDDING = 128  # where dropout's bits for the embedding lie; layers are fewer
+_EMBEDDING = 128  # number of the embedding among the layers, for the bits of dropout; there are fewer layers
 
 
 class Recurrent(nn.Module):
@@ -28,7 +28,7 @@ class Recurrent(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, padding: Array, inputs: Array | None, outputs: Array | None) -> Array:
-        """Return the states after every step; the masks ([in] and [units] bool) matter while initialising only."""
+        """Return the states after every step. The masks ([in] and [units] bool) are used only during initialisation."""
         blocks = CELLS[self.cell]
         if self.backwards:
             x, padding = x[::-1], padding[::-1]
@@ -50,22 +50,33 @@ class Recurrent(nn.Module):
 
 
 class RNN(nn.Module):
-    """An embedding, `layers` of `units` cells, their states pooled: tokens [n, T] -> [n, classes] logits.
+    """An embedding, `layers` of `units` cells, and pooling of their states: tokens [n, T] -> [n, classes] logits.
 
-    Tokens are whole numbers in the dtype that the network computes in; 0 is padding. A bidirectional layer has `units`
-    cells that read forwards and as many that read backwards, side by side (Schuster & Paliwal 1997). Dropout zeroes
-    units for a whole sequence (Gal & Ghahramani 2016), after each layer, and features of the embedding where it has a
-    rate of its own. With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units`
-    units of each, and equals the smaller network: a unit without weights has state 0.
+    Tokens are whole numbers in the dtype in which the network computes; 0 is padding. A bidirectional layer has `units`
+    cells that read forwards and as many that read backwards (Schuster & Paliwal 1997). Dropout sets units to zero for a
+    whole sequence (Gal & Ghahramani 2016), after each layer; and features of the embedding, if it has a rate.
+
+    With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units` units of each. It
+    then equals the smaller network, because a unit without weights has state 0.
+
+    Attributes:
+        layers: Number of layers.
+        units: Number of cells of a layer in each direction.
+        classes: Number of outputs.
+        vocabulary: Number of tokens.
+        cell: "gru", "lstm" or "vanilla".
+        bidirectional: Whether layers read in both directions.
+        pooling: "mean" over the states at tokens, or "last": the state after the last token that is read.
+        embedding: Number of features of the embedding.
     """
 
     layers: int
     units: int
     classes: int
     vocabulary: int
-    cell: str = "gru"  # or "lstm", "vanilla"
+    cell: str = "gru"
     bidirectional: bool = False
-    pooling: str = "mean"  # of the states at tokens, or "last": the state after the last token that is read
+    pooling: str = "mean"
     embedding: int = 32
 
     @nn.compact
@@ -99,17 +110,17 @@ class RNN(nn.Module):
         counts = (~padding).astype(h.dtype)
         if self.pooling == "mean":
             pooled = jnp.sum(h * counts[:, :, None], axis=0) / jnp.maximum(jnp.sum(counts, axis=0), 1)[:, None]
-        else:  # padding after the last token has kept its state
+        else:  # padding after the last token keeps its state
             pooled = jnp.concatenate([h[-1, :, : self.units], h[0, :, self.units :]], axis=-1)
         return Dense(self.classes, deviation=lecun, name="out")(pooled, inside, None)
 
     @property
     def directions(self) -> int:
-        """In how many directions a layer reads."""
+        """The number of directions in which a layer reads."""
         return 2 if self.bidirectional else 1
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
-        """Return what the network costs on sequences of a shape [T]."""
+        """Return the cost of the network on sequences of a shape [T]."""
         (steps,), blocks, units, ways = shape, CELLS[self.cell], self.units, self.directions
         forward, params, inputs = 2 * ways * units * self.classes, (ways * units + 1) * self.classes, self.embedding
         for _ in range(self.layers):

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 Examples = Iterator[tuple[Any, dict[str, Any]]]
-"""Key and example, as TFDS's builder of the data set yields them."""
+"""Keys and examples, as TFDS's builder of the data set yields them."""
 
 
 def mnist(images: Path, labels: Path) -> Examples:
-    """Yield the examples of an IDX file of images and one of labels, both gzipped."""
+    """Yield the examples of a gzipped IDX file of images and one of labels."""
     x, y = _idx(images), _idx(labels)
     if x.shape[1:] != (28, 28) or y.shape != (len(x),):
         raise ValueError(f"{images.name} and {labels.name} hold arrays {x.shape} and {y.shape}")
@@ -51,14 +51,14 @@ def cifar10(archive: Path, split: str) -> Examples:
 
 
 def imdb(archive: Path, split: str) -> Examples:
-    """Yield the reviews of a split; "unsupervised" is the training directory's unlabelled ones."""
+    """Yield the reviews of a split; "unsupervised" are the unlabelled reviews of the training directory."""
     directory, label = ("train", "unsup") if split == "unsupervised" else (split, "neg|pos")
     wanted = re.compile(rf"aclImdb/{directory}/({label})/[^/]+\.txt")
     with tarfile.open(archive, "r|gz") as tar:  # a stream: the archive has 100,000 members
         for member in tar:
             if found := wanted.fullmatch(member.name):
                 file = tar.extractfile(member)
-                assert file is not None  # it is a file, by its name
+                assert file is not None  # the name is that of a file
                 yield member.name, {"text": file.read().strip(), "label": -1 if label == "unsup" else found[1]}
 
 

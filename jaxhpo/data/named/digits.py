@@ -1,11 +1,11 @@
-"""The 1,797 handwritten digits of 8x8 pixels that scikit-learn ships: real data that needs no network."""
+"""The 1,797 handwritten digits of 8x8 pixels that scikit-learn ships. They need no download."""
 
 import numpy as np
 
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.splits import three_way
 
-_SPLIT = 0  # fixed, so that studies of different seeds compare
+_SPLIT = 0  # fixed, so that studies with different seeds can be compared
 
 
 def load() -> Dataset:

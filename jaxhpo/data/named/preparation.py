@@ -1,4 +1,4 @@
-"""Preparing TFDS data sets: MNIST, CIFAR-10 and IMDB without TensorFlow, any other with it."""
+"""Preparation of TFDS data sets: MNIST, CIFAR-10 and IMDB without TensorFlow, any other with it."""
 
 import hashlib
 import importlib.util
@@ -18,10 +18,10 @@ _MNIST = {
     "test": ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"),
 }
 _CIFAR10, _IMDB = "cifar-10-binary.tar.gz", "aclImdb_v1.tar.gz"
-_RETRIES = 5  # of a download, each after twice the wait: six seconds in all, where TFDS's ten are over three minutes
+_RETRIES = 5  # of a download, with doubling waits of six seconds in total; TFDS's ten take over three minutes
 _NAME = re.compile(r"[a-z]\w*(/[\w.-]+)?")
 
-_Fetch = Callable[[str], Path]  # an archive's name -> where it lies, checked
+_Fetch = Callable[[str], Path]  # name of an archive -> path of the checked archive
 
 
 def prepare(
@@ -29,17 +29,19 @@ def prepare(
 ) -> Path:
     """Download and prepare a data set as TFDS does, in the `array_record` format; return its directory.
 
-    Name, version, features and splits are those of TFDS's own builder, and so are its downloads. The archives of the
-    three that jaxhpo reads itself are compared with TFDS's checksums each time, whether downloaded now or before. What
-    is prepared already stays as it is, and an interrupted preparation leaves nothing that is read later.
+    Name, version, features, splits and downloads are those of TFDS's own builder. The archives of the three data sets
+    that jaxhpo reads itself are checked against TFDS's checksums each time, also if they were downloaded before. A data
+    set that is already prepared stays unchanged. An interrupted preparation leaves nothing that is read later.
 
     Args:
-        name: "mnist", "cifar10" or "imdb", which need no TensorFlow; or any other of TFDS's, which does.
-        data_dir: where data sets lie; None takes the environment's `TFDS_DATA_DIR`, else TFDS's own default.
-        archives_dir: holds the original archives, under their own names, where they need not be downloaded.
+        name: "mnist", "cifar10" or "imdb", which need no TensorFlow; or the name of any other TFDS data set, which
+            does.
+        data_dir: Directory of the prepared data sets; None takes the environment variable `TFDS_DATA_DIR`, else the
+            default of TFDS.
+        archives_dir: Directory of the original archives, under their own names; None downloads them.
 
     Raises:
-        ValueError: there is no such data set, an archive is not the original, or something cannot be read or written.
+        ValueError: if the data set is unknown, an archive is not the original, or a file cannot be read or written.
     """
     source = SOURCES.get(name) if isinstance(name, str) else None
     wanted = name if source is None else source.tfds
@@ -73,7 +75,7 @@ def prepare(
             raise
         except tfds.core.registered.DatasetNotFoundError as error:
             raise ValueError(f"dataset {name!r} is unknown to TFDS: {first_line(error)}") from error
-        except Exception as error:  # of the network, the disk, or a data set's own parser
+        except Exception as error:  # raised by the network, the disk or the parser of a data set
             problem = first_line(error)
             raise ValueError(
                 f"{name} cannot be prepared in {str(root)!r}: {problem}; mend that and try again"
@@ -86,17 +88,17 @@ class _AlteredError(ValueError):
 
 
 def _fetch(builder: Any, manager: Any, file: str) -> Path:
-    """Return the path of an archive, downloaded where it is not there, that is the original to the last bit."""
+    """Return the path of a checked original archive, downloaded if it does not exist."""
     url, info = next((url, info) for url, info in builder.url_infos.items() if url.endswith(f"/{file}"))
     try:
         path = Path(manager.download(url))
     except Exception as error:
-        if type(error).__name__ == "NonMatchingChecksumError":  # which TFDS does not export
+        if type(error).__name__ == "NonMatchingChecksumError":  # TFDS does not export the type
             raise _AlteredError(f"{file} is not the original: {first_line(error)}; get it anew") from error
         raise
     with path.open("rb") as archive:
         digest = hashlib.file_digest(archive, "sha256").hexdigest()
-    if digest != info.checksum:  # TFDS takes for whole what it once downloaded
+    if digest != info.checksum:  # TFDS does not check a file that it downloaded before
         raise _AlteredError(
             f"{path} is not the original {file}: its sha256 is {digest[:12]}..., delete it and try again"
         )

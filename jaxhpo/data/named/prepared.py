@@ -18,39 +18,50 @@ from jaxhpo.data.named import store
 from jaxhpo.errors import first_line
 from jaxhpo.machine import cache_directory
 
-_DEFAULT = "~/tensorflow_datasets"  # TFDS's own
+_DEFAULT = "~/tensorflow_datasets"  # the default of TFDS
 
 
 class Source(NamedTuple):
-    """A data set of TFDS, and what a whole preparation of it holds."""
+    """A data set of TFDS, and the contents of a complete preparation of it.
 
-    name: str  # jaxhpo's
-    tfds: str  # TFDS's, with its configuration
-    feature: str  # the example's: "image" or "text"
-    sizes: dict[str, int]  # examples of its splits: a shortened preparation would score like the whole one
+    Attributes:
+        name: Name in jaxhpo.
+        tfds: Name in TFDS, with its configuration.
+        feature: Feature of the examples: "image" or "text".
+        sizes: Number of examples of each split, so that an incomplete preparation is detected.
+        classes: Number of classes.
+        valid: Number of training examples to hold out for validation.
+        about: One-line description.
+    """
+
+    name: str
+    tfds: str
+    feature: str
+    sizes: dict[str, int]
     classes: int
-    valid: int  # examples to hold out of the training split
+    valid: int
     about: str
 
 
 def read(source: Source, data_dir: str | os.PathLike | None) -> dict[str, np.ndarray]:
-    """Return a data set's arrays, memory-mapped from the cache where it is good.
+    """Return the arrays of a data set, memory-mapped from the cache if it is valid.
 
-    For the splits train and test, `y_SPLIT` is [N] int32. Images: `x_SPLIT` [N, H, W, C] uint8. Texts: `x_SPLIT`
-    [bytes] uint8, one text after the other, and `ends_SPLIT` [N] int64, where each ends; see `texts`.
+    For the splits train and test, `y_SPLIT` is [N] int32. Images: `x_SPLIT` is [N, H, W, C] uint8. Texts: `x_SPLIT` is
+    [bytes] uint8, all texts one after another, and `ends_SPLIT`, [N] int64, is the end of each; see `texts`.
 
     Args:
-        source: the data set.
-        data_dir: holds it in the `array_record` format; None takes the environment's `TFDS_DATA_DIR`.
+        source: Data set.
+        data_dir: Directory of the data sets in the `array_record` format; None takes the environment variable
+            `TFDS_DATA_DIR`.
 
     Raises:
-        ValueError: naming the directory, what is wrong with it, and the command that prepares it.
+        ValueError: if the directory is invalid; the message names it, what is wrong, and the command that prepares it.
     """
     name = source.name
     given = data_dir if data_dir is not None else os.environ.get("TFDS_DATA_DIR")
     try:
         root = Path(given or _DEFAULT).expanduser()
-    except (TypeError, RuntimeError) as error:  # neither a string nor a path; a home directory of no one
+    except (TypeError, RuntimeError) as error:  # neither a string nor a path; an unknown home directory
         raise ValueError(f"data_dir={given!r} is not a path ({first_line(error)}); give a directory") from None
     if not given and not root.is_dir():
         problem = f"{name} needs data_dir= or the environment's TFDS_DATA_DIR, the directory that holds it"
@@ -62,14 +73,14 @@ def read(source: Source, data_dir: str | os.PathLike | None) -> dict[str, np.nda
         arrays = _decode(source, root, directory)
         try:
             store.save(cached, arrays)
-        except OSError as error:  # a study goes on without one
+        except OSError as error:  # a study works without the cache
             reason = error.strerror or error
             warnings.warn(f"{name} is not cached in {cached.parent}: {reason}", RuntimeWarning, stacklevel=4)
     return arrays
 
 
 def texts(arrays: dict[str, np.ndarray], split: str) -> list[str]:
-    """Return the texts of a split; raise ValueError where one is not UTF-8."""
+    """Return the texts of a split; raise ValueError if one is not UTF-8."""
     content, ends = arrays[f"x_{split}"].tobytes(), arrays[f"ends_{split}"].tolist()
     found = []
     for row, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
@@ -83,7 +94,7 @@ def texts(arrays: dict[str, np.ndarray], split: str) -> list[str]:
 
 
 def _refuse(source: Source, root: Path, problem: str, *, damaged: Path | None = None) -> NoReturn:
-    """Raise ValueError with the remedy; `damaged` is the version's directory that stands in its way."""
+    """Raise ValueError with the remedy; `damaged` is a directory that must be moved away first."""
     # TFDS reuses a version's directory that exists, whatever is in it.
     first = f"move {shlex.quote(str(damaged))} away, then " if damaged is not None else ""
     command = f"jaxhpo data prepare {source.name} --data-dir {shlex.quote(str(root))}"
@@ -91,7 +102,7 @@ def _refuse(source: Source, root: Path, problem: str, *, damaged: Path | None = 
 
 
 def _prepared(source: Source, root: Path) -> Path:
-    """Return the newest prepared version's directory."""
+    """Return the directory of the newest prepared version."""
     name, place = source.name, root / source.tfds
     if not root.is_dir():
         _refuse(source, root, "is not a directory")
@@ -108,15 +119,15 @@ def _prepared(source: Source, root: Path) -> Path:
 
 
 def _identity(directory: Path) -> str:
-    """Return a digest that changes when the files do."""
-    files = sorted(p for p in directory.iterdir() if p.is_file())  # a dangling link is a missing shard: see _decode
+    """Return a digest that changes when the files change."""
+    files = sorted(p for p in directory.iterdir() if p.is_file())  # a broken link is a missing shard: see _decode
     facts = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
     return hashlib.sha256(repr((str(directory.resolve()), facts)).encode()).hexdigest()[:16]
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep TFDS and what it imports from writing to the user's terminal."""
+    """Keep TFDS and the packages that it imports from writing to the terminal."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -128,7 +139,7 @@ def quiet() -> Iterator[None]:
 
 
 def _decode(source: Source, root: Path, directory: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of both splits; any fault of the files is the directory's."""
+    """Return the arrays of both splits; raise ValueError if a file is invalid."""
     name = source.name
     refuse = functools.partial(_refuse, source, root, damaged=directory)
     with quiet():
@@ -141,7 +152,7 @@ def _decode(source: Source, root: Path, directory: Path) -> dict[str, np.ndarray
             builder = tfds.builder_from_directory(directory)
             splits = builder.info.splits
             known = set(splits)
-        except Exception as error:  # whatever a damaged JSON file makes TFDS raise
+        except Exception as error:  # for a damaged JSON file TFDS raises many types
             refuse(f"holds a {name} that cannot be read ({first_line(error)})")
         if missing := {"train", "test"} - known:
             refuse(f"holds a {name} without the split {sorted(missing)[0]}")
@@ -151,7 +162,7 @@ def _decode(source: Source, root: Path, directory: Path) -> dict[str, np.ndarray
         arrays = {}
         decoders = {"image": tfds.decode.SkipDecoding()} if source.feature == "image" else None
         decode = _decode_images if source.feature == "image" else _decode_texts
-        for split in ("test", "train"):  # the smaller first: a fault shows sooner
+        for split in ("test", "train"):  # the smaller one first, so that an error is found sooner
             shards = [Path(p) for p in splits[split].filepaths]
             if absent := [shard.name for shard in shards if not shard.is_file()]:
                 refuse(f"holds a half-written {name}: {directory.name}/{absent[0]} is missing")
@@ -159,12 +170,12 @@ def _decode(source: Source, root: Path, directory: Path) -> dict[str, np.ndarray
             if expected != source.sizes[split]:
                 refuse(f"holds a {name} of {expected:,} {split} examples, not {source.sizes[split]:,}")
             try:
-                # Counted in the files: the data source's own length is only what dataset_info.json says.
+                # Count in the files: the length of the data source is copied from dataset_info.json.
                 if (there := len(ArrayRecordDataSource([str(shard) for shard in shards]))) != expected:
                     raise ValueError(f"it has {there} examples, but dataset_info.json says {expected}")
                 rows = builder.as_data_source(split, decoders=decoders)  # pyright: ignore[reportCallIssue]
                 found = decode(rows)
-            except Exception as error:  # a cut file surfaces as one of many types from C++
+            except Exception as error:  # for a truncated file C++ code raises many types
                 refuse(f"holds a damaged {name}, split {split} ({first_line(error)})")
             arrays |= {f"{what}_{split}": array for what, array in found.items()}
     return arrays

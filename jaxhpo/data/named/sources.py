@@ -1,4 +1,4 @@
-"""The data sets that TFDS prepares and jaxhpo knows by name: what each holds, and how it becomes a Dataset."""
+"""The TFDS data sets that jaxhpo knows by name: their contents, and their conversion to a Dataset."""
 
 import os
 
@@ -10,7 +10,7 @@ from jaxhpo.data.named.prepared import Source
 from jaxhpo.data.splits import hold_out
 from jaxhpo.data.text import TextOptions, tokenise
 
-_SPLIT = 0  # of the validation examples; fixed, so that studies of different seeds compare
+_SPLIT = 0  # seed of the validation split; fixed, so that studies with different seeds can be compared
 _IMDB = "50,000 reviews of films, positive or negative"
 
 SOURCES = {
@@ -38,15 +38,16 @@ SOURCES = {
 def load_named(name: str, data_dir: str | os.PathLike | None = None, text: TextOptions | None = None) -> Dataset:
     """Return one of `SOURCES`: the official test split, and a stratified part of the training split for validation.
 
-    Images stay uint8; a text's vocabulary is fitted on the training examples alone.
+    Images stay uint8. The vocabulary of texts is fitted on the training examples only.
 
     Args:
-        name: of the source.
-        data_dir: holds the TFDS data set in the `array_record` format; None takes `TFDS_DATA_DIR`.
-        text: how texts become tokens; None is `TextOptions()`.
+        name: Name of the data set.
+        data_dir: Directory of the data sets in the `array_record` format; None takes the environment variable
+            `TFDS_DATA_DIR`.
+        text: How texts become tokens; None is `TextOptions()`.
 
     Raises:
-        ValueError: naming the directory, what is wrong with it, and the command that prepares it.
+        ValueError: if the directory is invalid; the message names it, what is wrong, and the command that prepares it.
     """
     source = SOURCES[name]
     arrays = prepared.read(source, data_dir)

@@ -1,4 +1,4 @@
-"""Arrays on disk that can be made again: memory-mapped, written whole or not at all, checked when read."""
+"""A cache of arrays on disk: memory-mapped, written completely or not at all, and checked when read."""
 
 import contextlib
 import json
@@ -12,21 +12,21 @@ _MANIFEST = "checksums.json"
 
 
 def load(directory: Path) -> dict[str, np.ndarray] | None:
-    """Return the arrays that `save` wrote, read-only and memory-mapped; None where there are none or a bit is wrong."""
+    """Return the arrays that `save` wrote, read-only and memory-mapped; None if they are missing or damaged."""
     try:
         checksums = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))
         files = {name: directory / f"{name}.npy" for name in checksums}
         if any(_checksum(path) != checksums[name] for name, path in files.items()):
             return None
         return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files.items()}
-    except Exception:  # damage has a dozen faces; whichever it is, the remedy is to make the arrays again
+    except Exception:  # damaged files raise many types; in any case the arrays must be made again
         return None
 
 
 def save(directory: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays whole or not at all, in place of what is there; raise OSError where that cannot be."""
+    """Replace the stored arrays, completely or not at all; raise OSError if that fails."""
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, suffix=".part") as temporary:  # gone on Ctrl-C too
+    with tempfile.TemporaryDirectory(dir=directory.parent, suffix=".part") as temporary:  # also removed on Ctrl-C
         new = Path(temporary) / "new"
         new.mkdir()
         checksums = {}
@@ -41,5 +41,5 @@ def save(directory: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _checksum(path: Path) -> int:
-    # Of the whole file: a damaged header could shorten the array that it describes.
+    # Of the whole file, because a damaged header can shorten the array.
     return zlib.crc32(np.memmap(path, np.uint8, mode="r"))

@@ -1,6 +1,6 @@
 """Tables: CSV and parquet files, and DataFrames.
 
-- `from_table.py`: a table made into a Dataset
-- `columns.py`: its columns made into features
-- `readers.py`: files read, and refused where a cell is not what it seems
+- `from_table.py`: a table as a Dataset
+- `columns.py`: columns as features
+- `readers.py`: strict readers of files
 """

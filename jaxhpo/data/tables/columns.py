@@ -1,4 +1,4 @@
-"""Columns of a table to features: numbers as they are, categories one-hot."""
+"""Columns of a table as features: numbers unchanged, categories one-hot."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from jaxhpo.data.checks import check_resolved
 from jaxhpo.data.tables.readers import Table
 
-if TYPE_CHECKING:  # it is imported where it is used, as whoever has no table need not wait for it
+if TYPE_CHECKING:  # imported where it is used, because the import is slow
     import pandas as pd
 
-_FEW = 50  # categories that are always taken for such
-_MOST = 1000  # columns that one may become
+_FEW = 50  # number of different texts up to which a column is always categorical
+_MOST = 1000  # largest number of categories of a column
 
 
 def check_complete(table: Table) -> None:
-    """Raise ValueError where a cell is missing or infinite."""
+    """Raise ValueError if a cell is missing or infinite."""
     for name in table.frame.columns:
         column = table.column(name)
         gaps = np.asarray(column.isna())
@@ -28,7 +28,7 @@ def check_complete(table: Table) -> None:
         if not is_number(table, name):
             continue
         values = column.to_numpy(np.float64)
-        # Beyond float32 counts as infinite: the network computes in it.
+        # The network computes in float32, so larger values count as infinite.
         beyond = np.abs(values) > np.finfo(np.float32).max
         if beyond.any():
             row = int(beyond.argmax())
@@ -37,7 +37,7 @@ def check_complete(table: Table) -> None:
 
 
 def is_number(table: Table, name: str) -> bool:
-    """Return whether a column holds numbers (or bools), not texts or categories; other kinds are a ValueError."""
+    """Return whether a column holds numbers or bools, and not texts or categories; raise ValueError for others."""
     import pandas as pd
 
     column = table.column(name)
@@ -58,7 +58,7 @@ def strings(column: pd.Series) -> list[str]:
 
 
 def check_features(table: Table, names: list[str]) -> None:
-    """Raise ValueError where a feature's column is as good as constant, or holds texts that were meant as numbers."""
+    """Raise ValueError if a column is constant, or holds texts among numbers."""
     import pandas as pd
 
     for name in names:
@@ -82,13 +82,13 @@ def encode(table: Table, names: list[str], parts: list[np.ndarray]) -> tuple[lis
     """Return the features of each part, [N, F] float32, and their names.
 
     Args:
-        table: whose cells are complete.
-        names: the feature columns.
-        parts: row numbers of each part; categories are those of the first, the training examples. Another part's
-            category that it lacks is all zeros.
+        table: Table without missing cells.
+        names: Feature columns.
+        parts: Row numbers of each part, the training examples first. Categories are those of the training examples; any
+            other category is encoded as zeros.
 
     Raises:
-        ValueError: a column of texts has too many different ones to be categories.
+        ValueError: if a column of texts has too many different texts for categories.
     """
     from sklearn.preprocessing import OneHotEncoder  # more than a second to import
 
@@ -120,9 +120,9 @@ def _check_few(table: Table, name: str, cells: np.ndarray) -> None:
 
 
 def features_of(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
-    """Return a table's features as `encode` named them: [N, F] float32; columns of other names are left out.
+    """Return a table's features, [N, F] float32, by the names that `encode` gave them; other columns are ignored.
 
-    Raises ValueError where a column is missing, or holds no number where training's did.
+    Raises ValueError if a column is missing, or holds a text where the training table had numbers.
     """
     import pandas as pd
 
@@ -136,7 +136,7 @@ def features_of(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
                 raise ValueError(f"x column {name!r} holds {columns[name].iloc[row]!r} in row {row}, not a number")
             found[:, i] = values
             continue
-        # A category's name may hold "=" too, and so may the column's.
+        # Both the name of a category and that of a column may contain "=".
         places = [k for k, letter in enumerate(name) if letter == "=" and name[:k] in columns]
         if not places:
             raise ValueError(f"x lacks the column {name.partition('=')[0]!r}; it has {', '.join(columns)}")

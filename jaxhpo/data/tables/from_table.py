@@ -1,4 +1,4 @@
-"""Tables: CSV and parquet files and DataFrames, one row an example."""
+"""Tables with one row per example: CSV and parquet files, and DataFrames."""
 
 from __future__ import annotations
 
@@ -33,24 +33,23 @@ def from_table(
     seed: int = 0,
     text: TextOptions | None = None,
 ) -> Dataset:
-    """Return the Dataset of a table, split 60/20/20 by `seed`, every class in proportion.
+    """Return the Dataset of a table, split 60/20/20, with the classes in proportion.
 
-    Columns of numbers and bools are features as they are. Those of texts and categories are one-hot: a feature for each
-    category of the training rows, named like "colour=red"; a category that those lack is all zeros. Where the only
-    column beside the target holds texts, they are the examples, and become tokens.
+    Columns of numbers and bools are features. Columns of texts and categories are one-hot: one feature for each
+    category of the training rows, with a name like "colour=red"; other categories are encoded as zeros. If the only
+    column besides the target holds texts, these are the examples and become tokens.
 
     Args:
-        table: a file, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz` or `.parquet` (which needs pyarrow), or a DataFrame.
-        target: the column to predict, or several for regression; None takes the only one called target, label, y or
-            class.
+        table: Path of a file, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz` or `.parquet` (which needs pyarrow); or a DataFrame.
+        target: Target column, or several for regression; None takes the only column called target, label, y or class.
         task: "classification" or "regression".
-        drop: columns to leave out.
-        name: what to call the data set; None takes the file's name, or "table".
-        seed: of the split.
-        text: how texts become tokens.
+        drop: Columns to leave out.
+        name: Name of the data set; None is the file's name, or "table".
+        seed: Random seed of the split.
+        text: How texts become tokens.
 
     Raises:
-        ValueError: naming the file, the column and the row or line, and what is wrong there.
+        ValueError: if the table or an argument is invalid; the message names the file, the column and the row or line.
     """
     import pandas as pd
 
@@ -97,7 +96,7 @@ def _without(table: Table, drop: Any) -> Table:
 
 
 def _choose_targets(table: Table, target: Any, task: str) -> list[str]:
-    """Return the columns to predict."""
+    """Return the target columns."""
     columns = list(table.frame.columns)
     if target is None:
         found = [column for column in columns if column.lower() in _TARGETS]
@@ -117,7 +116,7 @@ def _choose_targets(table: Table, target: Any, task: str) -> list[str]:
 
 
 def _read_targets(table: Table, targets: list[str], task: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Return [N] int32 labels and the classes' names; or [N] or [N, K] float32 targets and None."""
+    """Return labels, [N] int32, and the names of the classes; or targets, [N] or [N, K] float32, and None."""
     values = []
     for column in targets:
         what, series = f"{table.title}: column {column!r}", table.column(column)

@@ -1,4 +1,4 @@
-"""Tables from CSV and parquet files: every fault that makes a table another one is an error here."""
+"""Strict readers of CSV and parquet files: a fault that would change the table is an error."""
 
 from __future__ import annotations
 
@@ -18,34 +18,40 @@ if TYPE_CHECKING:
 
 
 class Table(NamedTuple):
-    """A table, and how errors speak of it."""
+    """A table, and its description for error messages.
 
-    frame: pd.DataFrame  # columns are strings, each there once
+    Attributes:
+        frame: Table with unique columns whose names are strings.
+        title: Name in error messages.
+        first_line: Line of the file that holds the first row; None if rows are not lines.
+    """
+
+    frame: pd.DataFrame
     title: str
-    first_line: int | None  # of the file, that holds the first row; None where rows are no lines
+    first_line: int | None
 
     def column(self, name: str) -> pd.Series:
         """Return a column."""
         return self.frame.loc[:, name]  # pyright: ignore[reportReturnType]
 
     def place(self, row: int) -> str:
-        """Return where a row is."""
+        """Return the place of a row in words."""
         return f"row {row}" if self.first_line is None else f"line {row + self.first_line}"
 
 
 def is_frame(data: Any) -> bool:
-    """Return whether data are a DataFrame; where nothing has imported pandas, nothing is one."""
+    """Return whether data are a DataFrame, without importing pandas."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def read_frame(frame: pd.DataFrame) -> Table:
-    """Return a DataFrame as a table; raise ValueError where it is empty or two columns share a name."""
+    """Return a DataFrame as a table; raise ValueError if it is empty or two columns have the same name."""
     return _checked(frame, "the table", None)
 
 
 def read_file(path: Path) -> Table:
-    """Return the table in a file; raise ValueError where it is damaged, empty, or two columns share a name."""
+    """Return the table in a file; raise ValueError if it is damaged or empty, or two columns have the same name."""
     suffix = suffix_of(path)
     if suffix == ".parquet":
         return _checked(_read_parquet(path), f"file {str(path)!r}", None)
@@ -61,7 +67,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     try:
         return pd.read_parquet(path, engine="pyarrow")
-    except Exception as error:  # of pyarrow's own types
+    except Exception as error:  # pyarrow raises types of its own
         refuse_unreadable(path, error)
 
 
@@ -73,21 +79,21 @@ def _read_text(path: Path, separator: str) -> Table:
     if not text.strip():
         raise ValueError(f"{title} is empty")
     try:
-        # pandas renames the second of two equal names, and calls one that is missing "Unnamed".
+        # pandas renames the second of two equal names, and names a column without a name "Unnamed".
         names = next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline=None), delimiter=separator))
     except csv.Error as error:
         refuse_unreadable(path, error)
     _check_unique([name for name in names if name], title)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells that would be cut
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # pandas would drop cells
             frame = pd.read_csv(io.StringIO(text), sep=separator, index_col=False, low_memory=False)
     except pd.errors.ParserWarning:
         raise ValueError(f"{title} cannot be parsed: its rows have more cells than its header; mend it") from None
     except pd.errors.ParserError as error:
         reason = str(error).strip().splitlines()[0].removeprefix("Error tokenizing data. C error: ")
         raise ValueError(f"{title} cannot be parsed: {reason}; mend it") from None
-    # Rows are lines where no cell spans lines and no line is blank.
+    # Rows are lines if no cell spans several lines and no line is blank.
     rows_are_lines = text.rstrip("\r\n").count("\n") == len(frame)
     return _checked(frame, title, 2 if rows_are_lines else None)
 
