@@ -51,11 +51,10 @@ def jit(function: Callable[..., Any]) -> Any:
         >>> import jax, jaxhpo
         >>> from jaxhpo.compilation import jit
         >>> space = jaxhpo.Space({"x": jaxhpo.Float(-1.0, 1.0)})
-        >>> objective = jaxhpo.traceable(lambda key, hparams: -(hparams["x"] ** 2)).objective(space)
         >>> algorithm = jaxhpo.algorithms.random_search(space, lanes=4)
-        >>> best = jit(lambda seeds: jaxhpo.run_traced(algorithm, objective, 2, seeds=seeds).outcome.score.max())
-        >>> bool(-0.5 < best(jax.numpy.arange(3)) <= 0)
-        True
+        >>> ask = jit(algorithm.ask)
+        >>> ask(jax.random.key(0), ()).point.shape
+        (4, 1)
     """
     if not callable(function):
         raise ValueError(f"function={function!r} must be callable; give it as jax.jit takes it, without its arguments")

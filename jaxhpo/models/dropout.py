@@ -95,7 +95,7 @@ def dropout(key: Array, x: Array, rate: Array | float) -> Array:
 
     Example:
         >>> import jax, jaxhpo
-        >>> y = jaxhpo.dropout(jax.random.key(0), jax.numpy.ones(1000), rate=0.5)
+        >>> y = jax.jit(jaxhpo.dropout)(jax.random.key(0), jax.numpy.ones(1000), 0.5)  # the rate is traced
         >>> set(y.tolist()) == {0.0, 2.0}
         True
     """

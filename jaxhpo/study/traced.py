@@ -50,7 +50,6 @@ def run_traced(
         >>> record = jaxhpo.run_traced(algorithm, objective, rounds=5, seeds=3, direction="minimize")
         >>> record.outcome.score.shape  # studies, rounds, lanes
         (3, 5, 8)
-        >>> best = record.outcome.score.max(axis=(1, 2))  # of each study; scores are negated to minimize
     """
     if not isinstance(algorithm, Algorithm):
         raise ValueError(f"algorithm={algorithm!r} must be an Algorithm; see jaxhpo.algorithms")
