@@ -1,6 +1,6 @@
-"""What a space may hold for training, and what it asks for.
+"""The hyperparameters of training, and the spaces of them.
 
 - `hyperparameters.py`: every hyperparameter: name, aliases, limits, default
-- `default_spaces.py`: the spaces that are searched where the user names none
-- `ranges.py`: a space checked, what its programs must hold, and a point of it decoded for a lane
+- `default_spaces.py`: the spaces that are searched by default
+- `ranges.py`: checks of a space, the requirements of its programs, and the decoding of a point for a lane
 """

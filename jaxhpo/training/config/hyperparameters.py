@@ -1,4 +1,4 @@
-"""The hyperparameters that training understands: names, aliases, limits, and what each is where a space has none."""
+"""The hyperparameters of training: names, aliases, limits, and defaults for those that a space does not have."""
 
 from difflib import get_close_matches
 from typing import Any
@@ -88,17 +88,17 @@ HYPERPARAMETERS = _all_of_them()
 """By name."""
 
 DEFAULTS: dict[str, Any] = {name: known.default for name, known in HYPERPARAMETERS.items()}
-"""Every hyperparameter, with the value it has where a space leaves it out; None is as if it were not there."""
+"""Every hyperparameter, with its value if a space does not have it; None leaves out its computation."""
 
 KINDS = {name: known.kind for name, known in HYPERPARAMETERS.items()}
-"""How each reaches the compiled program."""
+"""The kind of every hyperparameter: how its value reaches the compiled program."""
 
 ALIASES = {alias: name for name, known in HYPERPARAMETERS.items() for alias in known.aliases}
-"""Other names under which a space may hold a hyperparameter."""
+"""Other names of hyperparameters in a space."""
 
 
 def canonical_name(name: str) -> str:
-    """Return the hyperparameter that a name or alias means; raise ValueError where there is none."""
+    """Return the hyperparameter that has a name or alias; raise ValueError if there is none."""
     known = ALIASES.get(name, name)
     if known not in DEFAULTS:
         near = get_close_matches(name, [*DEFAULTS, *ALIASES], n=1)
@@ -108,7 +108,7 @@ def canonical_name(name: str) -> str:
 
 
 def listing() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return column titles and a row for each hyperparameter."""
+    """Return the column titles of a table of the hyperparameters, and its rows."""
     rows = []
     for name, known in HYPERPARAMETERS.items():
         allowed = str(known.allowed) if isinstance(known.allowed, Limits) else ", ".join(map(str, known.allowed))

@@ -1,4 +1,4 @@
-"""What a space asks of the compiled programs, and how a lane reads its own hyperparameters."""
+"""The requirements of a space for the compiled programs, and the hyperparameters of a lane."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -16,30 +16,48 @@ from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.optimizers import DECAYS
 from jaxhpo.types import Array
 
-_REPRESENTATIVES = 32  # of an Int's values
+_REPRESENTATIVES = 32  # largest number of an Int's values that are considered
 _LACKING = {"momentum": 0.9, "schedule": "constant"}
-"""What a lane has whose hyperparameter is inactive, where DEFAULTS has None: if not these, 0, or its own decay."""
-_DEEPEST = 8  # convolutions of a network whose channels grow; each depth is a program
+"""Values of inactive hyperparameters whose default is None; others have 0, or the weight decay of the optimizer."""
+_DEEPEST = 8  # largest depth of a network whose channels grow; each depth is a program
 
 
 _WHOLE = ("batch_size", "layers", "units", "optimizer", "schedule", "crop", "cutout")
 
 
 class Ranges(NamedTuple):
-    """What a space asks of the one compiled program: the static facts."""
+    """The static facts about a space that the compiled programs need.
 
-    micro_batch: int  # the smallest batch size, of which the others are multiples
+    Attributes:
+        micro_batch: Smallest batch size; all others are multiples of it.
+        largest_batch: Largest batch size.
+        layers_values: Depths of the space, or representatives if there are many.
+        units_values: Widths of the space, or representatives if there are many.
+        optimizers: Optimizers of the space.
+        schedules: Schedules of the space.
+        drops: Whether any lane may use dropout.
+        variants: Variants of the network, each with a program of its own.
+    """
+
+    micro_batch: int
     largest_batch: int
-    layers_values: tuple[int, ...]  # a space's depths; where they are many, some that stand for all
+    layers_values: tuple[int, ...]
     units_values: tuple[int, ...]
     optimizers: tuple[str, ...]
     schedules: tuple[str, ...]
-    drops: bool  # whether any lane may use dropout
-    variants: tuple[Variant, ...]  # of the network; no two share a program
+    drops: bool
+    variants: tuple[Variant, ...]
 
 
 class Structure(NamedTuple):
-    """What decides which program a configuration runs in, and what it costs."""
+    """The part of a configuration that determines its program and its cost.
+
+    Attributes:
+        batch_size: Batch size.
+        layers: Number of layers.
+        units: Number of units.
+        variant: Variant of the network.
+    """
 
     batch_size: int
     layers: int
@@ -48,12 +66,16 @@ class Structure(NamedTuple):
 
 
 def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | None = None) -> Ranges:
-    """Return what the programs of one of jaxhpo's models must hold for every configuration of a space.
+    """Return the requirements of a space for the programs of one of jaxhpo's networks.
 
-    `image` is height and width of the data's images, None where they are none.
+    Args:
+        space: Search space.
+        model: Name of the network.
+        image: Height and width of the data's images; None if the data are not images.
 
-    Raises ValueError where the space has an unknown hyperparameter, the same one under two names, one that the model
-    or the data cannot take, a value that training cannot take, or batch sizes that are not multiples of the smallest.
+    Raises:
+        ValueError: if the space has an unknown hyperparameter or one under two names, if the network or the data cannot
+            use one, if a value is invalid, or if batch sizes are not multiples of the smallest.
     """
     by_name = read_names(space, image)
     for known, (name, _) in by_name.items():
@@ -77,7 +99,7 @@ def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | No
 
 
 def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) -> dict[str, tuple[str, Dimension]]:
-    """Return what a space says of each hyperparameter that training knows: the name it has there, and its range."""
+    """Return the name in the space and the dimension of each hyperparameter, by its canonical name."""
     by_name: dict[str, tuple[str, Dimension]] = {}
     for name, dimension in space.items():
         known = canonical_name(name)
@@ -96,7 +118,7 @@ def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) ->
 
 
 def ranges_of(by_name: Mapping[str, tuple[str, Dimension]]) -> Ranges:
-    """Return the ranges of hyperparameters that were checked."""
+    """Return the ranges of checked hyperparameters."""
 
     def values(name: str) -> tuple[Any, ...]:
         return possible(name, by_name[name][1]) if name in by_name else (DEFAULTS[name],)
@@ -124,18 +146,18 @@ def _variants(by_name: Mapping[str, tuple[str, Dimension]], model: str) -> tuple
 
 
 def extremes(dimension: Dimension) -> tuple[Any, ...]:
-    """Return a dimension's options, or its ends."""
+    """Return the options of a dimension, or its ends."""
     return dimension.options if isinstance(dimension, Choice) else (dimension.low, dimension.high)
 
 
 def possible(name: str, dimension: Dimension) -> tuple[Any, ...]:
-    """Return a hyperparameter's options, or its ends, and what it is while it is inactive, where it may be."""
+    """Return the options of a hyperparameter, or its ends, and its value if it is inactive."""
     values = extremes(dimension)
     return values if dimension.when is None or lacking(name) in values else (*values, lacking(name))
 
 
 def lacking(name: str) -> Any:
-    """Return what training takes where a configuration lacks a hyperparameter that others have."""
+    """Return the value of an inactive hyperparameter."""
     return _LACKING.get(name, 0) if DEFAULTS[name] is None else DEFAULTS[name]
 
 
@@ -160,7 +182,7 @@ def _check_numbers(name: str, limits: Limits, values: tuple[Any, ...], whole_typ
 
 
 def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, ...]:
-    """Return the values of a dimension of whole numbers in order, or some that stand for many."""
+    """Return the values of a dimension of whole numbers in order, or representatives if there are many."""
     if isinstance(dimension, Int):
         count = min(_REPRESENTATIVES, dimension.high - dimension.low + 1)
         between = np.geomspace if dimension.log else np.linspace
@@ -177,9 +199,16 @@ def read_structure(config: dict[str, Any], model: str = "mlp") -> Structure:
 
 
 def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: Mapping[str, Any] = {}) -> Hyper:
-    """Return the lanes' hyperparameters: [B, D] float32 -> [B] each; those in `own` are for a user's model.
+    """Return the hyperparameters of lanes: [B, D] float32 -> [B] each.
 
-    An inactive one is what it is where a space leaves it out; one in `own` is what `defaults` says.
+    An inactive hyperparameter has the value that it has if a space does not have it; one in `own` has that of
+    `defaults`.
+
+    Args:
+        space: Search space.
+        point: Configurations: [B, D] float32.
+        own: Names of the hyperparameters of a user's model.
+        defaults: Defaults of those.
     """
     decoded = space.decode(point)
     names = {canonical_name(name): name for name in space if name not in own}
@@ -204,7 +233,7 @@ def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: 
 
 
 def _inactive(space: Space, point: Array) -> dict[str, Array]:
-    """Return where each hyperparameter that may be inactive is so: [B] bool by name."""
+    """Return whether each hyperparameter with a condition is inactive: [B] bool by name."""
     if not space.conditional:
         return {}
     active = space.active(point)
@@ -212,7 +241,7 @@ def _inactive(space: Space, point: Array) -> dict[str, Array]:
 
 
 def _lacking_number(name: str, space: Space, names: Mapping[str, str], found: Mapping[str, Any]) -> Any:
-    """Return what `Hyper` has of an inactive hyperparameter; `found` is what it has so far."""
+    """Return the value in `Hyper` of an inactive hyperparameter; `found` holds the values found so far."""
     if name in ("optimizer", "schedule"):
         return possible(name, space[names[name]]).index(lacking(name))
     if name == "weight_decay":

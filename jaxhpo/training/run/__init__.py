@@ -2,8 +2,8 @@
 
 - `programs.py`: the programs of a plan, as pure functions
 - `executor.py`: compiles them, and runs chunks of lanes
-- `batch.py`: cuts a round into chunks, and collects scores, curves and the best weights
+- `batch.py`: divides a round into chunks, and collects scores, curves and the best weights
 - `continuing.py`: trials that continue others
-- `state.py`: what is kept between two rounds
+- `state.py`: the state between two rounds
 - `usage.py`: floating-point operations and seconds of training
 """

@@ -1,4 +1,4 @@
-"""A batch of trials on the host: which networks its lanes train, in which chunks, and what was found."""
+"""A round of trials on the host: the networks of its lanes, their chunks, and the results."""
 
 import warnings
 
@@ -16,7 +16,7 @@ from jaxhpo.types import LaneResult, Outcome, Proposal
 
 
 def structures_of(family: Family, space: Space, proposal: Proposal) -> dict[int, Structure]:
-    """Return the active lanes' networks; one that cannot be trained fails alone, with a warning."""
+    """Return the structures of the active lanes. A lane that cannot be trained fails alone, with a warning."""
     structures = {}
     for lane in np.flatnonzero(proposal.active).tolist():
         structure = family.structure(space.to_config(proposal.point[lane]))
@@ -32,14 +32,14 @@ def structures_of(family: Family, space: Space, proposal: Proposal) -> dict[int,
 def cut(
     plan: Plan, meter: Meter, structures: dict[int, Structure], start: np.ndarray, budget: np.ndarray
 ) -> list[Launch]:
-    """Return the chunks of a batch: lanes of one bucket together, alike ones side by side.
+    """Return the chunks of a round: lanes of the same bucket together, in the order of the epochs trained before.
 
     Args:
-        plan: of the Trainer.
-        meter: counts what they cost.
-        structures: by lane, of those that are trained.
-        start: [B] int32, epochs that were trained before.
-        budget: [B] int32, epochs to train to.
+        plan: Plan of the Trainer.
+        meter: Meter of costs.
+        structures: Structures of the lanes to train, by lane.
+        start: Epochs trained before: [B] int32.
+        budget: Epochs to train to: [B] int32.
     """
     groups: dict[int, list[int]] = {}
     for lane, s in structures.items():
@@ -47,7 +47,7 @@ def cut(
     launches = []
     for bucket, lanes in groups.items():
         size = plan.buckets[bucket].size
-        lanes.sort(key=lambda lane: int(start[lane]))  # lanes of one chunk wait for each other
+        lanes.sort(key=lambda lane: int(start[lane]))  # the lanes of a chunk wait for each other
         for first in range(0, len(lanes), size):
             part = np.array(lanes[first : first + size])
             epochs = np.maximum(budget - start, 0)[part].tolist()
@@ -57,14 +57,14 @@ def cut(
 
 
 class BatchResult:
-    """Collects what chunks return: scores, curves, and the best weights.
+    """Collects the results of chunks: scores, curves, and the best weights.
 
     Args:
-        proposal: the batch (NumPy arrays).
-        valid: [B] bool, False for trials that fail whatever they score: trained otherwise than they were asked to be.
-        epochs: the most that a trial may train.
-        sign: -1 where lower scores are better.
-        best: the best weights before it.
+        proposal: Round, as NumPy arrays.
+        valid: False for trials that fail whatever their score, because they were not trained as requested: [B] bool.
+        epochs: Largest number of epochs of a trial.
+        sign: -1 if lower scores are better, else 1.
+        best: Best weights before the round, or None.
     """
 
     def __init__(self, proposal: Proposal, valid: np.ndarray, epochs: int, sign: float, best: Weights | None):
@@ -77,7 +77,7 @@ class BatchResult:
         self._aux |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
 
     def take(self, launch: Launch, result: Result) -> None:
-        """Take what a chunk returned."""
+        """Store the results of a chunk."""
         here = slice(0, len(launch.lanes))
         self._score[launch.lanes] = np.where(self._valid[launch.lanes], np.asarray(result.score)[here], np.nan)
         for name, values in self._aux.items():
@@ -85,7 +85,7 @@ class BatchResult:
         for i, lane in enumerate(launch.lanes.tolist()):
             trial, score, best = int(self._proposal.trial[lane]), float(self._score[lane]), self.best
             value = self._sign * score
-            # As the study picks its winner: of equal ones the first.
+            # Like the study, keep the earliest of equal trials.
             if value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
                 trained = result.params, result.statistics
                 self.best = Weights(trial, score, value, launch.bucket, i, *trained, self._proposal.point[lane])
@@ -96,5 +96,5 @@ class BatchResult:
 
     @property
     def outcome(self) -> Outcome:
-        """What was found."""
+        """The results of the round."""
         return Outcome(self._score, self._aux)

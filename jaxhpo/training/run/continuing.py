@@ -1,4 +1,4 @@
-"""Trials that continue others: which of them can, and the training states that they go on from, on the host."""
+"""Trials that continue others: which of them can, and the training states that they start from, on the host."""
 
 import warnings
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,12 @@ from jaxhpo.types import FRESH, Proposal
 
 
 def shaping(space: Space, own: Iterable[str]) -> tuple[str, ...]:
-    """Return the hyperparameters that shape a training state: network and optimizer; `own` are of a user's model."""
+    """Return the hyperparameters that determine the training state: network and optimizer.
+
+    Args:
+        space: Search space.
+        own: Names of the hyperparameters of a user's model.
+    """
 
     def shapes(name: str) -> bool:
         if name in own:
@@ -64,7 +69,7 @@ def _problem(
 
 
 def gather(shapes: Source, sources: list[ResumeState | None]) -> Source:
-    """Return what the lanes of a chunk go on from: [size, ...] NumPy arrays of the given shapes; None starts afresh."""
+    """Return the sources of a chunk's lanes as [size, ...] NumPy arrays of the given shapes; None is a new training."""
     size, epoch = len(sources), np.array([0 if kept is None else kept.budget for kept in sources], np.int32)
     if size == 1 and sources[0] is not None:
         return Source(epoch, sources[0].state)
@@ -79,7 +84,7 @@ def gather(shapes: Source, sources: list[ResumeState | None]) -> Source:
 def keep(
     launch: Launch, result: Result, proposal: Proposal, sources: Mapping[int, ResumeState], space: Space, epochs: int
 ) -> dict[int, ResumeState]:
-    """Return where a chunk's trials stand, by trial, without those that failed or have no epoch left."""
+    """Return the training states of a chunk's trials, without trials that failed or have no epochs left."""
     trained = result.params, result.statistics, result.moments, result.curve, result.loss
     finite = np.isfinite(np.asarray(result.score))
     whole = jax.tree.map(np.asarray, LaneState(*trained, finite))
@@ -94,7 +99,7 @@ def keep(
 
 
 def retain(kept: Mapping[int, ResumeState], trials: np.ndarray) -> dict[int, ResumeState]:
-    """Return the states of the named trials, each in arrays of its own, so that no chunk stays for one lane of it."""
+    """Return the states of the named trials in separate arrays, so that no chunk is kept for one of its lanes."""
 
     def own(leaf: np.ndarray) -> np.ndarray:
         whole = leaf if leaf.base is None else leaf.base

@@ -1,7 +1,7 @@
-"""The executor: runs a batch of lanes by the plan, on the host's side of the compiled programs.
+"""The executor: runs the lanes of a round by the plan, on the host's side of the compiled programs.
 
-Lanes go to their buckets, buckets are cut into chunks, the dearest first. Programs are compiled in the background:
-chunks whose program is ready run while the others' are made. What a chunk returns is put back where its lanes stood.
+Lanes are assigned to buckets, buckets are divided into chunks, and the most expensive chunks run first. Programs are
+compiled in the background: chunks whose program is ready run while other programs are compiled.
 """
 
 import threading
@@ -19,18 +19,24 @@ from jaxhpo.training.step.lane import Result
 
 
 class Launch(NamedTuple):
-    """A chunk: which lanes of the batch go into one launch of a bucket's program."""
+    """A chunk: the lanes of a round that run in one launch of a bucket's program.
+
+    Attributes:
+        bucket: Index of the bucket.
+        lanes: Lanes of the round: [size or fewer] int.
+        cost: Estimate that grows with the run time.
+    """
 
     bucket: int
-    lanes: np.ndarray  # [size or fewer] int
-    cost: float  # anything that grows with the seconds it takes
+    lanes: np.ndarray
+    cost: float
 
 
 class Executor:
-    """Compiles the programs of buckets, runs chunks on threads, and keeps the books.
+    """Compiles the programs of buckets, runs chunks on threads, and records times.
 
     Args:
-        launches: chunks that may run at once.
+        launches: Number of chunks that may run at the same time.
     """
 
     def __init__(self, launches: int):
@@ -39,18 +45,18 @@ class Executor:
         self._programs: dict[int, Future] = {}
 
     def prepare(self, bucket: int, train: Callable[..., Result], arguments: Any, options: dict[str, Any]) -> None:
-        """Begin to compile a bucket's program, once.
+        """Start to compile the program of a bucket, once.
 
         Args:
-            bucket: whose program it is.
-            train: the pure function that trains a chunk.
-            arguments: its arguments, or their shapes.
-            options: of XLA.
+            bucket: Index of the bucket.
+            train: Pure function that trains a chunk.
+            arguments: Arguments of the function, or their shapes.
+            options: XLA options.
         """
         if bucket in self._programs:
             return
         started = time.perf_counter()
-        # Traced here, in the caller's thread: it may run under a JAX configuration of its own.
+        # Traced in the caller's thread, which may have a JAX configuration of its own.
         lowered = jax.jit(train).lower(*arguments)
 
         def compile_() -> Any:
@@ -65,7 +71,7 @@ class Executor:
     def run(
         self, launches: list[Launch], arguments: Callable[[Launch], tuple], done: Callable[[Launch, Result], None]
     ) -> None:
-        """Run chunks; `arguments` makes a launch's, `done` takes its result, one at a time. Other threads call both."""
+        """Run chunks. Threads call `arguments` for a chunk's arguments and, one at a time, `done` with its result."""
         batch = _Batch(self, sorted(launches, key=lambda launch: -launch.cost), arguments, done)
         started = time.perf_counter()
         try:
@@ -76,14 +82,14 @@ class Executor:
 
 
 class _Batch:
-    """One call of `Executor.run`: what its threads share, under one lock."""
+    """One call of `Executor.run`. Its threads share a lock."""
 
     def __init__(self, executor: Executor, launches: list[Launch], arguments: Callable, done: Callable):
         self._executor, self._launches, self._arguments, self._done = executor, launches, arguments, done
         self._launched = 0
         self._change = threading.Condition()
         self._error: BaseException | None = None
-        self._idle_since: float | None = None  # since when nothing has trained, for want of a program
+        self._idle_since: float | None = None  # time since which nothing trains, because no program is ready
         self.waited = 0.0
 
     def run(self) -> None:
@@ -96,7 +102,7 @@ class _Batch:
         try:
             for thread in threads:
                 thread.join()
-        except BaseException as error:  # Ctrl-C: what is launched ends, nothing more begins
+        except BaseException as error:  # Ctrl-C: running chunks end, no more start
             self._fail(error)
             for thread in threads:
                 thread.join()
@@ -123,7 +129,7 @@ class _Batch:
                 return
 
     def _next(self) -> Launch | None:
-        """Take the dearest chunk whose program is ready."""
+        """Return the most expensive chunk whose program is ready."""
         for i, launch in enumerate(self._launches):
             if self._executor._programs[launch.bucket].done():
                 return self._launches.pop(i)
@@ -151,7 +157,7 @@ class _Batch:
             self._change.notify_all()
 
     def _note(self) -> None:
-        """Book the time in which nothing trained; called, under the lock, whenever something begins or ends."""
+        """Add up the time in which nothing trained. Called under the lock whenever a chunk starts or ends."""
         now = time.perf_counter()
         if self._idle_since is not None:
             self.waited += now - self._idle_since

@@ -1,4 +1,4 @@
-"""The programs of a plan as pure functions: one that trains each bucket, and what scores on the test examples."""
+"""The programs of a plan as pure functions: one that trains each bucket, and one that scores on the test examples."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,16 +14,23 @@ from jaxhpo.training.step.lane import Lane, Result, Source, TrainSpec, evaluate,
 from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
-_TRIALS, _ORDER = 0, 1  # what a study's objective key is folded with
+_TRIALS, _ORDER = 0, 1  # numbers folded into the objective's key
 
 
 class Programs(NamedTuple):
-    """What they are made from. Chunks are [size, ...] arrays; `bucket` is an index of the plan's."""
+    """The programs of a plan. Chunks are [size, ...] arrays; `bucket` is an index in the plan.
+
+    Attributes:
+        family: Networks of the space.
+        plan: Plan.
+        goal: Loss and metric.
+        epochs: Largest number of epochs of a trial.
+    """
 
     family: Family
     plan: Plan
     goal: Goal
-    epochs: int  # the most of a trial
+    epochs: int
 
     def train(
         self,
@@ -36,7 +43,11 @@ class Programs(NamedTuple):
         trial: Array,
         source: Source | None = None,
     ) -> Result:
-        """Train a chunk of lanes. Weights and order depend on key and trial alone; with sources on the root's."""
+        """Train a chunk of lanes.
+
+        Initial weights and the order of examples depend only on the key and the trial, or on the first trial of a chain
+        of continued trials.
+        """
         lanes = self._lanes(key, point, budget, active, trial)._replace(source=source)
         chunk = Chunk(self._spec(bucket), self.plan.engine, self.plan.devices)
         return train_chunk(chunk, data, jax.random.fold_in(key, _ORDER), lanes)
@@ -44,7 +55,7 @@ class Programs(NamedTuple):
     def sources(
         self, bucket: int, key: Key, data: TrainingData, point: Array, budget: Array, active: Array, trial: Array
     ) -> Source:
-        """Return what the lanes of a chunk may go on from, for its shapes."""
+        """Return sources for the lanes of a chunk, for their shapes."""
         lanes = self._lanes(key, point, budget, active, trial)
         return Source(budget, jax.vmap(partial(start_lane, self._spec(bucket), data))(lanes))
 

@@ -1,4 +1,4 @@
-"""What a Trainer keeps between two batches."""
+"""The state of a Trainer between two rounds."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -10,31 +10,57 @@ from jaxhpo.training.step.lane import LaneState
 
 
 class Weights(NamedTuple):
-    """What the best trial so far ended with."""
+    """The final weights of the best trial so far.
+
+    Attributes:
+        trial: Id of the trial.
+        score: Score of the trial.
+        rank: Score if higher is better, else its negative.
+        bucket: Bucket of the plan, which determines the network.
+        lane: Index of the lane in the chunk.
+        params: Weights of the whole chunk: [size, ...] each.
+        statistics: Further variables of the networks of the whole chunk: [size, ...] each.
+        point: Configuration: [D] float32.
+    """
 
     trial: int
     score: float
-    rank: float  # the score where higher is better, else its negative
-    bucket: int  # of the plan: the network that these are weights of
-    lane: int  # where in the chunk
-    params: Any  # [size, ...] each: the whole chunk's
-    statistics: Any  # [size, ...] each: what the network keeps beside them
-    point: np.ndarray  # [D] float32: its configuration
+    rank: float
+    bucket: int
+    lane: int
+    params: Any
+    statistics: Any
+    point: np.ndarray
 
 
 class ResumeState(NamedTuple):
-    """Where a trial's training stands, for one that continues it."""
+    """The training state of a trial, which another trial may continue.
 
-    root: int  # the first trial of the chain, whose random numbers all of it has
-    budget: int  # epochs that were trained in all
+    Attributes:
+        root: First trial of the chain, whose random numbers the whole chain uses.
+        budget: Epochs trained in total.
+        config: Configuration.
+        state: State of the lane: [1, ...] NumPy arrays in host memory.
+        retained: Whether the algorithm named the trial as resumable, and its arrays are separate. Otherwise they belong
+            to the last round, and may be parts of its chunk's arrays.
+    """
+
+    root: int
+    budget: int
     config: Mapping[str, Any]
-    state: LaneState  # [1, ...] NumPy arrays each, in the host's memory
-    retained: bool  # named as resumable, its arrays its own; else of the last batch, perhaps parts of its chunk's
+    state: LaneState
+    retained: bool
 
 
 class TrainerState(NamedTuple):
-    """The objective's state: the examples, an argument and not a constant of the programs; what trials ended with."""
+    """The state of the objective.
+
+    Attributes:
+        data: Examples, an argument of the programs and not a constant.
+        best: Weights of the best trial, or None.
+        kept: Training states that may be continued, by trial; never changed in place.
+    """
 
     data: TrainingData
     best: Weights | None
-    kept: Mapping[int, ResumeState] = {}  # by trial: those that may be continued; never changed in place
+    kept: Mapping[int, ResumeState] = {}

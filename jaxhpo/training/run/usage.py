@@ -1,4 +1,4 @@
-"""What training did: arithmetic that trials asked for, arithmetic that was done, and seconds."""
+"""The cost of training: required and executed arithmetic, and seconds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,27 +15,35 @@ from jaxhpo.training.step.examples import group_texts
 
 
 def training_flops(cost: Cost, examples: int, valid: int) -> float:
-    """Return the floating-point operations of an epoch: so many examples trained on, so many evaluated."""
+    """Return the floating-point operations of an epoch with `examples` training and `valid` validation examples."""
     return examples * (cost.forward + cost.backward) + valid * cost.forward
 
 
 @dataclass
 class Account:
-    """Sums over some trials."""
+    """Sums over some trials.
+
+    Attributes:
+        lanes: Number of trials.
+        useful: Floating-point operations of the matrix products that the configurations need.
+        total: Executed operations, including masked units, padding, finished lanes and dropped remainders.
+        samples: Training examples, without those that filled no batch.
+        busy: Seconds of launches, summed over simultaneous ones.
+    """
 
     lanes: int = 0
-    useful: float = 0.0  # floating-point operations of matrix products that the configurations ask for
-    total: float = 0.0  # that were executed: masked units, padding and finished lanes, dropped remainders included
-    samples: float = 0.0  # training examples, those that filled no batch left out
-    busy: float = 0.0  # seconds of launches, those at once added up
+    useful: float = 0.0
+    total: float = 0.0
+    samples: float = 0.0
+    busy: float = 0.0
 
     def add(self, other: "Account") -> None:
-        """Add another account's sums."""
+        """Add the sums of another account."""
         for name in vars(self):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def report(self, seconds: float) -> dict[str, float]:
-        """Return the figures of a report over so many seconds of training."""
+        """Return the figures of a report over `seconds` of training."""
         return {
             "useful_gflop": self.useful / 1e9,
             "total_gflop": self.total / 1e9,
@@ -47,12 +55,19 @@ class Account:
 
 @dataclass
 class Ledger:
-    """A study's accounts by bucket, and its seconds."""
+    """The accounts of a study by bucket, and its times.
+
+    Attributes:
+        buckets: Accounts by bucket.
+        compile_seconds: Seconds of tracing and compiling, by bucket.
+        seconds: Seconds of training.
+        waited: Seconds in which nothing trained because programs were compiled.
+    """
 
     buckets: dict[int, Account] = field(default_factory=dict)
-    compile_seconds: dict[int, float] = field(default_factory=dict)  # tracing and compiling each bucket's program
-    seconds: float = 0.0  # of training
-    waited: float = 0.0  # seconds in which nothing trained because programs were being compiled
+    compile_seconds: dict[int, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    waited: float = 0.0
 
     def total(self) -> Account:
         """Return the sum over buckets."""
@@ -63,14 +78,14 @@ class Ledger:
 
 
 class Meter:
-    """Counts what lanes ask for, and what it takes to run them in a plan's buckets.
+    """Counts the operations that lanes need, and those that the buckets of a plan execute.
 
-    Padding that a text has within its group is counted as asked for.
+    The padding of a text within its group counts as needed.
 
     Args:
-        network: (layers, units, variant) -> the network.
-        data: what it is trained on.
-        lengths: of groups of texts; none where examples have one shape.
+        network: Function (layers, units, variant) -> network.
+        data: Data set.
+        lengths: Lengths of the groups of texts; empty if examples have one shape.
     """
 
     def __init__(self, network: Callable[[int, int, Variant], Costed], data: Dataset, lengths: tuple[int, ...] = ()):
@@ -89,7 +104,7 @@ class Meter:
         self._cost = cache(mean_cost)
 
     def executed(self, plan: Plan, bucket: int, structure: Structure) -> float:
-        """Return the floating-point operations that a lane's epoch takes in its bucket."""
+        """Return the floating-point operations of one epoch of a lane in its bucket."""
         b, micro = plan.buckets[bucket], plan.batch_of(bucket)
         layers = structure.layers if plan.engine == THREADS else b.layers
         width = next(w for w in b.widths if w >= structure.units)
@@ -100,13 +115,13 @@ class Meter:
     def account(
         self, plan: Plan, bucket: int, structures: Sequence[Structure], epochs: np.ndarray, start: np.ndarray
     ) -> Account:
-        """Return what a chunk did whose lanes ran so many epochs each, from `start` on ([len(structures)] int)."""
+        """Return the account of a chunk whose lanes ran `epochs` from `start` on: [len(structures)] int each."""
         account = Account(lanes=len(structures))
         for s, ran in zip(structures, epochs.tolist(), strict=True):
             used = self._train // s.batch_size * s.batch_size
             account.useful += ran * training_flops(self._cost(s.layers, s.units, s.variant), used, self._valid)
             account.samples += ran * used
-        # Lanes of padding, and those that do not run in an epoch of others, are computed with them.
+        # Padding lanes, and lanes that do not run in an epoch of other lanes, are computed too.
         run = {
             epoch for first, n in zip(start.tolist(), epochs.tolist(), strict=True) for epoch in range(first, first + n)
         }

@@ -2,7 +2,7 @@
 
 - `lane.py`: the training of one configuration, epoch by epoch: minibatches, gradients, L1 and L2, updates, evaluation
 - `engines.py`: how the lanes of a chunk run: in threads, side by side, or on several devices
-- `learner.py`: a network as a lane trains it: initial weights, dropout, loss and gradients (`Masked` for jaxhpo's own)
+- `learner.py`: the network of a lane: initial weights, dropout, loss and gradients (`Masked` for jaxhpo's networks)
 - `hyper.py`: the hyperparameters of a lane
 - `optimizers.py`: all optimizers as one formula, and clipping
 - `schedules.py`: learning-rate schedules and warm-up

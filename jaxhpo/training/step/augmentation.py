@@ -1,7 +1,7 @@
-"""Augmentation of training images inside the compiled step, with a strength of its own for every lane.
+"""Augmentation of training images inside the compiled step, with a separate strength for every lane.
 
-The random numbers are dropout's: one counter of Threefry under the trial's epoch key and the example's place in the
-epoch, so that an image changes in the same way however the epoch is cut into batches.
+The random numbers are computed as those of dropout: by a counter of Threefry under the trial's epoch key and the
+example's place in the epoch. So an image changes in the same way however the epoch is divided into batches.
 """
 
 import jax.numpy as jnp
@@ -11,16 +11,16 @@ from jaxhpo.models.dropout import threefry
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.types import Array
 
-_PLACE = 129 << 24  # of these bits among dropout's
+_PLACE = 129 << 24  # number of these bits among the layers, for dropout's counter
 _16 = np.uint32(16)
 _LOW = np.uint32(0xFFFF)
 
 
 def move(x: Array, hyper: Hyper, key: Array, position: Array) -> Array:
-    """Shift and mirror images [n, h, w, c] as they are stored; what a shift uncovers mirrors what is beside it.
+    """Shift and mirror stored images [n, h, w, c]. Pixels that a shift uncovers are filled by reflection.
 
-    A shift by up to `crop` pixels, each as likely in both directions, is a random crop of the padded image. `key` is
-    [2] uint32, `position` [n] int32.
+    A shift by up to `crop` pixels, with equal probabilities in both directions, is a random crop of the padded image.
+    `key` is [2] uint32, `position` [n] int32.
     """
     if hyper.crop is None and hyper.flip is None:
         return x
@@ -40,9 +40,9 @@ def move(x: Array, hyper: Hyper, key: Array, position: Array) -> Array:
 
 
 def blank(x: Array, hyper: Hyper, key: Array, position: Array) -> Array:
-    """Set a square of `cutout` pixels a side to 0, the mean: [n, h, w, c] after normalisation.
+    """Set a square with a side of `cutout` pixels to 0, the mean: [n, h, w, c] after normalisation.
 
-    Any pixel is as likely its centre. Squares are cut at the edges (DeVries & Taylor 2017).
+    All pixels are equally likely as its centre. Squares are cut off at the edges (DeVries & Taylor 2017).
     """
     if hyper.cutout is None:
         return x
@@ -63,11 +63,11 @@ def _bits(key: Array, position: Array, place: int) -> tuple[Array, Array]:
 
 
 def _below(bits: Array, end: Array) -> Array:
-    """Return random whole numbers from 0 on, below `end` < 2**15: [n] int32."""
+    """Return random whole numbers from 0 to `end` - 1, where `end` < 2**15: [n] int32."""
     return (((bits & _LOW) * end.astype(jnp.uint32)) >> _16).astype(jnp.int32)
 
 
 def _mirrored(index: Array, size: int) -> Array:
-    """Return pixel numbers with those outside mirrored at the edge pixels."""
+    """Return pixel indices, where those outside are reflected at the edges."""
     index = jnp.abs(index)
     return size - 1 - jnp.abs(size - 1 - index)

@@ -1,9 +1,9 @@
-"""How a chunk of lanes runs inside one program: alone, side by side, or side by side on several devices.
+"""The execution of a chunk of lanes in one program: one lane alone, side by side, or side by side on several devices.
 
-The body of a lane knows nothing of lanes. A lane alone takes real branches: what its depth or batch size does not
-need costs nothing. Side by side, every operation is one for all lanes, which is what fills an accelerator. All lanes
-of a chunk are in the same epoch, so its order and its minibatches are the same for all, and are made once. A lane that
-continues a trial waits, side by side, for the epoch that it begins with; an epoch that no lane needs is not run.
+The function that trains a lane is the same in all cases. A lane alone takes real branches, so that unused depth and
+batch sizes cost nothing. Side by side, every operation processes all lanes, which makes use of an accelerator. All
+lanes of a chunk are in the same epoch, so its order and its minibatches are computed once. A lane that continues a
+trial waits for its first epoch if it runs side by side with others; an epoch that no lane needs is skipped.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,17 @@ ENGINES = {
     VMAP: "lanes side by side in every operation",
     SHARDED: "as vmap, on several devices",
 }
-"""Engines by name, with what they do."""
+"""Engines by name, with a description."""
 
 
 class Chunk(NamedTuple):
-    """What a chunk's program is made from: static facts."""
+    """The static facts about a chunk's program.
+
+    Attributes:
+        spec: What all lanes have in common.
+        engine: Name of the engine.
+        devices: Number of devices.
+    """
 
     spec: TrainSpec
     engine: str
@@ -47,14 +53,14 @@ class Chunk(NamedTuple):
 
 
 def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
-    """Train the lanes of a chunk ([size, ...] leaves) until each has had its budget or diverged; pure."""
+    """Train the lanes of a chunk ([size, ...] leaves) until each has used its budget or diverged; a pure function."""
     if chunk.engine == THREADS:
         return _train(chunk, data, order_key, lanes)
     if chunk.engine == VMAP:
         return _train_side_by_side(chunk, data, order_key, lanes)
     mesh = jax.sharding.Mesh(np.array(jax.devices()[: chunk.devices]), ("lanes",))
     spread, everywhere = jax.sharding.PartitionSpec("lanes"), jax.sharding.PartitionSpec()
-    # Outside the vmap: a partitioner would replicate what it cannot divide, and devices would wait for each other.
+    # Outside the vmap: a partitioner would replicate operations that it cannot divide, and devices would wait.
     train = jax.shard_map(
         partial(_train_side_by_side, chunk),
         mesh=mesh,
@@ -97,9 +103,9 @@ def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes:
 
 
 def _epochs(goes_on: Callable, advance: Callable, start: LaneState, reach: Callable | None) -> LaneState:
-    """Run epochs while any lane has one to run: a chunk ends when all its lanes have diverged or had their budgets.
+    """Run epochs until all lanes have diverged or used their budgets.
 
-    `reach` returns the next epoch that any lane has to run; None is the very next one.
+    `reach` returns the next epoch that any lane needs; None is the very next one.
     """
 
     def first(epoch: Array, state: Any) -> tuple[Array, Any]:

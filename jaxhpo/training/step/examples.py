@@ -1,4 +1,4 @@
-"""Examples on the device, in the order that an epoch visits them, and grouped by length where they are texts."""
+"""Examples on the device, the order in which an epoch visits them, and groups of texts by length."""
 
 import itertools
 from collections.abc import Callable
@@ -10,32 +10,48 @@ import numpy as np
 
 from jaxhpo.types import Array, Key
 
-_MOST_LENGTHS = 4  # groups of texts; each is one more network in a program
-_SAVING = 0.1  # the least share of all tokens that one more group must save
-_WORDS = 8  # lengths are multiples of so many tokens
+_MOST_LENGTHS = 4  # largest number of groups of texts; each adds a network to the program
+_SAVING = 0.1  # smallest share of all tokens that a further group must save
+_WORDS = 8  # lengths are multiples of this number of tokens
 
 
 class Split(NamedTuple):
-    """Examples; all lanes share them."""
+    """Examples, shared by all lanes.
 
-    x: Array  # [N, ...] as stored: uint8 images stay uint8, tokens int32
-    y: Array  # [N] int32 labels, or [N] or [N, K] float32 targets
-    group: Array | None = None  # [N] int32: of texts, which of the program's lengths holds one; None is the last
+    Attributes:
+        x: Examples as stored, images as uint8 and tokens as int32: [N, ...].
+        y: Labels, [N] int32; or targets, [N] or [N, K] float32.
+        group: Index of the program's length that holds each text: [N] int32. None is the last one.
+    """
+
+    x: Array
+    y: Array
+    group: Array | None = None
 
 
 class TrainingData(NamedTuple):
-    """What training sees. The test split is not here."""
+    """The data that training uses; the test split is not among them.
+
+    Attributes:
+        train: Training examples.
+        valid: Validation examples.
+        offset: Offset of the network's input, which is (x - offset) * scale. The network computes in its dtype,
+            float32.
+        scale: Scale of the network's input.
+        target_offset: Mean of the training targets: [] or [K] float32; None for classification.
+        target_scale: Standard deviation of the training targets: [] or [K] float32; None for classification.
+    """
 
     train: Split
     valid: Split
-    offset: Array  # the network sees (x - offset) * scale, and computes in their dtype: float32
+    offset: Array
     scale: Array
-    target_offset: Array | None = None  # [] or [K] float32: the training targets' mean; None where there are classes
-    target_scale: Array | None = None  # [] or [K] float32: their deviation
+    target_offset: Array | None = None
+    target_scale: Array | None = None
 
 
 def normalise(data: TrainingData, x: Array) -> Array:
-    """Return stored examples as the network sees them."""
+    """Return stored examples as the network's input."""
     return (x.astype(data.offset.dtype) - data.offset[None]) * data.scale[None]
 
 
@@ -45,10 +61,10 @@ def epoch_order(key: Key, epoch: Array, examples: int) -> Array:
 
 
 def epoch_batches(key: Key, epoch: Array, split: Split, size: int) -> tuple[Array, Array | None]:
-    """Return an epoch's batches, the same for all trials: rows [steps, size] int32, and each one's group [steps].
+    """Return the batches of an epoch, the same for all trials: rows [steps, size] int32, and the group of each [steps].
 
-    A remainder that fills no batch is left out. Texts of about one length go together, in batches that follow each
-    other in a random order.
+    A remainder that does not fill a batch is dropped. Texts of similar length are in the same batch, and batches are in
+    random order.
     """
     examples = split.y.shape[0]
     steps = examples // size
@@ -58,27 +74,27 @@ def epoch_batches(key: Key, epoch: Array, split: Split, size: int) -> tuple[Arra
     rows = rows[jnp.argsort(split.group[rows], stable=True)].reshape(steps, size)
     shuffle = jax.random.fold_in(jax.random.fold_in(key, epoch), 1)
     rows = rows[jax.random.permutation(shuffle, jnp.arange(steps, dtype=jnp.int32))]
-    return rows, split.group[rows[:, -1]]  # the longest comes last
+    return rows, split.group[rows[:, -1]]  # the longest text is the last
 
 
 def by_length(lengths: tuple[int, ...], group: Array | None, compute: Callable[[Array], Any], x: Array) -> Any:
-    """Return `compute` of texts [n, T] cut to their group's length: a real branch, as all lanes have one group."""
+    """Return `compute` of texts [n, T] cut to their group's length, by a real branch: all lanes have one group."""
     if group is None:
         return compute(x)
     return jax.lax.switch(group, [lambda x, length=length: compute(x[:, :length]) for length in lengths], x)
 
 
 def outputs_of(apply: Callable[[Array], Any], split: Split, batch: int, lengths: tuple[int, ...]) -> Any:
-    """Return what `apply` (x [n, ...] -> arrays [n, ...]) puts out for a split: arrays [N, ...], in its order.
+    """Return the outputs of `apply` (x [n, ...] -> arrays [n, ...]) for a split: arrays [N, ...], in its order.
 
-    At most `batch` examples are a forward pass. A split with groups has to be sorted by them.
+    A forward pass has at most `batch` examples. A split with groups must be sorted by them.
     """
     examples = split.y.shape[0]
     batch = min(batch, examples)
     batches = -(-examples // batch)
 
     def body(carry: None, start: Array) -> tuple[None, Any]:
-        # The last batch overlaps the one before it: no padding.
+        # The last batch overlaps the one before it, so that no padding is needed.
         first = jnp.minimum(start, examples - batch)
         x = jax.lax.dynamic_slice_in_dim(split.x, first, batch)
         group = None if split.group is None else split.group[first + batch - 1]
@@ -98,17 +114,17 @@ def outputs_of(apply: Callable[[Array], Any], split: Split, batch: int, lengths:
 
 
 def text_lengths(x: np.ndarray) -> np.ndarray:
-    """Return up to where texts reach, the padding at their ends left out: [N, T] int32 -> [N] int64, 1 or more."""
+    """Return the lengths of texts without padding at the end: [N, T] int32 -> [N] int64, at least 1."""
     reached = x.shape[1] - np.argmax(x[:, ::-1] != 0, axis=1)
     return np.where((x != 0).any(axis=1), reached, 1)
 
 
 def length_groups(lengths: np.ndarray, longest: int) -> tuple[int, ...]:
-    """Return lengths for groups of texts, shortest first, the last `longest`; one where several save too little.
+    """Return lengths for groups of texts, shortest first, the last is `longest`; a single one if more save too little.
 
     Args:
-        lengths: [N] int, of the training texts.
-        longest: that any text has.
+        lengths: Lengths of the training texts: [N] int.
+        longest: Largest length of a text.
     """
     quantiles = np.quantile(lengths, np.arange(1, 8) / 8)
     candidates = sorted({min(int(-(-q // _WORDS) * _WORDS), longest) for q in quantiles} - {longest})
@@ -116,12 +132,12 @@ def length_groups(lengths: np.ndarray, longest: int) -> tuple[int, ...]:
     for more in range(1, _MOST_LENGTHS):
         for chosen in itertools.combinations(candidates, more):
             ends = np.array([*chosen, longest])
-            # What one more network costs is weighed as tokens: compiling it has to pay.
+            # The cost of compiling a further network, in units of tokens.
             share = ends[np.searchsorted(ends, lengths)].mean() / longest + _SAVING * more
             best = min(best, (share, tuple(ends.tolist())))
     return best[1]
 
 
 def group_texts(x: np.ndarray, lengths: tuple[int, ...]) -> np.ndarray:
-    """Return which of some lengths holds each text: [N] int32."""
+    """Return the index of the length that holds each text: [N] int32."""
     return np.searchsorted(np.array(lengths), text_lengths(x)).astype(np.int32)

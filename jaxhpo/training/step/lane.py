@@ -1,11 +1,11 @@
-"""Training one configuration: one lane.
+"""Training of one configuration: one lane.
 
-Every lane of a program walks the same micro-batches; a lane whose batch is m times larger accumulates gradients and
-updates on every m-th. So batch sizes differ between lanes and no example is padding. An epoch's remainder that fills
-no batch is dropped, as a shuffling loader with ``drop_last`` does.
+All lanes of a program process the same micro-batches. A lane whose batch is m times larger accumulates gradients and
+updates after every m-th micro-batch. So batch sizes differ between lanes without padding. A remainder of an epoch that
+does not fill a batch is dropped, as by a shuffling loader with ``drop_last``.
 
-A lane may go on from where another trial's training stands. It then has that one's random numbers, and comes to what
-training without the break gives, bit for bit.
+A lane may continue the training state of another trial. It then uses the random numbers of that trial, and its result
+equals that of uninterrupted training, bit for bit.
 """
 
 from functools import partial
@@ -49,57 +49,101 @@ __all__ = [
 
 
 class TrainSpec(NamedTuple):
-    """What the lanes of a program have in common: static facts."""
+    """The static facts that the lanes of a program have in common.
+
+    Attributes:
+        learner: Network and its gradients.
+        goal: Loss and metric.
+        optimizers: Optimizers that a lane may use.
+        schedules: Schedules that a lane may use.
+        micro_batch: Smallest batch size; all others are multiples of it.
+        epochs: Largest number of epochs of a lane, which a learning-rate schedule spans.
+        batch: Examples per forward pass of an evaluation.
+        lengths: Lengths of the groups of texts, shortest first; at most one if all are padded alike.
+    """
 
     learner: Learner
     goal: Goal
-    optimizers: tuple[str, ...]  # that a lane may have
+    optimizers: tuple[str, ...]
     schedules: tuple[str, ...]
-    micro_batch: int  # the smallest batch size, of which the others are multiples
-    epochs: int  # the most that a lane may train, which a learning rate's schedule spans
-    batch: int  # examples of an evaluation's forward pass
-    lengths: tuple[int, ...]  # of the groups of texts, shortest first; one or none where all are padded alike
+    micro_batch: int
+    epochs: int
+    batch: int
+    lengths: tuple[int, ...]
 
 
 class LaneState(NamedTuple):
-    """Where a lane stands between two epochs; E epochs at most."""
+    """The state of a lane between two epochs, of at most E epochs.
+
+    Attributes:
+        params: Weights.
+        statistics: Further variables of the network.
+        moments: State of the optimizer.
+        curve: Validation score after each epoch, nan beyond the budget: [E] float32.
+        loss: Mean training loss of each epoch, nan beyond the budget: [E] float32.
+        finite: Whether all losses and outputs were finite: [] bool.
+    """
 
     params: Any
     statistics: Any
     moments: optimizers.Moments
-    curve: Array  # [E] float32: validation score after each epoch, nan beyond the budget
-    loss: Array  # [E] float32: mean training loss of each epoch, nan beyond the budget
-    finite: Array  # [] bool: no loss and no output has been nan or infinite
+    curve: Array
+    loss: Array
+    finite: Array
 
 
 class Source(NamedTuple):
-    """What a lane goes on from."""
+    """The training state that a lane continues.
 
-    epoch: Array  # [] int32: epochs that were trained; 0 is a fresh start, and the rest zeros
+    Attributes:
+        epoch: Number of trained epochs, 0 to train from the start: [] int32.
+        state: State of the lane; zeros if `epoch` is 0.
+    """
+
+    epoch: Array
     state: LaneState
 
 
 class Lane(NamedTuple):
-    """What differs between lanes."""
+    """The facts that differ between lanes.
 
-    key: Key  # []: the trial's; of one that continues others the first's
-    hyper: Hyper  # scalars
-    budget: Array  # [] int32 epochs, the source's included
-    active: Array  # [] bool
-    source: Source | None = None  # None in a program none of whose lanes continues another
+    Attributes:
+        key: Key of the trial, or of the first trial of a chain of continued trials: [].
+        hyper: Hyperparameters, scalars.
+        budget: Epochs, those of the source included: [] int32.
+        active: Whether the lane trains: [] bool.
+        source: Training state to continue; None if no lane of the program continues another trial.
+    """
+
+    key: Key
+    hyper: Hyper
+    budget: Array
+    active: Array
+    source: Source | None = None
 
 
 class Result(NamedTuple):
-    """What training one lane returned; E epochs at most."""
+    """The result of training one lane, of at most E epochs.
+
+    Attributes:
+        params: Weights.
+        statistics: Further variables of the network.
+        score: Validation score after the last epoch, nan if the training diverged: [] float32.
+        curve: Validation score after each epoch, nan beyond the budget: [E] float32.
+        loss: Mean training loss of each epoch, nan beyond the budget: [E] float32.
+        updates: Number of optimizer steps, without those of the source: [] int32.
+        epochs: Number of epochs, without those of the source; fewer than the budget if the training diverged: [] int32.
+        moments: State of the optimizer, if lanes may continue others; else None.
+    """
 
     params: Any
     statistics: Any
-    score: Array  # [] float32: validation score after the last epoch, nan where training diverged
-    curve: Array  # [E] float32: validation score after each epoch, nan beyond the budget
-    loss: Array  # [E] float32: mean training loss of each epoch, nan beyond the budget
-    updates: Array  # [] int32: optimizer steps made, the source's not counted
-    epochs: Array  # [] int32: epochs run, the source's not counted: to the budget, or fewer where training diverged
-    moments: optimizers.Moments | None = None  # where lanes may continue others
+    score: Array
+    curve: Array
+    loss: Array
+    updates: Array
+    epochs: Array
+    moments: optimizers.Moments | None = None
 
 
 def dropout_key(key: Key, epoch: Array) -> Array:
@@ -119,7 +163,7 @@ def regularise(grads: Any, params: Any, hyper: Hyper) -> Any:
 
 
 def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
-    """Return a lane before its first epoch, or where its source stands."""
+    """Return the state of a lane before its first epoch, which may be that of its source."""
 
     def afresh() -> LaneState:
         example = spec.learner.prepare(data, data.train.x[:1])
@@ -134,13 +178,13 @@ def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
 
 
 def runs(lane: Lane, state: LaneState, epoch: Array) -> Array:
-    """Return whether a lane trains in an epoch: [] bool. One that diverged or had its budget does not."""
+    """Return whether a lane trains in an epoch: [] bool. It does not if it diverged or has used its budget."""
     goes_on = lane.active & state.finite & (epoch < lane.budget)
     return goes_on if lane.source is None else goes_on & (epoch >= lane.source.epoch)
 
 
 def next_epoch(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Array:
-    """Return the first epoch from `epoch` on that a lane trains in: [] int32; `spec.epochs` where there is none."""
+    """Return the first epoch from `epoch` on in which a lane trains: [] int32; `spec.epochs` if there is none."""
     assert lane.source is not None
     goes_on = lane.active & state.finite & (epoch < lane.budget)
     return jnp.where(goes_on, jnp.maximum(epoch, lane.source.epoch), jnp.int32(spec.epochs))
@@ -166,17 +210,17 @@ def train_epoch(
     """Train one configuration for one epoch.
 
     Args:
-        spec: what all lanes have in common.
-        data: the examples.
-        order_key: the key of `epoch_order`.
-        epoch: [] int32, counted from 0.
-        lane: what to train.
-        state: where it stands.
+        spec: Facts that all lanes have in common.
+        data: Examples.
+        order_key: Key of `epoch_order`.
+        epoch: Index of the epoch, from 0: [] int32.
+        lane: Lane to train.
+        state: State of the lane.
     """
     hyper, learner, micro = lane.hyper, spec.learner, spec.micro_batch
     rows, groups = epoch_batches(order_key, epoch, data.train, micro)
     steps = rows.shape[0]
-    group = hyper.batch_size // micro  # micro-batches an update
+    group = hyper.batch_size // micro  # micro-batches per update
     own = {"momentum": hyper.momentum, "weight_decay": hyper.weight_decay}
     coefficients = optimizers.coefficients(spec.optimizers, hyper.optimizer, data.offset.dtype, **own)
     updates = spec.epochs * (steps // group)
@@ -199,12 +243,12 @@ def train_epoch(
             rate = hyper.learning_rate
             if hyper.schedule is not None or hyper.warmup is not None:
                 made = moments.count
-                if lane.source is not None:  # whose batches may have been of another size
+                if lane.source is not None:  # its batch size may have been different
                     made = epoch * (steps // group) + count // group - 1
                 rate = rate * schedules.factor(spec.schedules, hyper.schedule, hyper.warmup, made, updates)
             return *optimizers.update(coefficients, rate, mean, moments, params), _zeros(total)
 
-        # A conditional, not arithmetic: a lane on its own skips the update between the micro-batches of a batch.
+        # A conditional, so that a lane that runs alone skips the update between the micro-batches of a batch.
         changed = jax.lax.cond(count % group == 0, step_optimizer, lambda *same: same, params, moments, total)
         return (changed[0], statistics, *changed[1:]), loss.astype(jnp.float32)
 
@@ -221,10 +265,10 @@ def train_epoch(
 
 
 def finish_lane(lane: Lane, state: LaneState) -> Result:
-    """Return what a lane's training found."""
+    """Return the result of a lane's training."""
     done = lane.active & state.finite & (lane.budget >= 1)
     score = jnp.where(done, state.curve[lane.budget - 1], jnp.nan)
-    # The last epoch of a lane that diverged has a loss, though not a finite one.
+    # The last epoch of a diverged lane counts; its score is not finite.
     epochs = jnp.where(state.finite, lane.budget, jnp.sum(jnp.isfinite(state.curve), dtype=jnp.int32) + 1)
     epochs = jnp.where(lane.active, epochs, 0)
     result = Result(state.params, state.statistics, score, state.curve, state.loss, state.moments.count, epochs)

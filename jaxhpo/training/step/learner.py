@@ -1,4 +1,4 @@
-"""The network that a program's lanes train, as pure functions of one lane."""
+"""The network that the lanes of a program train, as pure functions of one lane."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,43 +17,50 @@ from jaxhpo.types import Array, Key
 
 
 class Batch(NamedTuple):
-    """What a training step sees, and what its random numbers follow from."""
+    """The examples of a training step, and the origin of its random numbers.
 
-    x: Array  # [n, ...] as the network sees them
-    y: Array  # [n, ...]
-    key: Array  # [2] uint32: key data of the trial's epoch
-    position: Array  # [n] int32: each example's place in the epoch
+    Attributes:
+        x: Network's input: [n, ...].
+        y: Labels or targets: [n, ...].
+        key: Key data of the trial's epoch: [2] uint32.
+        position: Place of each example in the epoch: [n] int32.
+    """
+
+    x: Array
+    y: Array
+    key: Array
+    position: Array
 
 
 class Learner(Protocol):
-    """A network and how it is trained on a batch. `hyper` is the lane's, scalars.
+    """A network and its training on a batch. `hyper` holds the scalars of the lane.
 
-    `params` is what the optimizer changes; `statistics` what the network itself changes while it trains.
+    `params` are changed by the optimizer; `statistics` are changed by the network itself during training.
     """
 
     def prepare(self, data: TrainingData, x: Array) -> Array:
-        """Return stored examples as the network sees them."""
+        """Return stored examples as the network's input."""
         ...
 
     def start(self, key: Key, example: Array, hyper: Hyper) -> tuple[Any, Any]:
-        """Return a trial's first params and statistics; `example` is [1, ...] as the network sees it."""
+        """Return the initial params and statistics of a trial; `example` is a network's input [1, ...]."""
         ...
 
     def gradients(
         self, goal: Goal, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, batch: Batch
     ) -> tuple[Array, Any, Any]:
-        """Return a batch's loss, its gradients, and the statistics after it."""
+        """Return the loss of a batch, its gradients, and the statistics after it."""
         ...
 
     def evaluate(
         self, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, use: Callable[[Callable], Any]
     ) -> Any:
-        """Return `use` of the network that is trained so far: stored examples [n, ...] -> outputs [n, ...]."""
+        """Return `use(network)` for the network with these weights: stored examples [n, ...] -> outputs [n, ...]."""
         ...
 
 
 def loss_of(goal: Goal, data: TrainingData, hyper: Hyper, outputs: Any, y: Array) -> Array:
-    """Return a batch's loss: []."""
+    """Return the loss of a batch: []."""
     if goal.loss is not None:
         return goal.loss(outputs, y)
     if data.target_scale is None:
@@ -62,15 +69,20 @@ def loss_of(goal: Goal, data: TrainingData, hyper: Hyper, outputs: Any, y: Array
 
 
 class Masked(NamedTuple):
-    """One of jaxhpo's networks, of which a lane uses a part.
+    """A network of jaxhpo of which a lane uses a part.
 
-    Where `sizes` has several, narrow ones first, a lane computes in the narrowest that holds its units: a branch. All
-    have the weights of the last.
+    If there are several `sizes`, a lane computes in the narrowest one that holds its units, by a branch. All use the
+    weights of the last one.
+
+    Attributes:
+        sizes: Networks of different widths, narrow ones first.
+        full: Network of the full size of the space, for which initial weights are drawn.
+        drops: Whether any lane may use dropout.
     """
 
     sizes: tuple[nn.Module, ...]
-    full: nn.Module  # the space's full-size one, that initial weights are drawn for
-    drops: bool  # whether any lane may use dropout
+    full: nn.Module
+    drops: bool
 
     @property
     def model(self) -> nn.Module:
@@ -78,11 +90,11 @@ class Masked(NamedTuple):
         return self.sizes[-1]
 
     def prepare(self, data: TrainingData, x: Array) -> Array:
-        """Return stored examples as the network sees them."""
+        """Return stored examples as the network's input."""
         return normalise(data, x)
 
     def start(self, key: Key, example: Array, hyper: Hyper) -> tuple[Any, Any]:
-        """Return a trial's initial weights, whatever its bucket."""
+        """Return the initial weights of a trial, which do not depend on its bucket."""
         active = Active(hyper.layers, hyper.units)
         full = init_together(self.full, jax.random.fold_in(key, 0), example, active=active)
         if self.full == self.model:
@@ -93,7 +105,7 @@ class Masked(NamedTuple):
     def gradients(
         self, goal: Goal, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, batch: Batch
     ) -> tuple[Array, Any, Any]:
-        """Return a batch's loss, its gradients, and no statistics."""
+        """Return the loss of a batch, its gradients, and empty statistics."""
         drops = self.drops or hyper.embedding_dropout is not None
         dropout = Dropout(hyper.dropout, batch.key, batch.position, hyper.embedding_dropout) if drops else None
         active = Active(hyper.layers, hyper.units)
@@ -114,7 +126,7 @@ class Masked(NamedTuple):
     def evaluate(
         self, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, use: Callable[[Callable], Any]
     ) -> Any:
-        """Return `use` of the network as it is trained."""
+        """Return `use(network)` for the network with these weights."""
         active = Active(hyper.layers, hyper.units)
 
         def compute(model: nn.Module) -> Any:
@@ -129,7 +141,7 @@ class Masked(NamedTuple):
         return self._by_size(hyper.units, compute)
 
     def _by_size(self, units: Array, compute: Callable[[nn.Module], Any]) -> Any:
-        """Return `compute` of the narrowest size that holds so many units; all return the same shapes."""
+        """Return `compute` of the narrowest size that holds `units`; all sizes return the same shapes."""
         if len(self.sizes) == 1:
             return compute(self.model)
         index = jnp.sum(units > np.array([size.units for size in self.sizes[:-1]], np.int32), dtype=jnp.int32)
@@ -140,7 +152,7 @@ class Masked(NamedTuple):
 
 
 def _in_units(data: TrainingData, outputs: Array) -> Array:
-    """Return logits as they are, and standardised predictions [n, K] in the targets' units: [n] or [n, K]."""
+    """Return logits unchanged, and standardised predictions [n, K] in units of the targets: [n] or [n, K]."""
     if data.target_offset is None or data.target_scale is None:
         return outputs
     if data.target_offset.ndim == 0:

@@ -1,8 +1,8 @@
-"""Learning-rate schedules and warm-up as a traced factor, so that every lane may have another.
+"""Learning-rate schedules and warm-up as a traced factor, so that every lane may have its own.
 
 As in optax: `cosine` is ``cosine_decay_schedule`` (Loshchilov & Hutter 2017, no restarts), `one_cycle` is
-``cosine_onecycle_schedule`` (Smith & Topin 2018) with its defaults. A schedule spans the most updates that a lane may
-make, whatever its own budget: training on from a smaller budget is training with the larger one.
+``cosine_onecycle_schedule`` (Smith & Topin 2018) with its defaults. A schedule spans the largest number of updates of a
+lane, whatever its own budget. So continued training equals training with the larger budget.
 """
 
 import jax.numpy as jnp
@@ -11,21 +11,21 @@ import numpy as np
 from jaxhpo.types import Array
 
 SCHEDULES = ("constant", "cosine", "one_cycle")
-"""The schedules by name."""
+"""The names of the schedules."""
 
-_RISE, _START, _END = 0.3, 25.0, 25e4  # of one cycle: share of updates, and what the peak is divided by at both ends
+_RISE, _START, _END = 0.3, 25.0, 25e4  # of one cycle: share of updates that rise, and divisors of the peak at both ends
 
 
 def factor(names: tuple[str, ...], index: Array | None, warmup: Array | None, count: Array, updates: Array) -> Array:
-    """Return what a learning rate is multiplied by: [] float32.
+    """Return the factor of the learning rate: [] float32.
 
     Args:
-        names: the schedules that a lane may have.
-        index: [] int32, which of them it has; None is a constant rate.
-        warmup: [] float32, the share of updates over which the rate grows linearly from 0; None is 0. One cycle has
-            its own.
-        count: [] int32, updates made so far.
-        updates: [] int32, the most that there will be.
+        names: Schedules that a lane may have.
+        index: Index of the lane's schedule: [] int32; None is a constant rate.
+        warmup: Share of updates over which the rate grows linearly from 0: [] float32; None is 0. One cycle has its own
+            warm-up.
+        count: Number of updates so far: [] int32.
+        updates: Largest number of updates: [] int32.
     """
     step, total = count.astype(jnp.float32), updates.astype(jnp.float32)
     rising = jnp.float32(0) if warmup is None else warmup * total

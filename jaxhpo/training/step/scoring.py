@@ -1,4 +1,4 @@
-"""What training minimises and what trials are compared by: losses and metrics of one lane."""
+"""Losses, which training minimizes, and metrics, which compare trials, of one lane."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,31 +11,31 @@ import optax
 from jaxhpo.types import Array
 
 Loss = Callable[..., Array]
-"""Outputs and targets of a batch -> []."""
+"""Function of outputs and targets of a batch -> []."""
 
 Metric = Callable[[Any, Array], Array]
-"""Outputs and targets of a whole split -> []."""
+"""Function of outputs and targets of a whole split -> []."""
 
 
 def accuracy(outputs: Array, y: Array) -> Array:
-    """Return the share of examples whose largest logit is their class's: [N, K], [N] int32 -> [] float32."""
+    """Return the share of examples whose class has the largest logit: [N, K], [N] int32 -> [] float32."""
     hits = (jnp.argmax(outputs, axis=-1).astype(jnp.int32) == y).astype(jnp.float32)
     return jnp.sum(hits) / np.float32(y.shape[0])
 
 
 def r2(outputs: Array, y: Array) -> Array:
-    """Return the share of the targets' variance that is explained, the mean over targets: [N] or [N, K] -> []."""
+    """Return the share of the targets' variance that is explained, averaged over targets: [N] or [N, K] -> []."""
     unexplained = jnp.mean(jnp.square(_wide(outputs) - y), axis=0)
     return jnp.mean(1 - unexplained / jnp.maximum(jnp.var(y, axis=0), np.finfo(np.float32).tiny))
 
 
 def rmse(outputs: Array, y: Array) -> Array:
-    """Return the root of the mean squared error, in the targets' unit: [N] or [N, K] -> []."""
+    """Return the root of the mean squared error, in units of the targets: [N] or [N, K] -> []."""
     return jnp.sqrt(jnp.mean(jnp.square(_wide(outputs) - y)))
 
 
 def mae(outputs: Array, y: Array) -> Array:
-    """Return the mean absolute error, in the targets' unit: [N] or [N, K] -> []."""
+    """Return the mean absolute error, in units of the targets: [N] or [N, K] -> []."""
     return jnp.mean(jnp.abs(_wide(outputs) - y))
 
 
@@ -55,31 +55,38 @@ METRICS = {
 
 
 class Goal(NamedTuple):
-    """A loss and a metric."""
+    """A loss and a metric.
 
-    loss: Loss | None  # a user's own, of outputs and targets; None is the task's
+    Attributes:
+        loss: User's function of outputs and targets; None is the loss of the task.
+        metric: Function of outputs and targets.
+        name: Name of the metric.
+        direction: "maximize" if higher values of the metric are better, or "minimize".
+    """
+
+    loss: Loss | None
     metric: Metric
-    name: str  # of the metric
-    direction: str  # "maximize" or "minimize": what is better
+    name: str
+    direction: str
 
     @property
     def sign(self) -> float:
-        """1 where higher is better, else -1."""
+        """1 if higher values of the metric are better, else -1."""
         return 1.0 if self.direction == "maximize" else -1.0
 
 
 def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None = None, minimize: bool = False) -> Goal:
-    """Return the goal that a task and a user's arguments name.
+    """Return the goal for a task and a user's arguments.
 
     Args:
         task: "classification" or "regression".
-        loss: outputs and targets of a batch -> []; None is the mean cross-entropy of logits, or the mean squared error
-            in units of the training targets' variance.
-        metric: a name in `METRICS`, or outputs and targets of a split -> []; None is accuracy or R2.
-        minimize: whether lower values of a user's own metric are better; a named one knows.
+        loss: Function of outputs and targets of a batch -> []; None is the mean cross-entropy of logits, or the mean
+            squared error in units of the training targets' variance.
+        metric: Name in `METRICS`, or function of outputs and targets of a split -> []; None is accuracy or R2.
+        minimize: Whether lower values of a user's own metric are better.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
     if not isinstance(minimize, bool):
         raise ValueError(f"minimize={minimize!r} must be True or False")
@@ -103,7 +110,7 @@ def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None =
 def cross_entropy(logits: Array, y: Array, smoothing: Array | None = None) -> Array:
     """Return the mean cross-entropy of logits: [n, K], [n] int32 -> [].
 
-    With `smoothing` ([] float32) that share of each label is spread evenly over the classes (Szegedy et al. 2016).
+    With `smoothing` ([] float32), this share of each label is spread evenly over the classes (Szegedy et al. 2016).
     """
     logits = _wide(logits)
     cross = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
@@ -120,6 +127,6 @@ def squared_error(outputs: Array, y: Array, scale: Array) -> Array:
 
 
 def _wide(outputs: Array) -> Array:
-    """Return outputs in float32 at least: means over many examples are too coarse in half of its bits."""
+    """Return outputs in float32 or more, because half precision is too coarse for means over many examples."""
     narrow = jnp.issubdtype(outputs.dtype, jnp.floating) and jnp.finfo(outputs.dtype).bits < 32
     return outputs.astype(jnp.float32) if narrow else outputs
