@@ -33,8 +33,8 @@ class Entry(NamedTuple):
 
     Attributes:
         factory: Function that makes the method.
-        summary: What the method does.
-        use: Problems that the method suits.
+        summary: One-line description of the method.
+        use: One-line description of the problems that it suits.
     """
 
     factory: Callable[..., Algorithm]

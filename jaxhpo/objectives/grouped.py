@@ -108,7 +108,7 @@ class Groups:
         started = time.perf_counter()
         lowered = {}
         for group, fixed in missing.items():
-            # Traced in the caller's thread: it may run under a JAX configuration of its own.
+            # Traced in the caller's thread, which may have a JAX configuration of its own.
             lanes = jax.vmap(self._lane(fixed), in_axes=(None, 0, 0, 0))
             try:
                 program = jit(lanes).lower(*arguments)

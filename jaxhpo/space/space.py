@@ -63,7 +63,7 @@ class Space(Mapping[str, Dimension]):
         if self.constrained:
             if CONSTRAINTS in self:
                 raise ValueError(f"Space has a hyperparameter named {CONSTRAINTS!r} beside constraints; rename it")
-            _ = self.feasible_points  # raises where there are too few
+            _ = self.feasible_points  # raises ValueError if there are too few
 
     def __getitem__(self, name: str) -> Dimension:
         return self._dimensions[name]

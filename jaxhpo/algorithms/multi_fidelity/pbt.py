@@ -67,8 +67,8 @@ def pbt(
     All members train for `interval`. Then each of the worst `truncation` of them takes over training state and
     configuration of one of the best `truncation` (`Proposal.source`), and the hyperparameters in `explore` are
     perturbed: the value of a Float is multiplied by 0.8 or 1.2, another ordered hyperparameter moves by a small step,
-    an unordered one takes another option, and some are drawn again. The other members keep theirs. Hyperparameters that
-    determine the training state, such as layers and the optimizer, must not be explored: a trial with other values
+    an unordered one takes another option, and some are drawn again. The other members stay unchanged. Hyperparameters
+    that determine the training state, such as layers and the optimizer, must not be explored: a trial with other values
     cannot be continued. A perturbed configuration that would violate a constraint, or change which hyperparameters are
     active, is not used; the original one is.
 

@@ -105,8 +105,8 @@ def q_learning(
         space: Search space; levels are not needed.
         lanes: Number of lanes: trials of a round.
         budget: Largest budget of a trial, in units of the objective such as epochs.
-        gamma: Discount; None is 0.9, and 0 with several rungs, because the value of what is learned is not weighed
-            against its epochs.
+        gamma: Discount; None is 0.9, or 0 with several rungs, because the lookahead does not account for the epochs
+            that an action costs.
         eps_min: Limit of epsilon.
         eps_max: Initial epsilon.
         k_0: Decay rate of epsilon per trial if Q has no variance.

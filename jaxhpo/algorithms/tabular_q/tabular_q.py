@@ -109,7 +109,7 @@ def tabular_q(
     check_common(space, lanes, budget)
     levels = space.require_levels("tabular_q")
     if space.constrained:
-        _ = space.feasible_levels  # raises where there are too few
+        _ = space.feasible_levels  # raises ValueError if there are too few
     rungs = _check_rungs(rungs, budget)
     _check(levels, bins, capacity, lanes)
     check_number("alpha", alpha, 0.0, 1.0)

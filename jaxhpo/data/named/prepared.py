@@ -95,7 +95,7 @@ def texts(arrays: dict[str, np.ndarray], split: str) -> list[str]:
 
 def _refuse(source: Source, root: Path, problem: str, *, damaged: Path | None = None) -> NoReturn:
     """Raise ValueError with the remedy; `damaged` is a directory that must be moved away first."""
-    # TFDS reuses a version's directory that exists, whatever is in it.
+    # TFDS reuses the existing directory of a version without checking it.
     first = f"move {shlex.quote(str(damaged))} away, then " if damaged is not None else ""
     command = f"jaxhpo data prepare {source.name} --data-dir {shlex.quote(str(root))}"
     raise ValueError(f"data_dir={str(root)!r} {problem}; {first}prepare it with: {command}")

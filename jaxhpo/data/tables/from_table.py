@@ -50,6 +50,13 @@ def from_table(
 
     Raises:
         ValueError: if the table or an argument is invalid; the message names the file, the column and the row or line.
+
+    Example:
+        >>> import pandas as pd, jaxhpo
+        >>> frame = pd.DataFrame({"area": range(20), "colour": ["red", "blue"] * 10, "price": range(100, 120)})
+        >>> data = jaxhpo.data.from_table(frame, "price", task="regression")
+        >>> data, data.feature_names
+        (Dataset('table', vector (3,), regression, 12/4/4 train/valid/test), ('area', 'colour=blue', 'colour=red'))
     """
     import pandas as pd
 

@@ -208,7 +208,7 @@ def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: 
         space: Search space.
         point: Configurations: [B, D] float32.
         own: Names of the hyperparameters of a user's model.
-        defaults: Defaults of those.
+        defaults: Values of these hyperparameters if they are inactive.
     """
     decoded = space.decode(point)
     names = {canonical_name(name): name for name in space if name not in own}
