@@ -27,14 +27,23 @@ class Past(Protocol):
 
 
 class Portfolio:
-    """Configurations that did well in other tasks, best together first; see `Portfolio.from_studies`.
+    """Configurations to try first, such as those that did best in earlier studies (`Portfolio.from_studies`).
 
     Args:
-        space: whose configurations they are.
-        configs: in the order in which they are tried.
+        space: the space of the configurations.
+        configs: the configurations, in the order in which they are tried.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo as jh
+        >>> space = jh.Space({"x": jh.Float(0.0, 1.0), "kind": jh.Choice(("a", "b"))})
+        >>> portfolio = jh.Portfolio(space, [{"x": 0.5, "kind": "b"}])
+        >>> objective = jh.function(lambda config: config["x"], workers=0)
+        >>> study = jh.tune(objective, space=space, enqueue=portfolio, trials=2, lanes=1, verbose=False)
+        >>> study.finished[0].config
+        {'x': 0.5, 'kind': 'b'}
     """
 
     def __init__(self, space: Space, configs: Iterable[Mapping[str, Any]]):
@@ -59,16 +68,17 @@ class Portfolio:
     def from_studies(cls, studies: Iterable[Past], *, size: int = 8) -> "Portfolio":
         """Return the portfolio of configurations that together did best over past studies of one space.
 
-        Chosen greedily: each next one adds most to the mean, over studies, of the best rank that the portfolio reached
-        there (Feurer et al. 2022, auto-sklearn 2.0; Wistuba et al. 2015). In a study that did not try a configuration
-        its rank is guessed from those of near ones. It costs seconds for tens of studies of hundreds of trials.
+        The choice is greedy: each configuration adds most to the mean over studies of the best rank that the portfolio
+        reached there (Feurer et al. 2022, auto-sklearn 2.0; Wistuba et al. 2015). If a study did not try a
+        configuration, its rank is estimated from those of near ones. This takes seconds for tens of studies of
+        hundreds of trials.
 
         Args:
-            studies: finished ones, or `jaxhpo.read_journal` of theirs; every one of the same space.
-            size: configurations at most.
+            studies: finished studies, or journals that `jaxhpo.read_journal` read; all of one space.
+            size: number of configurations at most.
 
         Raises:
-            ValueError: where there is none with a score, or where spaces differ.
+            ValueError: there are no studies, none has a score, or their spaces differ.
         """
         check_integer("size", size, 1)
         studies = list(studies)
@@ -115,11 +125,16 @@ class WarmState(NamedTuple):
 def warm_started(algorithm: Algorithm, space: Space, portfolio: Portfolio) -> Algorithm:
     """Return the algorithm that proposes a portfolio's configurations before its own, and learns from both.
 
-    They take the places of new configurations, so the budget that a multi-fidelity method gives those is theirs too.
-    Costs microseconds.
+    They take the places of new configurations. A multi-fidelity algorithm gives them the budget of these. The cost is
+    microseconds a round.
+
+    Args:
+        algorithm: an algorithm for the space.
+        space: the space that is searched.
+        portfolio: configurations of the same space.
 
     Raises:
-        ValueError: `portfolio` is no Portfolio, or of another space.
+        ValueError: `portfolio` is no Portfolio, or is of another space.
     """
     if not isinstance(portfolio, Portfolio):
         raise ValueError(f"portfolio={portfolio!r} must be a jaxhpo.Portfolio; make one with Portfolio.from_studies")

@@ -4,7 +4,7 @@
 - `rounds.py`: one round as a pure function
 - `compiled_round.py`: the parts of a round as compiled programs
 - `traced.py`: whole studies in one program
-- `trials.py`: trials and their tables
+- `results.py`, `trials.py`: trials, the best one, and tables
 - `callbacks.py`: what is called after every round
 - `timeout.py`: how long a run may take
 - `journal.py`, `reading.py`: the file of finished trials, written and read

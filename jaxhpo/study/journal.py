@@ -14,7 +14,7 @@ _COLUMNS = ("trial", "round", "lane", "source", "budget", "config", "score", "se
 
 
 def plain(value: Any) -> Any:
-    """Return a value as strict JSON takes it: nan and infinities become None."""
+    """Return a value as strict JSON allows: nan and infinities become None."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -25,9 +25,14 @@ def plain(value: Any) -> Any:
 
 
 class Journal:
-    """Writes a study's file: a header, then a line a trial, then the result.
+    """Writes a study's file: a header, then a line for each trial, then the result.
 
-    Raises ValueError where the file exists already (it may hold another study's trials) or cannot be made.
+    Args:
+        path: a new file.
+        header: what is tuned, and how, as plain data.
+
+    Raises:
+        ValueError: the file exists already (it may hold another study's trials), or cannot be made.
     """
 
     def __init__(self, path: str | os.PathLike, header: Mapping[str, Any]):
@@ -58,7 +63,11 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Write the study's result and close."""
+        """Write the study's result, and close the file.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
         self._write({"result": result})
         self.sync()
         self.close()
@@ -69,7 +78,7 @@ class Journal:
         return self._file.closed
 
     def close(self) -> None:
-        """Close the file; what was appended stays."""
+        """Close the file; what was written stays."""
         with contextlib.suppress(OSError):  # what a full disk did not take was reported when it was written
             self._file.close()
 

@@ -1,4 +1,4 @@
-"""A past study, read back from the file that `tune(output=...)` wrote."""
+"""Past studies, read from the files that `tune(output=...)` writes."""
 
 import json
 import math
@@ -15,31 +15,48 @@ from jaxhpo.space import Space
 
 @dataclass(frozen=True)
 class PastTrial:
-    """One finished trial of a past study."""
+    """A finished trial of a past study.
+
+    Attributes:
+        trial: number of the trial, from 0.
+        config: value of each active hyperparameter, by name.
+        score: score; nan if the trial failed.
+        budget: budget of the trial.
+        point: [D] float32, the configuration in the unit cube.
+    """
 
     trial: int
     config: dict[str, Any]
-    score: float  # nan where it failed
+    score: float
     budget: int
-    point: np.ndarray = field(repr=False)  # [D] float32: the configuration in the unit cube
+    point: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
 class PastStudy:
-    """What a journal tells of a study."""
+    """A study as its journal tells it.
+
+    Attributes:
+        space: what varied.
+        direction: "maximize" or "minimize": which scores are better.
+        finished: the finished trials, in order.
+        header: what was tuned, and how: data, model, algorithm with its options, seed, plan, versions.
+    """
 
     space: Space
-    direction: str  # "maximize" or "minimize"
+    direction: str
     finished: list[PastTrial] = field(repr=False)
-    header: dict[str, Any] = field(repr=False)  # what was tuned, and how
+    header: dict[str, Any] = field(repr=False)
 
 
 def read_journal(path: str | os.PathLike) -> PastStudy:
-    """Return the past study whose finished trials `tune(output=path)` wrote, also where it was killed.
+    """Return the study whose finished trials `tune(output=path)` wrote, also if its process was killed.
+
+    Args:
+        path: the journal. A last line that a killed process left unfinished is skipped.
 
     Raises:
-        ValueError: where the file cannot be read or is no journal; of a line that a killed process left unfinished
-            nothing is said.
+        ValueError: the file cannot be read, or is no journal.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

@@ -14,25 +14,24 @@ from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
 from jaxhpo.study.callbacks import Callback, check_callbacks
 from jaxhpo.study.compiled_round import Host, Queue, Seconds, planned_programs, to_host
+from jaxhpo.study.results import Results
 from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, round_step
 from jaxhpo.study.timeout import check_timeout
-from jaxhpo.study.trials import Best, Suggestion, Trial
+from jaxhpo.study.trials import Suggestion, Trial
 from jaxhpo.types import Algorithm, LaneResult, Objective, Outcome, Proposal, State
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-_SIGNS = {"maximize": 1.0, "minimize": -1.0}
+    pass
 
 
-class Study:
-    """A search: an algorithm asks for trials of a space, an objective or the caller scores them.
+class Study(Results):
+    """A search: an algorithm proposes trials of a space, and an objective or the caller scores them.
 
     Args:
         space: what varies.
-        algorithm: as a factory of `jaxhpo.algorithms` makes it, for this space.
-        objective: scores trials in `run`; None where the caller does, with `ask` and `tell`.
-        seed: an integer in [0, 2**32); with the same plan it fixes every result bit for bit.
+        algorithm: an Algorithm for this space; factories in `jaxhpo.algorithms` make it.
+        objective: scores trials in `run`. None: the caller scores them, with `ask` and `tell`.
+        seed: an integer in [0, 2**32). With the same plan it fixes every result bit for bit.
         direction: "maximize" or "minimize": which scores are better, told ones or an Objective's.
         on_trial: called with each trial of `run` as soon as its result is there, before its round ends: from any
             thread, one at a time, in any order. A journal is written by it.
@@ -40,6 +39,14 @@ class Study:
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
+
+    Example:
+        >>> import jaxhpo as jh
+        >>> space = jh.Space({"x": jh.Float(-2.0, 2.0, levels=41)})
+        >>> study = jh.Study(space, jh.algorithms.grid_search(space, lanes=41), direction="minimize")
+        >>> told = study.tell([(trial.config["x"] - 1) ** 2 for trial in study.ask()])
+        >>> study.best
+        Best(trial=30, score=0.0000: x=1)
     """
 
     def __init__(
@@ -63,17 +70,14 @@ class Study:
             raise ValueError(f"objective={objective!r} must be an Objective of two pure functions, or None")
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
-        if direction not in _SIGNS:
-            raise ValueError(f"direction={direction!r} must be 'maximize' or 'minimize'")
-        self.space, self.seed, self.direction = space, seed, direction
+        super().__init__(space, direction)
+        self.seed = seed
         self.summary: dict[str, Any] = {}
         """What `tune` reports as JSON: best, trials, seconds, compilations, device, versions, ..."""
         self.stop_reason: str | None = None
         """Why a callback ended the latest `run`; None where none did."""
-        self._objective, self._sign = objective, _SIGNS[direction]
+        self._objective = objective
         self._algorithm, self._queue = algorithm, Queue()
-        self._trials: list[Trial] = []
-        self._metrics: list[dict[str, float]] = []
         self._pending: Proposal | None = None
         self._on_trial, self._known = on_trial, dict(known or {})
         self._begun = time.perf_counter()
@@ -88,9 +92,12 @@ class Study:
         self._running = False
 
     def planned_programs(self, trials: int) -> int:
-        """Return how many programs `run` of so many trials compiles, beside the objective's.
+        """Return how many programs `run` compiles, beside the objective's.
 
-        They grow with the number of trials only where the algorithm keeps a history, which doubles at 64, 128, ...
+        The number grows with the trials only if the algorithm keeps a history, which doubles at 64, 128, ...
+
+        Args:
+            trials: number of trials of the run.
         """
         return planned_programs(self._algorithm, trials, self.lanes)
 
@@ -98,51 +105,6 @@ class Study:
     def seconds(self) -> Seconds:
         """Where the time went."""
         return self._host.seconds
-
-    # --- what was found ------------------------------------------------------------------------------------------
-
-    @property
-    def finished(self) -> list[Trial]:
-        """Every finished trial in order, with what the objective said beside the score."""
-        return list(self._trials)
-
-    @property
-    def trials(self) -> pd.DataFrame:
-        """One row a trial: trial, round, lane, source, budget, the hyperparameters, score, state, seconds."""
-        return tables.trials_table(self.space, self._trials)
-
-    @property
-    def incumbent(self) -> pd.DataFrame:
-        """The best score after every trial: columns trial, score, seconds."""
-        return tables.incumbent_table(self._trials, self._sign)
-
-    def top(self, count: int = 5) -> pd.DataFrame:
-        """Return the rows of the best `count` trials, best first; of equal ones the first."""
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"count={count!r} must be an integer of at least 1")
-        ranked = self.trials.dropna(subset="score")
-        return ranked.sort_values("score", ascending=self._sign < 0, kind="stable").head(count)
-
-    @property
-    def metrics(self) -> pd.DataFrame:
-        """One row a round: round, trials told so far, seconds, and the algorithm's own metrics."""
-        import pandas as pd
-
-        return pd.DataFrame(self._metrics)
-
-    @property
-    def latest_metrics(self) -> dict[str, float]:
-        """The latest row of `metrics`; empty before the first round."""
-        return dict(self._metrics[-1]) if self._metrics else {}
-
-    @property
-    def best(self) -> Best:
-        """The best trial so far; raises ValueError while none has a score."""
-        found = tables.best_trial(self._trials, self._sign)
-        if found is None:
-            state = f"all {len(self._trials)} trials failed" if self._trials else "no trial has been told"
-            raise ValueError(f"study has no best trial: {state}")
-        return Best(found.trial, found.config, found.score)
 
     def __repr__(self) -> str:
         found = tables.best_trial(self._trials, self._sign)
@@ -152,13 +114,24 @@ class Study:
     # --- ask and tell --------------------------------------------------------------------------------------------
 
     def enqueue(self, config: Mapping[str, Any], *, budget: int | None = None) -> None:
-        """Have a configuration evaluated before the algorithm's next ones; `budget` None is what it would give."""
+        """Evaluate a configuration before those that the algorithm proposes next.
+
+        Args:
+            config: value of each active hyperparameter, by name.
+            budget: the trial's budget. None: the budget that the algorithm would give.
+
+        Raises:
+            ValueError: the space has no such configuration, or `budget` is not an integer of at least 1.
+        """
         if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
             raise ValueError(f"budget={budget!r} must be an integer of at least 1, or None")
         self._queue.add(self.space.from_config(config), budget)
 
     def ask(self) -> list[Suggestion]:
-        """Return the next batch, at most `lanes` trials; the same one until it is told. Empty: nothing is left."""
+        """Return the trials of the next round, at most `lanes`; the same ones until they are told.
+
+        The list is empty if the algorithm has nothing left to propose.
+        """
         if self._pending is None:
             steps = self._steps()
             keys, carry = self._start()
@@ -167,7 +140,17 @@ class Study:
         return tables.suggestions(self.space, self._pending)
 
     def tell(self, scores: Sequence[float] | Mapping[int, float]) -> list[Trial]:
-        """Tell the scores of the batch that `ask` returned, in its order or by trial; nan = failed."""
+        """Tell the scores of the trials that `ask` returned.
+
+        Args:
+            scores: a number for each trial, in the order of `ask`; or numbers by trial. nan: the trial failed.
+
+        Returns:
+            The finished trials of the round.
+
+        Raises:
+            ValueError: `ask` was not called, or a score is missing or is no number.
+        """
         if self._pending is None:
             raise ValueError("tell needs a batch; call ask first")
         asked = tables.suggestions(self.space, self._pending)
@@ -210,7 +193,7 @@ class Study:
             on_round: will go; use `callbacks`.
 
         Raises:
-            ValueError: if an argument is invalid, the study has no objective, or a batch of `ask` has not been told.
+            ValueError: an argument is invalid, the study has no objective, or a round of `ask` has not been told.
         """
         if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
             raise ValueError(f"trials={trials!r} must be an integer of at least 1")
@@ -230,7 +213,10 @@ class Study:
         return self
 
     def stop(self, reason: str) -> None:
-        """End the run after the round under way; for callbacks. `stop_reason` keeps the reason.
+        """End the run after the round under way; for callbacks.
+
+        Args:
+            reason: why; `stop_reason` keeps it.
 
         Raises:
             ValueError: the study is not running.

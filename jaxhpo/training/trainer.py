@@ -118,23 +118,34 @@ class Trainer:
         return Objective(self._init, self._evaluation, self._retain if self.continues else None)
 
     def score_test(self, state: TrainerState) -> float:
-        """Return the test score of the best trial's weights."""
+        """Return the test score of the best trial's network."""
         assert state.best is not None  # a trial succeeded
         return self.score_weights(state.data, state.best)
 
     def score_weights(self, data: TrainingData, weights: Weights) -> float:
-        """Return the test score of some weights."""
+        """Return the test score of a network.
+
+        Args:
+            data: the examples on the device, for their scales.
+            weights: a chunk's weights, and which lane of it.
+        """
         program = self._tests.setdefault(weights.bucket, Program(partial(self.programs.test, weights.bucket)))
         trained = (weights.params, weights.statistics, np.int32(weights.lane), weights.point)
         return float(program(data, *trained, self.test_split))
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
-        """Return a trainer of the same model and goal for other examples and another space, that continues none."""
+        """Return a trainer of the same model and goal for other examples and another space.
+
+        Args:
+            data: the examples.
+            space: what varies.
+            lanes: trials of a round.
+        """
         resources = self.resources._replace(lanes=lanes, continues=False)
         return Trainer.of(self.family.again(data, space), resources)
 
     def model(self, weights: Weights) -> Model:
-        """Return the network that some weights are of, for predictions."""
+        """Return the network of some weights, for predictions."""
         config = self.space.to_config(weights.point)
         params, statistics = jax.tree.map(lambda leaf: leaf[weights.lane], (weights.params, weights.statistics))
         learner, params, made = self.family.alone(self.plan, weights.bucket, config, params)
@@ -216,10 +227,15 @@ class Trainer:
         done: Callable[[Launch, Result], None],
         sources: Mapping[int, ResumeState] | None = None,
     ) -> Account:
-        """Train the active lanes of a proposal (NumPy arrays) in chunks; return what that took.
+        """Train the active lanes of a proposal in chunks; return what that took.
 
-        `done` takes each chunk and its result ([size, ...] each, the lanes of `Launch.lanes` first), one at a time.
-        `sources` has what lanes go on from, by lane.
+        Args:
+            key: the study's key for the objective.
+            data: the examples on the device.
+            proposal: NumPy arrays.
+            done: called with each chunk and its result, one at a time. Arrays are [size, ...], the lanes of
+                `Launch.lanes` first.
+            sources: training states that lanes continue, by lane.
         """
         structures = structures_of(self.family, self.space, proposal)
         sources, total = sources or {}, Account()
