@@ -45,7 +45,7 @@ class Trainer:
         old: fields of `machine`, as arguments: they will go.
 
     Raises:
-        ValueError: naming the argument that cannot be.
+        ValueError: if an argument is invalid; the message names it.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Trainer:
         return {"seconds": ledger.seconds, "trials": total.lanes} | total.report(ledger.seconds) | {"buckets": buckets}
 
     def forget(self) -> None:
-        """Begin the books of `report` anew; compiled programs stay."""
+        """Reset the figures of `report`; compiled programs stay."""
         self.executor.ledger = Ledger()
         self._evaluation.seconds, self._evaluation.report = 0.0, {}
 

@@ -53,7 +53,7 @@ class Tuning:
         if options.portfolio is not None and isinstance(made, Algorithm):
             made = algorithms.warm_started(made, space, options.portfolio)
         self._journal: Journal | None = None
-        self.lost: OSError | None = None  # what ended the writing of `output`
+        self.lost: OSError | None = None  # why `output` can no longer be written
         self.study = self.workload.study(made, seed=options.seed, on_trial=self._append)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
@@ -95,7 +95,7 @@ class Tuning:
         self._write(lambda journal: journal.finish(self.study.summary), stacklevel=5)
 
     def _write(self, write: Callable[[Journal], None], stacklevel: int) -> None:
-        """Write to the journal unless it was lost; close it, and warn, where it is lost now."""
+        """Write to the journal unless an earlier write failed. If a write has failed, close the journal and warn."""
         if self._journal is None or self._journal.closed:
             return
         try:

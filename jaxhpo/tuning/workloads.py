@@ -1,4 +1,4 @@
-"""What a study's trials are: trainings of a network on data, or calls of a user's function."""
+"""The trials of a study: trainings of a network on data, or calls of a user's function."""
 
 import warnings
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ _OF_DATA += ("final_fit", "machine")
 
 
 class Workload(Protocol):
-    """What `Tuning` has to know of its trials.
+    """What `Tuning` needs of the trials.
 
     Attributes:
         space: what varies.
@@ -38,7 +38,15 @@ class Workload(Protocol):
     metric: str
 
     def study(self, algorithm: Any, **options: Any) -> Study:
-        """Return the study of them; called once, first. Raises ValueError where trials cannot be what it asks."""
+        """Return the study; called once, before the other methods.
+
+        Args:
+            algorithm: chooses the trials.
+            options: further arguments of `Study`.
+
+        Raises:
+            ValueError: the algorithm continues trials, and the workload cannot.
+        """
         ...
 
     def plan(self) -> dict[str, Any]:
@@ -50,7 +58,7 @@ class Workload(Protocol):
         ...
 
     def vocabulary(self) -> list[str] | None:
-        """Return the words of texts by token, from the first that is a word on."""
+        """Return the words of the vocabulary by token, without the special tokens; None if there are no texts."""
         ...
 
     def report(self) -> dict[str, Any] | None:
@@ -58,12 +66,21 @@ class Workload(Protocol):
         ...
 
     def finish(self) -> None:
-        """Do with a finished study's winner what is done once."""
+        """Score the winner of the finished study on the test examples, if there are any."""
         ...
 
 
 class TrainingWorkload:
-    """Trainings of a network on data. Raises ValueError naming the argument that cannot be."""
+    """Trainings of a network on data.
+
+    Args:
+        data: the data set, as `tune` takes it.
+        options: options of `tune`.
+        lanes: trials of a round.
+
+    Raises:
+        ValueError: if an option is invalid; the message names it.
+    """
 
     def __init__(self, data: Any, options: Options, lanes: int):
         if callable(data):
@@ -118,7 +135,7 @@ class TrainingWorkload:
         }
 
     def vocabulary(self) -> list[str] | None:
-        """Return the words of texts by token, from the first that is a word on."""
+        """Return the words of the vocabulary by token, without the special tokens; None if there are no texts."""
         words = self.trainer.data.words
         return None if words is None else list(words.words)
 
@@ -143,7 +160,16 @@ class TrainingWorkload:
 
 
 class FunctionWorkload:
-    """Calls of a user's function. Raises ValueError naming the argument that cannot be."""
+    """Calls of a user's function.
+
+    Args:
+        function: what is called.
+        options: options of `tune`.
+        lanes: trials of a round.
+
+    Raises:
+        ValueError: if an option is invalid; the message names it.
+    """
 
     def __init__(self, function: Traceable | Function, options: Options, lanes: int):
         if given := options.given(_OF_DATA):
@@ -183,7 +209,7 @@ class FunctionWorkload:
         """Return None: there are no texts."""
 
     def report(self) -> None:
-        """Return None: what a function does is its own."""
+        """Return None: the work of a function is not measured."""
 
     def finish(self) -> None:
         """Do nothing: a function's winner has no network."""
@@ -195,5 +221,5 @@ def _check_epochs(epochs: Any) -> None:
 
 
 def continues_trials(algorithm: Any) -> bool:
-    """Return whether an algorithm may continue trials; the study says what is wrong with something else."""
+    """Return whether an algorithm may continue trials; False for what is no Algorithm, which the study refuses."""
     return isinstance(algorithm, Algorithm) and algorithm.resumable is not None

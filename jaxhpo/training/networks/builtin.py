@@ -1,4 +1,4 @@
-"""jaxhpo's own networks: how a space's configurations are planned, built, trained and made again."""
+"""jaxhpo's own networks: how those of a space are planned, built, trained and loaded."""
 
 from functools import cached_property
 from typing import Any
@@ -100,7 +100,7 @@ class Builtin:
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
     ) -> tuple[Learner, Any, dict[str, Any]]:
-        """Return a configuration's network by itself, its part of a bucket's params, and what makes it again."""
+        """Return the network of one configuration, its part of the params, and what `load_model` builds it from."""
         _, layers, units, variant = self.structure(config)
         network = self.network(layers, units, variant)
         example = jax.ShapeDtypeStruct((1, *self.data.shape), np.float32)

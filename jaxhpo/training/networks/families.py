@@ -1,4 +1,4 @@
-"""The networks of a study: what a space asks of them, how they are planned, and what each program trains."""
+"""What a family of networks provides to training, and which of jaxhpo's fits a data set."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -47,13 +47,23 @@ class Family(Protocol):
         ...
 
     def check(self, structure: Structure) -> None:
-        """Raise ValueError where it cannot be trained."""
+        """Raise ValueError if it cannot be trained."""
         ...
 
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
     ) -> tuple[Learner, Any, dict[str, Any]]:
-        """Return a configuration's network by itself, its part of a bucket's params, and what makes it again."""
+        """Return the network of one configuration, and what saving and loading it takes.
+
+        Args:
+            plan: the plan of the study.
+            bucket: index of the configuration's bucket.
+            config: value of each active hyperparameter, by name.
+            params: a lane's parameters, in the shapes of the bucket.
+
+        Returns:
+            The network, its own parameters, and plain data from which `load_model` builds it again.
+        """
         ...
 
     def hyper(self, point: Array) -> Hyper:

@@ -18,15 +18,25 @@ _SLACK = 1.5  # of the memory estimate: padding, copies between layouts, what ru
 
 
 class DeviceCosts(NamedTuple):
-    """One kind of device."""
+    """Recorded costs of one kind of device.
 
-    engine: str  # the fastest there
-    lanes: int  # that train at once unless the user says otherwise
-    compiling: float  # seconds a training program takes to compile
-    branching: float  # seconds that one more width inside a program takes
-    launch: float  # seconds of one operation, however small
-    rate: float  # floating-point operations a second in a training step's matrix products, one launch at a time
-    cache: float  # bytes that a core reaches fast
+    Attributes:
+        engine: the fastest engine.
+        lanes: default number of lanes.
+        compiling: seconds that a training program takes to compile.
+        branching: seconds that one more width in a program takes to compile.
+        launch: seconds of one operation, however small.
+        rate: floating-point operations a second in the matrix products of a training step, one launch at a time.
+        cache: bytes of a core's cache.
+    """
+
+    engine: str
+    lanes: int
+    compiling: float
+    branching: float
+    launch: float
+    rate: float
+    cache: float
 
 
 _KNOWN = {

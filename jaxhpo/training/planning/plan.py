@@ -1,4 +1,4 @@
-"""The plan: how a study's lanes will run, decided before the first trial from what cannot change during it."""
+"""The plan: how the lanes of a study run. It is made before the first trial, and no result changes it."""
 
 from typing import Any, NamedTuple
 
@@ -12,14 +12,23 @@ EARLY = 16
 
 
 class Bucket(NamedTuple):
-    """Lanes that share a program."""
+    """Lanes that share a program.
 
-    units: int  # widest
-    layers: int  # deepest
+    Attributes:
+        units: largest number of units.
+        layers: largest number of layers.
+        variant: variant of the network.
+        widths: widths in which a lane may compute, each a branch of the program. The last is `units`.
+        size: lanes of one launch. More lanes take several launches; fewer are padded.
+        bytes: approximate memory of a launch on each device.
+    """
+
+    units: int
+    layers: int
     variant: Variant
-    widths: tuple[int, ...]  # in which a lane may compute: branches of the program; the last is `units`
-    size: int  # lanes of one launch; more than that take several, fewer are padded
-    bytes: int  # about what a launch needs of each device
+    widths: tuple[int, ...]
+    size: int
+    bytes: int
 
     def to_json(self) -> dict[str, Any]:
         """Return the bucket as plain data."""
@@ -27,20 +36,35 @@ class Bucket(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A function of device, space, data's size and what was asked for; never of the trials."""
+    """How lanes run. It follows from device, space, size of the data and options; never from the trials.
 
-    backend: str  # cpu, gpu or tpu
-    device: str  # as JAX names it
+    Attributes:
+        backend: "cpu", "gpu" or "tpu".
+        device: name that JAX gives the device.
+        engine: how the lanes of a chunk run; see `ENGINES`.
+        lanes: trials of a round.
+        devices: number of devices that share a launch.
+        launches: number of launches that run at the same time.
+        horizon: "short" or "long"; see `Machine`.
+        memory: bytes that training may use on each device.
+        micro_batch: smallest batch size, unless a bucket's variant has its own.
+        evaluation_batch: examples that are evaluated at a time.
+        buckets: the programs, the cheapest first.
+        lengths: lengths of the groups of texts; empty if examples have one shape.
+    """
+
+    backend: str
+    device: str
     engine: str
     lanes: int
-    devices: int  # that share a launch
-    launches: int  # at once
+    devices: int
+    launches: int
     horizon: str
-    memory: int  # bytes that training may use, of each device
-    micro_batch: int  # the smallest batch size, unless a bucket's variant has its own
+    memory: int
+    micro_batch: int
     evaluation_batch: int
-    buckets: tuple[Bucket, ...]  # the cheapest first
-    lengths: tuple[int, ...] = ()  # of groups of texts
+    buckets: tuple[Bucket, ...]
+    lengths: tuple[int, ...] = ()
 
     def batch_of(self, bucket: int) -> int:
         """Return the examples of a bucket's micro-batches."""

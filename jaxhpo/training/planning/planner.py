@@ -1,4 +1,4 @@
-"""Making the plan of jaxhpo's own networks.
+"""The planner of jaxhpo's own networks.
 
 Lanes are put into few *buckets*, each one compiled program: a width and a depth that hold what its lanes use, of one
 variant of the network. More buckets waste less arithmetic on masked units and cost more compilations; which are worth
@@ -27,20 +27,35 @@ _USEFUL, _PENALTY = 0.65, 1e9  # the least share of arithmetic that is the confi
 
 
 class Task(NamedTuple):
-    """What is planned for."""
+    """What is planned for.
 
-    model: Callable[[int, int, Variant], nn.Module]  # layers, units, variant -> the network
-    shape: tuple[int, ...]  # one example's
-    train: int  # examples
+    Attributes:
+        model: from layers, units and variant to the network.
+        shape: shape of one example.
+        train: number of training examples.
+        valid: number of validation examples.
+        bytes: size of all examples.
+        epochs: epochs of a trial.
+        micro_batch: smallest batch size.
+        units: values that the space may give, each equally likely.
+        layers: values that the space may give, each equally likely.
+        variants: variants of the network.
+        tiled: whether the network sees a few images at a time on a processor.
+        lengths: lengths of the groups of texts; empty if examples have one shape.
+    """
+
+    model: Callable[[int, int, Variant], nn.Module]
+    shape: tuple[int, ...]
+    train: int
     valid: int
-    bytes: int  # of all examples
+    bytes: int
     epochs: int
     micro_batch: int
-    units: tuple[int, ...]  # the values that a space may give, each as likely as the others
+    units: tuple[int, ...]
     layers: tuple[int, ...]
     variants: tuple[Variant, ...]
-    tiled: bool  # whether the network takes tiles on a processor
-    lengths: tuple[int, ...] = ()  # of groups of texts
+    tiled: bool
+    lengths: tuple[int, ...] = ()
 
 
 def make_plan(task: Task, resources: Resources) -> Plan:

@@ -63,14 +63,23 @@ def machine_of(machine: Machine | None, old: Mapping[str, Any], caller: str, sta
 
 
 class Resources(NamedTuple):
-    """What a plan may use."""
+    """What a plan may use.
+
+    Attributes:
+        lanes: trials of a round.
+        engine: how lanes run; see `ENGINES`.
+        devices: number of devices that share a launch.
+        memory: bytes of each device.
+        horizon: "short" or "long".
+        continues: whether trials may continue others.
+    """
 
     lanes: int
     engine: str
     devices: int
-    memory: float  # bytes of each device
+    memory: float
     horizon: str
-    continues: bool  # whether trials may continue others
+    continues: bool
 
     def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
         """Return the plan that uses them; arguments as its fields."""

@@ -187,7 +187,7 @@ class UserFamily:
         return Structure(trained.batch_size, 0, 0, Variant(tuple(static), trained.batch_size))
 
     def check(self, structure: Structure) -> None:
-        """Raise ValueError where the model's form of a structure cannot be trained."""
+        """Raise ValueError if the model, built for a structure, cannot be trained."""
         self._rehearse(structure.variant)
 
     def _rehearse(self, variant: Variant) -> None:
@@ -198,7 +198,7 @@ class UserFamily:
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
     ) -> tuple[Learner, Any, dict[str, Any]]:
-        """Return a configuration's network by itself, a bucket's params, and what makes it again: the user's model."""
+        """Return a configuration's network alone, a bucket's params, and the name of the user's model."""
         del plan, bucket
         static = tuple((name, config[name]) for name in self.factory.takes if name in config)
         return self.form(Variant(static)), params, {"own": self.name}

@@ -26,7 +26,7 @@ _DROPOUT = "dropout"  # the stream of random numbers that layers draw from while
 
 
 class UnfitError(ValueError):
-    """Says what a user's model, loss or metric does that cannot be trained."""
+    """A user's model, loss or metric does something that training does not support; the message says what."""
 
 
 class Factory(NamedTuple):
@@ -44,7 +44,9 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
 
     A model is a function that returns a Flax module, a class of modules, or a linen module that takes nothing.
 
-    Raises ValueError where it is none of these, or wants what neither the space nor the data have.
+    Raises:
+        ValueError: it is neither a module nor a function that builds one, or has an argument that neither the space
+            nor the data provide.
     """
     if isinstance(model, nn.Module):
         return Factory(lambda: model, (), {}, {}, False)

@@ -46,7 +46,7 @@ class Rehearsal:
         self.key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
 
     def run(self) -> None:
-        """Raise ValueError, saying what is wrong, where the form cannot be trained."""
+        """Raise ValueError if the model cannot be trained; the message says why."""
         params, statistics = self._shapes("built", self._start, self.key, self.data, self.point)
         floats = [leaf for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)]
         if len(floats) != len(jax.tree.leaves(params)) or not floats:
