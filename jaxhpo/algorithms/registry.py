@@ -80,8 +80,8 @@ _ENTRIES = {
     ),
     "genetic": Entry(
         genetic,
-        "a genetic algorithm over the best trials, any batch size",
-        "for large batches and spaces of mixed kinds",
+        "a genetic algorithm over the best trials, any number of lanes",
+        "for many lanes and spaces of mixed kinds",
     ),
     "regularized_evolution": Entry(
         regularized_evolution,
@@ -101,7 +101,7 @@ _ENTRIES = {
     "thompson": Entry(
         thompson,
         "a bandit over the grid; the best in a draw from the posterior",
-        "where batches are large, or trials noisy",
+        "where lanes are many, or trials noisy",
     ),
     "successive_halving": Entry(
         successive_halving,

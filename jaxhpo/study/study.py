@@ -152,7 +152,7 @@ class Study(Results):
             ValueError: `ask` was not called, or a score is missing or is no number.
         """
         if self._pending is None:
-            raise ValueError("tell needs a batch; call ask first")
+            raise ValueError("tell needs trials; call ask first")
         asked = tables.suggestions(self.space, self._pending)
         if isinstance(scores, Mapping):
             if set(scores) != {s.trial for s in asked}:
@@ -204,7 +204,7 @@ class Study(Results):
         if self._objective is None:
             raise ValueError("run needs an objective; give Study one, or use ask and tell")
         if self._pending is not None:
-            raise ValueError("run needs every asked batch told; call tell first")
+            raise ValueError("run needs every asked trial told; call tell first")
         self.stop_reason, self._running = None, True
         try:
             self._run(trials, timeout, called)

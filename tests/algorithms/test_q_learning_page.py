@@ -1,7 +1,6 @@
 """What the page of `q_learning` says is so."""
 
 import ast
-import functools
 import json
 import re
 from pathlib import Path
@@ -14,7 +13,7 @@ from benchmarks.record import RESULTS
 from benchmarks.tables.readme import meanings_table
 from jaxhpo import meta_learning as learning
 from jaxhpo.algorithms.gp.data import FITTED, USED
-from jaxhpo.algorithms.q_learning import actions, q_learning, value
+from jaxhpo.algorithms.q_learning import actions, value
 from jaxhpo.priors import hyperparameter_features
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,29 +62,27 @@ def test_the_figures_are_what_was_measured():
     studies = kept["studies"]
     slower, faster = studies["none"]["high_var_slower"], studies["none"]["high_var_faster"]
     plain = without_variance(kept, kept["lanes"])
-    assert f"{slower['epsilon'][1]:.3f} to {plain:.3f} after the first batch" in WORDS
+    assert f"{slower['epsilon'][1]:.3f} to {plain:.3f} after the first round" in WORDS
     with_prior = studies["shipped"]["high_var_slower"]["q_variance"][1]
     assert f"$V$ has fallen to {slower['q_variance'][1]:.2f}, with the prior to {with_prior:.2f}" in WORDS
     rates = slower["k"][1:]
     assert f"$k$ is between {min(rates):.3f} and {max(rates):.3f} from there on" in WORDS
-    assert f"$k$ is {faster['k'][0]:.2f} in the first batch" in WORDS
+    assert f"$k$ is {faster['k'][0]:.2f} in the first round" in WORDS
     assert f"whose {kept['lanes']} trials bring epsilon from {kept['eps_max']} to {faster['epsilon'][1]:.5f}" in WORDS
     assert (ROOT / "jaxhpo" / "algorithms" / "q_learning" / re.findall(r"!\[.*\]\((.*)\)", PAGE)[0]).exists()
 
 
 def test_the_example_hands_a_prior_over(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    read, agents = [], []
+    read, priors = [], []
     monkeypatch.setattr(jh, "read_journal", read.append)
     monkeypatch.setattr(jh, "fit_prior", lambda studies: jh.LearnedPrior.shipped())
-    monkeypatch.setattr(jh, "tune", lambda data, algorithm: agents.append(algorithm))
+    monkeypatch.setattr(jh, "tune", lambda data, prior: priors.append(prior))
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
     assert read == ["monday.jsonl", "tuesday.jsonl"]
-    (agent,) = agents
-    assert isinstance(agent, functools.partial)
-    assert agent.func is q_learning
-    assert agent.keywords["prior"].to_bytes() == jh.LearnedPrior.shipped().to_bytes()
+    (prior,) = priors
+    assert prior.to_bytes() == jh.LearnedPrior.shipped().to_bytes()
 
 
 @pytest.mark.parametrize("block", re.findall(r"\$\$(.*?)\$\$", PAGE, re.DOTALL))

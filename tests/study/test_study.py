@@ -209,10 +209,10 @@ def test_ask_and_tell_is_what_run_does():
 
 def test_tell_needs_ask_and_run_needs_tell():
     study = Study(SPACE, search(), objective())
-    with pytest.raises(ValueError, match="tell needs a batch; call ask first"):
+    with pytest.raises(ValueError, match="tell needs trials; call ask first"):
         study.tell([1.0])
     study.ask()
-    with pytest.raises(ValueError, match="run needs every asked batch told"):
+    with pytest.raises(ValueError, match="run needs every asked trial told"):
         study.run(4)
 
 
