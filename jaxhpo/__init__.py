@@ -7,9 +7,9 @@ from typing import Any as _Any
 from jaxhpo import algorithms, data
 from jaxhpo.algorithms import Portfolio
 from jaxhpo.data import Dataset, TextOptions
-from jaxhpo.meta_learning import fit_prior
 from jaxhpo.models import dropout
 from jaxhpo.objectives import function, traceable
+from jaxhpo.prior_fitting import fit_prior
 from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.study import Best, StopWhenReached, StopWhenStalled, Study, Suggestion, Trial, read_journal, run_traced

@@ -120,8 +120,8 @@ WITHOUT_OPTIONS = {
     "models/dropout.py": "within another program",
     "algorithms/gp/gp.py": "within another program",
     "algorithms/q_learning/q_learning.py": "within another program",
-    "meta_learning.py": "has no axis of size 1; compared with and without the fusion",
-    "objectives/called.py": "draws bits, and sums nothing",
+    "prior_fitting.py": "has no axis of size 1; compared with and without the fusion",
+    "objectives/function.py": "draws bits, and sums nothing",
 }
 
 

@@ -1,6 +1,7 @@
 """The house rules of who imports whom, read from the source."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -10,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "jaxhpo"
 
-PARTS = {"types", "space", "priors", "algorithms", "meta_learning", "models", "data", "training", "objectives", "study"}
+PARTS = {"types", "space", "priors", "algorithms", "prior_fitting", "models", "data", "training", "objectives", "study"}
 
 # A room may import these rooms of jaxhpo, and itself.
 ROOMS = {
@@ -21,7 +22,7 @@ ROOMS = {
     "space": {"types"},
     "priors": {"types", "space"},
     "algorithms": {"types", "space", "priors"},
-    "meta_learning": {"types", "space", "priors", "algorithms"},
+    "prior_fitting": {"types", "space", "priors", "algorithms"},
     "models": {"types", "space"},
     "data": {"types", "space", "machine", "errors"},
     "training": {"types", "space", "models", "data", "compilation", "errors", "machine"},
@@ -80,6 +81,13 @@ def test_a_folder_fits_in_the_head(folder):
     assert (folder / "__init__.py").exists()
     for path in folder.glob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES, path
+
+
+@pytest.mark.parametrize("folder", FOLDERS[1:], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_folder_says_what_is_in_it(folder):
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    boxes = {f"{box}.py" if (folder / f"{box}.py").exists() else f"{box}/" for box in boxes_of(folder)}
+    assert set(re.findall(r"`(\w+(?:\.py|/))`", said)) == boxes
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(PACKAGE)))

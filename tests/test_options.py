@@ -11,7 +11,7 @@ from jaxhpo import cli
 from jaxhpo.cli.options import documented
 from jaxhpo.study import Study
 from jaxhpo.tuning import DEFAULTS, Options, TrainingStudy
-from jaxhpo.tuning.choice import choose
+from jaxhpo.tuning.algorithm_choice import choose
 
 SPACE = jh.Space({"x": jh.Float(0.0, 1.0, levels=5), "y": jh.Choice((1, 2))})
 QUICK = {"trials": 4, "lanes": 2, "space": SPACE, "verbose": False, "cache": False}

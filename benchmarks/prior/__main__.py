@@ -20,7 +20,7 @@ from benchmarks.quality import fit_surrogates
 from benchmarks.quality.problems import PROBLEMS
 from benchmarks.quality.tasks import curves, surrogates, tables
 from benchmarks.record import parser
-from jaxhpo.meta_learning import Lesson, learn, lesson
+from jaxhpo.prior_fitting import Lesson, learn, lesson
 from jaxhpo.space import Space
 
 _STEPS, _SEED = 8000, 0

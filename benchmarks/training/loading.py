@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.record import parser, save
 from jaxhpo.data import load
-from jaxhpo.data.named import prepared, sources
+from jaxhpo.data.named import reader, sources
 from jaxhpo.data.text import fit_vocabulary
 
 _REPEATS = 3
@@ -50,7 +50,7 @@ def main() -> None:
         "seconds": {name: {which: median(rows) for which, rows in found.items()} for name, found in loads.items()}
     }
     if not options.quick:
-        reviews = prepared.texts(prepared.read(sources.SOURCES["imdb"], options.data_dir), "train")
+        reviews = reader.texts(reader.read(sources.SOURCES["imdb"], options.data_dir), "train")
         times = [seconds(lambda: fit_vocabulary(reviews, 20_000)) for _ in range(_REPEATS)]
         result["vocabulary"] = {"reviews": len(reviews), "words": 20_000, "seconds": median(times)}
     save("loading", result, write=not options.no_save, module="training.loading")

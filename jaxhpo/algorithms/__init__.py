@@ -1,4 +1,17 @@
-"""Search methods. A factory of each returns an Algorithm of pure functions."""
+"""Search methods. A factory of each returns an Algorithm of pure functions.
+
+- `registry.py`: the algorithms by name
+- `warm_start.py`: `Portfolio`: configurations, such as the best of earlier studies, that any algorithm tries first
+- `common/`: histories, legal points, epsilon that decays by the variance of Q
+- `sampling/`: random search, grid search, Sobol
+- `model_based/`: TPE, UCB, Thompson sampling
+- `gp/`: Bayesian optimisation with a Gaussian process
+- `evolution/`: genetic algorithm, regularized evolution, CMA-ES
+- `multi_fidelity/`: successive halving, Hyperband, ASHA, PBT
+- `sequential/`: reinforcement learning that chooses one hyperparameter after another
+- `tabular_q/`: Q-learning in tables
+- `q_learning/`: Q-learning over a posterior of rewards, the default
+"""
 
 from jaxhpo.algorithms.evolution.cmaes import cmaes
 from jaxhpo.algorithms.evolution.genetic import genetic

@@ -1,4 +1,13 @@
-"""Data sets: digits, prepared TFDS data, and the user's own arrays, texts, tables and images."""
+"""Data sets: named ones, and the user's own arrays, texts, tables and images.
+
+- `dataset.py`: `Dataset`: arrays in three splits
+- `arrays.py`, `text.py`, `image_folders.py`: the user's arrays, texts and folders of images
+- `tables/`: CSV and parquet files, and DataFrames
+- `named/`: digits, MNIST, CIFAR-10, IMDB
+- `files.py`, `paths.py`: which loader reads a path, and `.npz` files
+- `splits.py`: training, validation and test examples
+- `checks.py`: checks of examples, labels and targets
+"""
 
 from __future__ import annotations
 

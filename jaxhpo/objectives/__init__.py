@@ -1,6 +1,13 @@
-"""A user's own objective: a traceable function that trains in lanes, or any Python function, called in processes."""
+"""A user's own objective.
 
-from jaxhpo.objectives.called import Function, function
-from jaxhpo.objectives.traced import Traceable, traceable
+- `traceable.py`: `traceable(train)`: a function that JAX traces, and that trains in lanes
+- `static_groups.py`: lanes grouped by hyperparameters that such a function needs as Python values
+- `function.py`: `function(score)`: any Python function, called in processes
+- `pool.py`, `worker.py`: the processes
+- `signatures.py`: checks of a function's arguments
+"""
+
+from jaxhpo.objectives.function import Function, function
+from jaxhpo.objectives.traceable import Traceable, traceable
 
 __all__ = ["Function", "Traceable", "function", "traceable"]

@@ -1,4 +1,8 @@
-"""Learned priors of the rewards, their files, and the prior that jaxhpo ships."""
+"""What many problems taught of rewards.
+
+- `learned_prior.py`: `LearnedPrior` and its files; the agent begins with the shipped one
+- `hyperparameter_features.py`: names of hyperparameters as features that mean the same in every space
+"""
 
 from jaxhpo.priors.learned_prior import LearnedPrior
 

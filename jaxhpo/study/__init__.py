@@ -7,6 +7,7 @@
 - `results.py`, `trials.py`: trials, the best one, and tables
 - `callbacks.py`: what is called after every round
 - `timeout.py`: how long a run may take
+- `statistics.py`: bootstrap intervals, paired differences and ranks of several studies
 - `journal.py`, `reading.py`: the file of finished trials, written and read
 """
 

@@ -1,8 +1,8 @@
 """Training networks: many configurations at once, in the lanes of a few compiled programs.
 
 - `trainer.py`: `Trainer`, a data set, a model and a space made into an objective
-- `final.py`: the winner trained again on training and validation examples
-- `probe.py`: engines timed on this machine
+- `final_fit.py`: the winner trained again on training and validation examples
+- `engine_probe.py`: engines timed on this machine
 - `config/`: what a space may hold
 - `planning/`: which programs are compiled, and what they may use of the machine
 - `networks/`: jaxhpo's own networks, and the user's
@@ -13,12 +13,12 @@
 
 from jaxhpo.training.config.default_spaces import default_space
 from jaxhpo.training.config.hyperparameters import ALIASES, DEFAULTS
-from jaxhpo.training.final import FinalFit, final_fit
+from jaxhpo.training.engine_probe import PROBE, probe
+from jaxhpo.training.final_fit import FinalFit, final_fit
 from jaxhpo.training.networks import make_family
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.planning.planner import make_plan
 from jaxhpo.training.planning.resources import Machine, default_lanes, read_resources
-from jaxhpo.training.probe import PROBE, probe
 from jaxhpo.training.run.state import TrainerState
 from jaxhpo.training.step.optimizers import OPTIMIZERS
 from jaxhpo.training.trained.model import Model, load_model

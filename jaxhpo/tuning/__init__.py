@@ -2,10 +2,10 @@
 
 - `api.py`: `tune`
 - `options.py`: its options: types and defaults
-- `choice.py`: the algorithm, made and named
+- `algorithm_choice.py`: the algorithm, made and named
 - `workloads.py`: what trials are: trainings, or calls of a function
-- `training_study.py`: `TrainingStudy`: a study with networks
-- `tuning.py`: one call of `tune`: checked, run, reported
+- `training_study.py`: `TrainingStudy`: the winner, its network, test score and final fit
+- `tuning.py`: `Tuning`, one call of `tune`: checked, run, reported
 """
 
 from jaxhpo.tuning.api import tune

@@ -6,7 +6,7 @@ from typing import Any
 from jaxhpo.compilation import HostFunction
 from jaxhpo.study import Best, Study
 from jaxhpo.training import Trainer
-from jaxhpo.training.final import FinalFit, final_fit
+from jaxhpo.training.final_fit import FinalFit, final_fit
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.trained.model import Model
 from jaxhpo.types import Algorithm

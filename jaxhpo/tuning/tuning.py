@@ -19,7 +19,7 @@ from jaxhpo.report.progress import ProgressBar
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.study.callbacks import check_callbacks
-from jaxhpo.tuning.choice import choose
+from jaxhpo.tuning.algorithm_choice import choose
 from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
 from jaxhpo.types import Algorithm

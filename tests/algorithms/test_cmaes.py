@@ -5,7 +5,7 @@ import pytest
 
 from jaxhpo import run_traced
 from jaxhpo.algorithms import cmaes
-from jaxhpo.algorithms.evolution import cma
+from jaxhpo.algorithms.evolution import cma_distribution as cma
 from jaxhpo.algorithms.evolution.cma_space import MixedSpace
 from jaxhpo.algorithms.evolution.cmaes import default_population
 from jaxhpo.space import Choice, Float, Int, Space

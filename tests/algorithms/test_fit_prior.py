@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo import meta_learning as learning
+from jaxhpo import prior_fitting
 from jaxhpo.algorithms import q_learning
-from jaxhpo.meta_learning import fit_prior
+from jaxhpo.prior_fitting import fit_prior
 from jaxhpo.priors.learned_prior import Knowledge, outputs
 from jaxhpo.space import Float, Int, Space
 from tests.algorithms.priors import KINDS, UNNAMED, drawn, matern, points
@@ -77,7 +77,7 @@ def test_failed_trials_teach_nothing():
     for trial in study.finished[:10]:
         trial.score = math.nan
     same.finished = same.finished[10:]
-    one, other = learning._lesson(study), learning._lesson(same)
+    one, other = prior_fitting._lesson(study), prior_fitting._lesson(same)
     jax.tree.map(np.testing.assert_array_equal, one, other)
     assert one.features.shape == (38, len(KINDS))
     assert one.reward.mean() == pytest.approx(0, abs=1e-5)
@@ -86,12 +86,12 @@ def test_failed_trials_teach_nothing():
 
 @pytest.mark.slow
 def test_studies_of_few_trials_and_of_unknown_names_are_left_out():
-    assert learning._lesson(past(0, trials=24)) is not None
-    assert learning._lesson(past(0, trials=23)) is None
-    assert learning._lesson(past(0, space=UNNAMED)) is None
+    assert prior_fitting._lesson(past(0, trials=24)) is not None
+    assert prior_fitting._lesson(past(0, trials=23)) is None
+    assert prior_fitting._lesson(past(0, space=UNNAMED)) is None
     failed = past(0, trials=24)
     failed.finished[3].score = math.nan
-    assert learning._lesson(failed) is None
+    assert prior_fitting._lesson(failed) is None
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_how_unlikely_rewards_are_by_hand():
     prior, rng = drawn(), np.random.default_rng(2)
     z, y = rng.normal(size=(20, len(KINDS))).astype(np.float32), rng.normal(size=20).astype(np.float32)
     there = np.arange(20) < 14
-    weights = learning._Weights(prior.learned, jnp.float32(-2), jnp.float32(-1), jnp.float32(-0.5))
-    found, slopes = jax.jit(jax.value_and_grad(learning._surprise))(weights, z, y, there)
+    weights = prior_fitting._Weights(prior.learned, jnp.float32(-2), jnp.float32(-1), jnp.float32(-0.5))
+    found, slopes = jax.jit(jax.value_and_grad(prior_fitting._surprise))(weights, z, y, there)
     z, y = z[:14].astype(float), y[:14].astype(float)
     out = np.asarray(outputs(prior.learned.network, jnp.asarray(z, jnp.float32)), float)
     m, phi = out[:, 0], out[:, 1:]

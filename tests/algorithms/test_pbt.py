@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxhpo import algorithms
-from jaxhpo.algorithms.multi_fidelity.perturbation import Exploration
+from jaxhpo.algorithms.multi_fidelity.perturbation import Perturbation
 from jaxhpo.space import Choice, Float, Int, Space
 
 from .multi_fidelity import SPACE, Rounds, pairs
@@ -160,14 +160,14 @@ def test_exploring_by_hand():
         space.from_config({"rate": 0.1, "dropout": 0.5, "batch_size": 32, "activation": "tanh", "layers": 2})[None],
         (200, 1),
     )
-    explore = Exploration(space, ("rate", "dropout", "batch_size", "activation"), 0.0)
+    explore = Perturbation(space, ("rate", "dropout", "batch_size", "activation"), 0.0)
     configs = [space.to_config(row) for row in np.asarray(explore.perturb(jax.random.key(0), point))]
     assert {round(config["rate"], 5) for config in configs} == {0.08, 0.12}
     assert {round(config["dropout"], 5) for config in configs} == {0.4, 0.6}
     assert {config["batch_size"] for config in configs} == {16, 64}
     assert {config["activation"] for config in configs} == {"relu", "gelu"}
     assert {config["layers"] for config in configs} == {2}
-    anew = Exploration(space, ("rate",), 1.0).perturb(jax.random.key(0), point)
+    anew = Perturbation(space, ("rate",), 1.0).perturb(jax.random.key(0), point)
     assert len(np.unique(np.asarray(anew)[:, 0])) > 190
 
 
@@ -181,7 +181,7 @@ def test_exploring_keeps_to_conditions_and_constraints():
         },
         constraints=["rate <= 0.55"],
     )
-    explore = Exploration(space, ("momentum", "rate"), 0.0)
+    explore = Perturbation(space, ("momentum", "rate"), 0.0)
     point = np.stack(
         [
             space.from_config({"optimizer": "adam", "rate": 0.4}),

@@ -11,7 +11,7 @@ import jaxhpo as jh
 from benchmarks.exploration import without_variance
 from benchmarks.record import RESULTS
 from benchmarks.tables.readme import meanings_table
-from jaxhpo import meta_learning as learning
+from jaxhpo import prior_fitting
 from jaxhpo.algorithms.gp.data import FITTED, USED
 from jaxhpo.algorithms.q_learning import actions, value
 from jaxhpo.priors import hyperparameter_features
@@ -50,8 +50,8 @@ def test_the_constants_are_the_code_s():
     assert actions._SETTINGS == 4
     assert "one of four levels" in WORDS
     assert f"fitted to at most {FITTED} trials, and it predicts from at most {USED};" in WORDS
-    assert f"of at least {learning._FEWEST} trials" in WORDS
-    assert learning._FEATURES == 8
+    assert f"of at least {prior_fitting._FEWEST} trials" in WORDS
+    assert prior_fitting._FEATURES == 8
     assert "eight features" in WORDS
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from jaxhpo.data import TextOptions, load
-from jaxhpo.data.named import prepared, store
+from jaxhpo.data.named import reader, store
 from jaxhpo.data.named.sources import SOURCES
 
 
@@ -113,7 +113,7 @@ def test_real_mnist(tmp_path, monkeypatch):
     assert d.x_train.dtype == np.uint8
 
     # A second load reads the cache and decodes nothing; TFDS_DATA_DIR is the default place.
-    monkeypatch.setattr(prepared, "_decode", None)
+    monkeypatch.setattr(reader, "_decode", None)
     monkeypatch.setenv("TFDS_DATA_DIR", str(root))
     again = load("mnist")
     np.testing.assert_array_equal(again.x_test, d.x_test)
@@ -155,15 +155,15 @@ ARRAYS = {
 
 
 def test_a_damaged_cache_is_rebuilt(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepared, "_decode", lambda *_: ARRAYS)
+    monkeypatch.setattr(reader, "_decode", lambda *_: ARRAYS)
     load("mnist", data_dir=small)
     (cached,) = (tmp_path / "cache" / "data").iterdir()
-    monkeypatch.setattr(prepared, "_decode", None)
+    monkeypatch.setattr(reader, "_decode", None)
     load("mnist", data_dir=small)  # from the cache
     path = cached / "x_test.npy"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
-    monkeypatch.setattr(prepared, "_decode", lambda *_: ARRAYS)
+    monkeypatch.setattr(reader, "_decode", lambda *_: ARRAYS)
     np.testing.assert_array_equal(load("mnist", data_dir=small).x_test, ARRAYS["x_test"])
     assert path.read_bytes() == whole  # and it is whole again
     assert store.load(cached) is not None
@@ -173,18 +173,18 @@ def test_a_damaged_cache_is_rebuilt(small, tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_stops_nothing(small, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JAXHPO_CACHE_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr(prepared, "_decode", lambda *_: ARRAYS)
+    monkeypatch.setattr(reader, "_decode", lambda *_: ARRAYS)
     with pytest.warns(RuntimeWarning, match="mnist is not cached in"):
         assert len(load("mnist", data_dir=small).y_test) == 10
 
 
 def test_changed_files_are_decoded_again(small):
     directory = small / "mnist" / "3.0.1"
-    before = prepared._identity(directory)
-    assert prepared._identity(directory) == before
+    before = reader._identity(directory)
+    assert reader._identity(directory) == before
     shard = next(directory.glob("*.array_record*"))
     os.utime(shard, ns=(1, 1))
-    assert prepared._identity(directory) != before
+    assert reader._identity(directory) != before
 
 
 def test_a_missing_shard(small):

@@ -11,7 +11,7 @@ import pytest
 
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import OPTIMIZERS, Machine, Trainer
-from jaxhpo.training.config.ranges import read_structure
+from jaxhpo.training.config.space_reader import read_structure
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.step.lane import Split, TrainingData
 from tests.training.plain import plain, train_plain, used

@@ -6,7 +6,7 @@ from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
 from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, KINDS, Limits
-from jaxhpo.training.config.ranges import Ranges, Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.config.space_reader import Ranges, Structure, read_hyper, read_ranges, read_structure
 
 EIGHT = ["learning_rate", "batch_size", "layers", "units", "l1", "l2", "dropout", "optimizer"]
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.training.networks.user.arithmetic import cost_of, products
+from jaxhpo.training.networks.user.cost import cost_of, products
 
 N = 4
 

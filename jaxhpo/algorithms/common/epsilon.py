@@ -16,7 +16,7 @@ from jaxhpo.types import Array
 VarianceRule = Literal["high_var_faster", "high_var_slower"]
 
 
-class Schedule(NamedTuple):
+class EpsilonSchedule(NamedTuple):
     """The constants of the decay.
 
     Attributes:

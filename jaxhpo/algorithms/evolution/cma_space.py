@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.algorithms.common.proposals import legal, ordered
-from jaxhpo.algorithms.evolution import cma
-from jaxhpo.algorithms.evolution.cma import Normal
+from jaxhpo.algorithms.evolution import cma_distribution as cma
+from jaxhpo.algorithms.evolution.cma_distribution import Normal
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.types import Array, Key
 

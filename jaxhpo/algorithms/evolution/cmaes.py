@@ -11,8 +11,8 @@ from jaxhpo.algorithms.common import history as histories
 from jaxhpo.algorithms.common.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.common.history import History, first_new_rows
 from jaxhpo.algorithms.common.proposals import fresh, uniform
-from jaxhpo.algorithms.evolution import cma
-from jaxhpo.algorithms.evolution.cma import Normal
+from jaxhpo.algorithms.evolution import cma_distribution as cma
+from jaxhpo.algorithms.evolution.cma_distribution import Normal
 from jaxhpo.algorithms.evolution.cma_space import MixedSpace
 from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal

@@ -9,7 +9,7 @@ from jaxhpo.algorithms.common import history as histories
 from jaxhpo.algorithms.common.checks import check_common, check_integer, check_number
 from jaxhpo.algorithms.common.history import History, first_new
 from jaxhpo.algorithms.common.proposals import uniform
-from jaxhpo.algorithms.multi_fidelity.perturbation import Exploration
+from jaxhpo.algorithms.multi_fidelity.perturbation import Perturbation
 from jaxhpo.algorithms.multi_fidelity.rungs import earliest, nth_of, record
 from jaxhpo.space import Float, Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
@@ -105,7 +105,7 @@ def pbt(
         raise ValueError(f"interval={interval} must not be above budget={budget}; lower it")
     check_number("truncation", truncation, 0.0, 0.5)
     check_number("resample", resample, 0.0, 1.0)
-    exploration = Exploration(space, explored(space, explore), resample)
+    perturbation = Perturbation(space, explored(space, explore), resample)
     steps, cut = -(-budget // interval), min(-int(-truncation * size // 1), size // 2)
 
     def next_budget(state: PbtState) -> Array:
@@ -138,11 +138,11 @@ def pbt(
         copies = worst[member]
         source = jnp.where(copies, pick, member)
         point = members.point[source]
-        point = jnp.where(copies[:, None], exploration.perturb(explore_key, point), point)
+        point = jnp.where(copies[:, None], perturbation.perturb(explore_key, point), point)
         # A new population. It is drawn in every round, because all rounds run the same program.
         drawn = uniform(start_key, space, 4 * lanes)
         inherits = jnp.any(best) & (member % 2 == 1)
-        child = exploration.perturb(change_key, members.origin[pick])
+        child = perturbation.perturb(change_key, members.origin[pick])
         candidates = jnp.concatenate([jnp.where(inherits[:, None], child, drawn[:lanes]), drawn[lanes:]])
         starts = state.step == 0
         return Proposal(

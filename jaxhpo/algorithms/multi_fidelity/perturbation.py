@@ -14,7 +14,7 @@ _FACTORS = 0.8, 1.2  # factors for the value of a Float
 _STEP = 0.05  # average step of other ordered hyperparameters, as a fraction of the range; it is at least one level
 
 
-class Exploration:
+class Perturbation:
     """Perturbs some hyperparameters of a space.
 
     Args:

@@ -9,7 +9,7 @@ from jax.custom_batching import sequential_vmap
 
 from jaxhpo.algorithms.common import history as histories
 from jaxhpo.algorithms.common.checks import check_common, check_integer, check_number
-from jaxhpo.algorithms.common.epsilon import Schedule, VarianceRule
+from jaxhpo.algorithms.common.epsilon import EpsilonSchedule, VarianceRule
 from jaxhpo.algorithms.common.history import History
 from jaxhpo.algorithms.common.proposals import legal
 from jaxhpo.algorithms.gp.data import even_sequence
@@ -139,7 +139,7 @@ def q_learning(
     if gamma is None:
         gamma = _GAMMA if len(rungs) == 1 else 0.0
     check_number("gamma", gamma, 0.0, 1.0)
-    schedule = Schedule(eps_min, eps_max, k_0, lam, variance_rule)
+    schedule = EpsilonSchedule(eps_min, eps_max, k_0, lam, variance_rule)
     schedule.check()
     knowledge = Knowledge(space, read_prior(prior))
     check_integer("keep", keep, 1)

@@ -27,7 +27,7 @@ class Reading(NamedTuple):
     over: Array
 
 
-class Odometer:
+class GridCounter:
     """A counter with one wheel per hyperparameter, parents before children. The wheel of an inactive one stands at 0.
 
     The combinations of the last wheels form a block, which is checked at once; the counter turns the other wheels. So

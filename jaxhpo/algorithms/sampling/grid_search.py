@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.algorithms.common.checks import check_common
-from jaxhpo.algorithms.sampling.grid_counter import Odometer
+from jaxhpo.algorithms.sampling.grid_counter import GridCounter
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal
 
@@ -41,7 +41,7 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
     check_common(space, lanes, budget)
     sizes = np.array(space.require_levels("grid_search"), np.int32)
 
-    odometer = Odometer(space) if space.conditional or space.constrained else None
+    counter = GridCounter(space) if space.conditional or space.constrained else None
 
     def ahead(state: GridState, steps: Array) -> GridState:
         """Return the counters after `steps` more configurations, [...] int32: digits [..., D], exhausted [...].
@@ -57,17 +57,17 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
 
     def following(state: GridState) -> tuple[Array, Array]:
         """Return the next `lanes` points, [B, D] float32, and which of them exist, [B] bool."""
-        if odometer is not None:
-            digits, there, _ = odometer.read(state.digits, state.exhausted, lanes)
+        if counter is not None:
+            digits, there, _ = counter.read(state.digits, state.exhausted, lanes)
             return space.from_levels(digits), there
         counters = ahead(state, jnp.arange(lanes, dtype=jnp.int32))
         return space.from_levels(counters.digits), ~counters.exhausted
 
     def after(state: GridState, done: Array) -> GridState:
         """Return the counter after the first `done` ([] int32) of the next `lanes` configurations."""
-        if odometer is None:
+        if counter is None:
             return ahead(state, done)
-        digits, there, over = odometer.read(state.digits, state.exhausted, lanes + 1)
+        digits, there, over = counter.read(state.digits, state.exhausted, lanes + 1)
         return GridState(digits[done], ~there[done] & over)
 
     def init(key: Key) -> GridState:

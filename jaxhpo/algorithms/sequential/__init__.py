@@ -1,5 +1,6 @@
-"""Reinforcement learning that chooses hyperparameters one after another: MetaQNN, REINFORCE, actor-critic.
+"""Reinforcement learning that chooses one hyperparameter after another.
 
+- `metaqnn.py`, `reinforce.py`, `actor_critic.py`: the algorithms
 - `walk.py`: a configuration as a sequence of choices
 - `policy.py`: a softmax policy over the choices
 """

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxhpo.algorithms.common import proposals
 from jaxhpo.algorithms.common.checks import check_common, check_integer, check_number
-from jaxhpo.algorithms.common.epsilon import Schedule, VarianceRule
+from jaxhpo.algorithms.common.epsilon import EpsilonSchedule, VarianceRule
 from jaxhpo.algorithms.tabular_q import q_table
 from jaxhpo.algorithms.tabular_q.moves import Moves
 from jaxhpo.algorithms.tabular_q.q_table import Packing, QTable
@@ -115,7 +115,7 @@ def tabular_q(
     check_number("alpha", alpha, 0.0, 1.0)
     check_number("gamma", gamma, 0.0, 1.0)
     check_number("q_init", q_init, -1e6, 1e6)
-    schedule = Schedule(eps_min, eps_max, k_0, lam, variance_rule)
+    schedule = EpsilonSchedule(eps_min, eps_max, k_0, lam, variance_rule)
     schedule.check()
     moves = Moves(space, levels, len(rungs))
     packing = Packing((*levels, bins, len(rungs)))

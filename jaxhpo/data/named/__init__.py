@@ -4,6 +4,6 @@
 - `digits.py`: the handwritten digits that scikit-learn ships
 - `preparation.py`: downloads and prepares a data set as TFDS does
 - `archives.py`: the original archives, read without TensorFlow
-- `prepared.py`: reads prepared data sets
+- `reader.py`: reads prepared data sets
 - `store.py`: decoded arrays, kept in the cache directory
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxhpo.data.named import archives
-from jaxhpo.data.named.prepared import quiet
+from jaxhpo.data.named.reader import quiet
 from jaxhpo.data.named.sources import SOURCES
 from jaxhpo.errors import first_line
 

@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from jaxhpo.data.dataset import Dataset
-from jaxhpo.data.named import prepared
-from jaxhpo.data.named.prepared import Source
+from jaxhpo.data.named import reader
+from jaxhpo.data.named.reader import Source
 from jaxhpo.data.splits import hold_out
 from jaxhpo.data.text import TextOptions, tokenise
 
@@ -50,13 +50,13 @@ def load_named(name: str, data_dir: str | os.PathLike | None = None, text: TextO
         ValueError: if the directory is invalid; the message names it, what is wrong, and the command that prepares it.
     """
     source = SOURCES[name]
-    arrays = prepared.read(source, data_dir)
+    arrays = reader.read(source, data_dir)
     y = np.asarray(arrays["y_train"])
     train, valid = hold_out(y, source.valid, _SPLIT)
     if source.feature == "image":
         x, x_test = arrays["x_train"], arrays["x_test"]
         return Dataset(name, x[train], y[train], x[valid], y[valid], x_test, arrays["y_test"], source.classes)
-    texts = {split: np.array(prepared.texts(arrays, split), dtype=object) for split in ("train", "test")}
+    texts = {split: np.array(reader.texts(arrays, split), dtype=object) for split in ("train", "test")}
     parts = (texts["train"][train], texts["train"][valid], texts["test"])
     rows, words = tokenise(*parts, options=text)
     labels = (y[train], y[valid], arrays["y_test"])

@@ -1,5 +1,10 @@
 """The range of one hyperparameter: Float, Int, Choice; and the conditions under which it is active.
 
+- `real.py`, `whole.py`, `choice.py`: `Float`, `Int` and `Choice`
+- `kinds.py`: what holds for all three
+- `conditions.py`: when a hyperparameter is active
+- `checks.py`: checks of arguments
+
 A value has three forms, and a dimension converts between them: the *value* that the user reads; its *unit* coordinate,
 float32 in [0, 1], which algorithms use; and the index of its *level*, for methods that need a grid.
 

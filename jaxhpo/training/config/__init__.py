@@ -1,6 +1,6 @@
-"""The hyperparameters of training, and the spaces of them.
+"""What a space may hold for training, and what it asks for.
 
-- `hyperparameters.py`: every hyperparameter: name, aliases, limits, default
-- `default_spaces.py`: the spaces that are searched by default
-- `ranges.py`: checks of a space, the requirements of its programs, and the decoding of a point for a lane
+- `hyperparameters.py`: every hyperparameter: name, aliases, limits, default value
+- `default_spaces.py`: default ranges: the spaces that are searched if the user names none
+- `space_reader.py`: a space checked, what its programs must hold (`Ranges`), and a point decoded for a lane
 """

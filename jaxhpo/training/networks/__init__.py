@@ -1,12 +1,13 @@
 """The networks that a study trains.
 
+- `family_choice.py`: the networks that a model, a space and the data describe
 - `families.py`: what a family of networks has to provide (`Family`), and which of jaxhpo's fits the data
 - `builtin.py`: jaxhpo's own MLP, CNN and RNN (`Builtin`)
 - `user/`: the user's own Flax models (`UserFamily`)
 """
 
-from jaxhpo.training.networks.choice import make_family
 from jaxhpo.training.networks.families import Family
+from jaxhpo.training.networks.family_choice import make_family
 from jaxhpo.training.networks.user import UserFamily
 
 __all__ = ["Family", "UserFamily", "make_family"]

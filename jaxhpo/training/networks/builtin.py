@@ -11,7 +11,7 @@ from jaxhpo.models import FAMILIES, Variant, narrow
 from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
-from jaxhpo.training.config.ranges import Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.config.space_reader import Structure, read_hyper, read_ranges, read_structure
 from jaxhpo.training.networks.families import check_space, examples_bytes
 from jaxhpo.training.planning.costs import tile_of
 from jaxhpo.training.planning.plan import Plan

@@ -7,7 +7,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.models import FAMILIES, Costed, Variant
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import canonical_name
-from jaxhpo.training.config.ranges import Ranges, Structure
+from jaxhpo.training.config.space_reader import Ranges, Structure
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.hyper import Hyper

@@ -1,6 +1,7 @@
 """The plan of a study, made before the first trial.
 
-- `plan.py`: the plan: engine, lanes, devices, buckets; and what the user may ask of the machine
-- `planner.py`: which buckets jaxhpo's own networks are compiled in
-- `costs.py`: recorded costs of kinds of device, and memory
+- `resources.py`: what the user may ask of the machine (`Machine`): engine, devices, memory, horizon
+- `plan.py`: the plan: lanes, launches, and buckets, which are the programs
+- `planner.py`: decides the buckets of jaxhpo's own networks
+- `costs.py`: recorded costs of kinds of device, and memory of a lane
 """

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from jaxhpo.space import Space
-from jaxhpo.training.config.ranges import Structure
+from jaxhpo.training.config.space_reader import Structure
 from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.run.executor import Launch

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxhpo.data import Dataset
 from jaxhpo.models import Cost, Costed, Variant
-from jaxhpo.training.config.ranges import Structure
+from jaxhpo.training.config.space_reader import Structure
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.step.engines import THREADS
 from jaxhpo.training.step.examples import group_texts

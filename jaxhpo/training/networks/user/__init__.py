@@ -4,7 +4,7 @@
 - `model.py`: how a model is built, called and trained (`UserModel`)
 - `nnx_module.py`: what only nnx modules need
 - `rehearsal.py`: what a model must fulfil, traced for shapes before anything is trained
-- `arithmetic.py`: floating-point operations and memory, counted in the traced program
+- `cost.py`: floating-point operations and memory, counted in the traced program
 """
 
 from jaxhpo.training.networks.user.family import UserFamily

@@ -14,7 +14,7 @@ from jaxhpo.models import Cost, Costed, Variant
 from jaxhpo.models.family import TRACED
 from jaxhpo.space import Dimension, Float, Int, Space
 from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS
-from jaxhpo.training.config.ranges import (
+from jaxhpo.training.config.space_reader import (
     Hyper,
     Ranges,
     Structure,

@@ -15,7 +15,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.errors import UNTRACEABLE, first_line
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
-from jaxhpo.training.networks.user.arithmetic import cost_of
+from jaxhpo.training.networks.user.cost import cost_of
 from jaxhpo.training.networks.user.model import UnfitError, UserModel
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.learner import Batch, loss_of

@@ -10,7 +10,7 @@ import pytest
 from jaxhpo.algorithms import random_search
 from jaxhpo.compilation import CompilationCounter, HostFunction
 from jaxhpo.objectives import Traceable, traceable
-from jaxhpo.objectives.grouped import chunk_size
+from jaxhpo.objectives.static_groups import chunk_size
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.study import Study
 from jaxhpo.types import FRESH, Proposal

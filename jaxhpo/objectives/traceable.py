@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxhpo.errors import UNTRACEABLE
-from jaxhpo.objectives.grouped import Groups, Shapes, check_aux
 from jaxhpo.objectives.signatures import check_signature
+from jaxhpo.objectives.static_groups import Groups, Shapes, check_aux
 from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
