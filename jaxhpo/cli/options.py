@@ -50,7 +50,7 @@ _OF_TEXT: dict[str, type] = {"words": int, "length": int, "keep": str}
 
 
 def documented(thing: Callable[..., Any]) -> dict[str, str]:
-    """Return what a docstring says of each argument or attribute, on one line."""
+    """Return what a docstring says of each argument or attribute, on one line; nothing where Python has dropped it."""
     text = inspect.getdoc(thing) or ""
     section = re.search(r"^(?:Args|Attributes):\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
     entries = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", section[1] if section else "", re.MULTILINE | re.DOTALL)
@@ -61,10 +61,11 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command whose last argument, `**given`, is what typer reads of the options of `tune`."""
     own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     of_tune = documented(tune) | _SPELLED
-    made = [_option(name, kind, DEFAULTS[name] or None, of_tune[name]) for name, kind in _OF_TUNE.items()]
+    passed = {name: None if DEFAULTS[name] == () else DEFAULTS[name] for name in _OF_TUNE}
+    made = [_option(name, kind, passed[name], of_tune.get(name, name)) for name, kind in _OF_TUNE.items()]
     for holder, names in ((Machine, _OF_MACHINE), (TextOptions, _OF_TEXT)):
         said, defaults = documented(holder), {field.name: field.default for field in fields(holder)}
-        made += [_option(name, kind, None, said[name], defaults[name]) for name, kind in names.items()]
+        made += [_option(name, kind, None, said.get(name, name), defaults[name]) for name, kind in names.items()]
     last = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own[1:]]
     parameters = [own[0], *made, *last]
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
@@ -79,7 +80,6 @@ def _option(name: str, kind: type, default: Any, said: str, shown: Any = None) -
     declared = typer.Option(
         *flags, help=f"{said[0].upper()}{said[1:]}.", show_default=True if shown is None else str(shown)
     )
-    default = 0 if default is None and kind is int and DEFAULTS.get(name) == 0 else default
     annotation = kind if default is not None else kind | None
     where = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, where, default=default, annotation=Annotated[annotation, declared])
