@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import threading
+import time
 from fractions import Fraction
 
 import jax.numpy as jnp
@@ -16,7 +17,9 @@ from jaxhpo.algorithms import tabular_q
 from jaxhpo.objectives import Function, function
 from jaxhpo.objectives.pool import Pool, Reply, cores
 from jaxhpo.objectives.worker import attempt
+from jaxhpo.space import Int, Space
 from jaxhpo.study import Study
+from jaxhpo.types import Proposal
 from tests.objectives.calls import KEY, SPACE, proposal_of, running, scores_of
 
 WORKERS = pytest.mark.parametrize("workers", [0, 1, 3])
@@ -186,3 +189,23 @@ def test_the_unbound_form_says_what_it_is():
     assert function(len, workers=2, timeout=1.5) == Function(len, 2, 1.5)
     with pytest.raises(ValueError, match="space=3 must be"):
         function(len).objective(3)
+
+
+def test_calls_are_reported_as_they_end_and_known_ones_are_not_made():
+    seen = []
+    space = Space({"x": Int(0, 3)})
+
+    def score(config):
+        assert config["x"] != 3  # it is known
+        time.sleep(0.3 if config["x"] == 0 else 0.0)
+        return config["x"]
+
+    objective = function(score, workers=2).objective(space)
+    rows = np.array([space.from_config({"x": x}) for x in (0, 1, 2, 3)])
+    trial = np.arange(4, dtype=np.int32)
+    proposal = Proposal(rows, np.ones(4, np.int32), np.full(4, -1, np.int32), np.ones(4, bool), trial)
+    report = {"finished": lambda lane, result: seen.append((lane, result.score)), "known": {3: None}}
+    _, outcome = objective.evaluate(KEY, (), proposal, **report)
+    assert seen[-1] == (0, 0.0)  # it took the longest
+    assert sorted(seen) == [(0, 0.0), (1, 1.0), (2, 2.0)]
+    np.testing.assert_array_equal(outcome.score, np.array([0, 1, 2, np.nan], np.float32))
