@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -19,9 +19,6 @@ from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, round_step
 from jaxhpo.study.timeout import check_timeout
 from jaxhpo.study.trials import Suggestion, Trial
 from jaxhpo.types import Algorithm, LaneResult, Objective, Outcome, Proposal, State
-
-if TYPE_CHECKING:
-    pass
 
 
 class Study(Results):
