@@ -156,8 +156,8 @@ class HostFunction:
     An `Objective` whose `evaluate` is one is called by the study as it is.
 
     Args:
-        function: what is called.
-        by_lane: whether it also takes `finished`, which it calls with each lane's result as soon as that is there
+        function: What is called.
+        by_lane: Whether it also takes `finished`, which it calls with each lane's result as soon as that is there
             (`jaxhpo.types.Finished`), and `known`, results by lane of trials that it is not to evaluate again.
     """
 

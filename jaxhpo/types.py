@@ -141,8 +141,8 @@ class LaneResult(NamedTuple):
     """What evaluating one lane of a Proposal returned.
 
     Attributes:
-        score: the lane's `Outcome.score`, as the objective gives it; nan where the trial failed.
-        aux: the lane's part of `Outcome.aux`, NumPy arrays by name.
+        score: The lane's `Outcome.score`, as the objective gives it; nan where the trial failed.
+        aux: The lane's part of `Outcome.aux`, NumPy arrays by name.
     """
 
     score: float

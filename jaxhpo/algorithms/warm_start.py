@@ -30,8 +30,8 @@ class Portfolio:
     """Configurations to try first, such as those that did best in earlier studies (`Portfolio.from_studies`).
 
     Args:
-        space: the space of the configurations.
-        configs: the configurations, in the order in which they are tried.
+        space: The space of the configurations.
+        configs: The configurations, in the order in which they are tried.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -74,11 +74,11 @@ class Portfolio:
         hundreds of trials.
 
         Args:
-            studies: finished studies, or journals that `jaxhpo.read_journal` read; all of one space.
-            size: number of configurations at most.
+            studies: Finished studies, or journals that `jaxhpo.read_journal` read; all of one space.
+            size: Number of configurations at most.
 
         Raises:
-            ValueError: there are no studies, none has a score, or their spaces differ.
+            ValueError: if there are no studies, none has a score, or their spaces differ.
         """
         check_integer("size", size, 1)
         studies = list(studies)
@@ -129,12 +129,12 @@ def warm_started(algorithm: Algorithm, space: Space, portfolio: Portfolio) -> Al
     microseconds a round.
 
     Args:
-        algorithm: an algorithm for the space.
-        space: the space that is searched.
-        portfolio: configurations of the same space.
+        algorithm: An algorithm for the space.
+        space: The space that is searched.
+        portfolio: Configurations of the same space.
 
     Raises:
-        ValueError: `portfolio` is no Portfolio, or is of another space.
+        ValueError: if `portfolio` is no Portfolio, or is of another space.
     """
     if not isinstance(portfolio, Portfolio):
         raise ValueError(f"portfolio={portfolio!r} must be a jaxhpo.Portfolio; make one with Portfolio.from_studies")

@@ -89,7 +89,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
     """Return the options of `tune` that a command line means.
 
     Raises:
-        ValueError: an option is invalid; the message names it.
+        ValueError: if an option is invalid; the message names it.
     """
     values = {name: value for name, value in given.items() if value is not None}
     machine = Machine(**{name: values.pop(name) for name in _OF_MACHINE if name in values})

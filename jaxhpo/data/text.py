@@ -22,12 +22,12 @@ class TextOptions:
     """How texts become rows of tokens.
 
     Args:
-        words: how many words get a token of their own: the most frequent ones of the training texts.
-        length: tokens of a row: longer texts are cut, shorter ones padded at the end.
-        keep: which words of a longer text stay: "first" or "last".
+        words: How many words get a token of their own: the most frequent ones of the training texts.
+        length: Tokens of a row: longer texts are cut, shorter ones padded at the end.
+        keep: Which words of a longer text stay: "first" or "last".
 
     Raises:
-        ValueError: an argument is invalid; the message names it.
+        ValueError: if an argument is invalid; the message names it.
     """
 
     words: int = 20_000

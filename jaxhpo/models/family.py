@@ -12,11 +12,11 @@ class Limits(NamedTuple):
     """The numbers that a hyperparameter may be.
 
     Attributes:
-        low: the least.
-        high: the largest.
-        low_allowed: whether `low` itself is allowed.
-        high_allowed: whether `high` itself is allowed.
-        whole: whether only whole numbers are.
+        low: The least.
+        high: The largest.
+        low_allowed: Whether `low` itself is allowed.
+        high_allowed: Whether `high` itself is allowed.
+        whole: Whether only whole numbers are.
     """
 
     low: float
@@ -41,15 +41,15 @@ class Hyperparameter(NamedTuple):
     """A hyperparameter that training or a network understands.
 
     Attributes:
-        default: its value where a space leaves it out; None is as if it were not there, and costs nothing.
-        allowed: the numbers, or the options, that it may be.
-        about: what it is, in a few words.
-        aliases: other names for it.
-        kind: how it reaches the compiled program: traced, as an argument; maskable, as the used part of a larger
+        default: Its value where a space leaves it out; None is as if it were not there, and costs nothing.
+        allowed: The numbers, or the options, that it may be.
+        about: What it is, in a few words.
+        aliases: Other names for it.
+        kind: How it reaches the compiled program: traced, as an argument; maskable, as the used part of a larger
             network, so that lanes that differ in it may share a program; or structural, as the program itself, so that
             they may not.
-        models: the networks that take it, by name; of a network's own that network.
-        images: whether it is for images only.
+        models: The networks that take it, by name; of a network's own that network.
+        images: Whether it is for images only.
     """
 
     default: Any
@@ -65,15 +65,15 @@ class NetworkFamily(NamedTuple):
     """A network of jaxhpo's in all its sizes and variants, as its file declares it.
 
     Attributes:
-        network: the Flax class. It has the fields `layers`, `units` and `classes`, those of `structure`, and
+        network: The Flax class. It has the fields `layers`, `units` and `classes`, those of `structure`, and
             `vocabulary` where it reads tokens; `cost(shape)` returns its `Cost`.
-        kinds: the kinds of data that it can take: "image", "vector" or "text"; of the first it is the default.
-        units: from an example's shape to the widths that are searched by default.
-        structure: structural hyperparameters by name, each a field of the network.
-        traced: traced hyperparameters that it takes beside those that all networks take.
-        ranges: default ranges of hyperparameters in `structure` and `traced`.
-        tile: whether the network takes `tile`, and a processor then sees an image after the other.
-        exact_depth: from the options of `structure` to whether every depth is a program of its own.
+        kinds: The kinds of data that it can take: "image", "vector" or "text"; of the first it is the default.
+        units: From an example's shape to the widths that are searched by default.
+        structure: Structural hyperparameters by name, each a field of the network.
+        traced: Traced hyperparameters that it takes beside those that all networks take.
+        ranges: Default ranges of hyperparameters in `structure` and `traced`.
+        tile: Whether the network takes `tile`, and a processor then sees an image after the other.
+        exact_depth: From the options of `structure` to whether every depth is a program of its own.
     """
 
     network: Any
@@ -96,10 +96,10 @@ class Variant(NamedTuple):
     """What decides the program of a network beside its size.
 
     Attributes:
-        built_with: options of the network, by name: of jaxhpo's own those that differ from the default, of the user's
+        built_with: Options of the network, by name: of jaxhpo's own those that differ from the default, of the user's
             all that its signature names.
-        batch_size: where lanes of several batch sizes share no program.
-        exact_depth: whether every depth is a program of its own.
+        batch_size: Where lanes of several batch sizes share no program.
+        exact_depth: Whether every depth is a program of its own.
     """
 
     built_with: tuple[tuple[str, Any], ...] = ()

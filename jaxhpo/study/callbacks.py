@@ -44,10 +44,10 @@ class StopWhenReached:
     """Callback that ends a study when its incumbent is as good as a score: ``callbacks=[StopWhenReached(0.98)]``.
 
     Args:
-        score: the score that is enough, on validation data, in the study's direction.
+        score: The score that is enough, on validation data, in the study's direction.
 
     Raises:
-        ValueError: `score` is not a finite number.
+        ValueError: if `score` is not a finite number.
     """
 
     def __init__(self, score: float):
@@ -67,10 +67,10 @@ class StopWhenStalled:
     """Callback that ends a study when many trials have brought no better score: ``callbacks=[StopWhenStalled(50)]``.
 
     Args:
-        trials: how many trials without a new incumbent end the study.
+        trials: How many trials without a new incumbent end the study.
 
     Raises:
-        ValueError: `trials` is not an integer of at least 1.
+        ValueError: if `trials` is not an integer of at least 1.
     """
 
     def __init__(self, trials: int):

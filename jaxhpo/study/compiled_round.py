@@ -88,8 +88,8 @@ class _Lanes:
 
     Args:
         proposal: NumPy arrays.
-        record: called with the proposal, a lane and its result.
-        known: results that are there already, by trial; they are not recorded.
+        record: Called with the proposal, a lane and its result.
+        known: Results that are there already, by trial; they are not recorded.
         sign: -1 where lower scores of the objective are better.
     """
 
@@ -154,9 +154,9 @@ class Host:
         """Return the parts as compiled programs, with the user's queue before the algorithm.
 
         Args:
-            queue: configurations that are evaluated first.
-            record: called with the proposal, a lane and its result when that is there, once for every active lane.
-            known: results of trials that are not evaluated again, by trial.
+            queue: Configurations that are evaluated first.
+            record: Called with the proposal, a lane and its result when that is there, once for every active lane.
+            known: Results of trials that are not evaluated again, by trial.
         """
 
         def start(seed: Any) -> tuple[Keys, State]:

@@ -28,11 +28,11 @@ class Journal:
     """Writes a study's file: a header, then a line for each trial, then the result.
 
     Args:
-        path: a new file.
-        header: what is tuned, and how, as plain data.
+        path: A new file.
+        header: What is tuned, and how, as plain data.
 
     Raises:
-        ValueError: the file exists already (it may hold another study's trials), or cannot be made.
+        ValueError: if the file exists already (it may hold another study's trials), or cannot be made.
     """
 
     def __init__(self, path: str | os.PathLike, header: Mapping[str, Any]):
@@ -50,7 +50,7 @@ class Journal:
         """Write a finished trial: a process that is killed now has not lost it.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: if the disk does not take it.
         """
         self._write({name: getattr(trial, name) for name in _COLUMNS})
 
@@ -58,7 +58,7 @@ class Journal:
         """Wait until the disk has what was written: a machine that stops now has not lost it.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: if the disk does not take it.
         """
         os.fsync(self._file.fileno())
 
@@ -66,7 +66,7 @@ class Journal:
         """Write the study's result, and close the file.
 
         Raises:
-            OSError: the disk does not take it.
+            OSError: if the disk does not take it.
         """
         self._write({"result": result})
         self.sync()

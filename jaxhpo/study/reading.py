@@ -18,10 +18,10 @@ class PastTrial:
     """A finished trial of a past study.
 
     Attributes:
-        trial: number of the trial, from 0.
-        config: value of each active hyperparameter, by name.
-        score: score; nan if the trial failed.
-        budget: budget of the trial.
+        trial: Number of the trial, from 0.
+        config: Value of each active hyperparameter, by name.
+        score: Score; nan if the trial failed.
+        budget: Budget of the trial.
         point: [D] float32, the configuration in the unit cube.
     """
 
@@ -37,10 +37,10 @@ class PastStudy:
     """A study as its journal tells it.
 
     Attributes:
-        space: what varied.
+        space: What varied.
         direction: "maximize" or "minimize": which scores are better.
-        finished: the finished trials, in order.
-        header: what was tuned, and how: data, model, algorithm with its options, seed, plan, versions.
+        finished: The finished trials, in order.
+        header: What was tuned, and how: data, model, algorithm with its options, seed, plan, versions.
     """
 
     space: Space
@@ -53,10 +53,10 @@ def read_journal(path: str | os.PathLike) -> PastStudy:
     """Return the study whose finished trials `tune(output=path)` wrote, also if its process was killed.
 
     Args:
-        path: the journal. A last line that a killed process left unfinished is skipped.
+        path: The journal. A last line that a killed process left unfinished is skipped.
 
     Raises:
-        ValueError: the file cannot be read, or is no journal.
+        ValueError: if the file cannot be read, or is no journal.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

@@ -18,11 +18,11 @@ class Results:
     """Finished trials, the metrics of rounds, and tables of both.
 
     Args:
-        space: what varies.
+        space: What varies.
         direction: "maximize" or "minimize": which scores are better.
 
     Raises:
-        ValueError: `direction` is neither.
+        ValueError: if `direction` is neither.
     """
 
     def __init__(self, space: Space, direction: str):
@@ -51,10 +51,10 @@ class Results:
         """Return the rows of `trials` with the best scores, best first. Of equal scores the earlier trial comes first.
 
         Args:
-            count: number of rows at most.
+            count: Number of rows at most.
 
         Raises:
-            ValueError: `count` is not an integer of at least 1.
+            ValueError: if `count` is not an integer of at least 1.
         """
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"count={count!r} must be an integer of at least 1")
@@ -78,7 +78,7 @@ class Results:
         """The trial with the best score so far; of equal scores the earliest.
 
         Raises:
-            ValueError: no trial has a score.
+            ValueError: if no trial has a score.
         """
         found = tables.best_trial(self._trials, self._sign)
         if found is None:

@@ -53,7 +53,7 @@ def means(values: npt.ArrayLike) -> np.ndarray:
         [methods] float64.
 
     Raises:
-        ValueError: `values` has another shape, an infinite number, or NaN before a number.
+        ValueError: if `values` has another shape, an infinite number, or NaN before a number.
     """
     return np.nanmean(_checked(values), axis=-1).mean(axis=-1)
 
@@ -63,15 +63,15 @@ def draw_task_means(values: npt.ArrayLike, *, tasks: bool = True, draws: int = D
 
     Args:
         values: [methods, tasks, seeds] float; a row of fewer seeds ends with NaN.
-        tasks: whether tasks are drawn; otherwise only their seeds are.
-        draws: the number of draws.
-        seed: of the random numbers; the same seed draws the same tasks and seeds.
+        tasks: Whether tasks are drawn; otherwise only their seeds are.
+        draws: The number of draws.
+        seed: Of the random numbers; the same seed draws the same tasks and seeds.
 
     Returns:
         [draws, methods, tasks] float64. Task ``t`` of a draw is the same one for every method.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of its range.
     """
     checked = _checked(values)
     if draws < 1:
@@ -91,15 +91,15 @@ def draw_means(values: npt.ArrayLike, *, tasks: bool = True, draws: int = DRAWS,
 
     Args:
         values: [methods, tasks, seeds] float; a row of fewer seeds ends with NaN.
-        tasks: whether tasks are drawn; otherwise only their seeds are.
-        draws: the number of draws.
-        seed: of the random numbers.
+        tasks: Whether tasks are drawn; otherwise only their seeds are.
+        draws: The number of draws.
+        seed: Of the random numbers.
 
     Returns:
         [draws, methods] float64.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of its range.
     """
     return draw_task_means(values, tasks=tasks, draws=draws, seed=seed).mean(axis=-1)
 
@@ -111,15 +111,15 @@ def interval(value: float, drawn: npt.ArrayLike, *, level: float = LEVEL) -> Int
     to interpolate.
 
     Args:
-        value: the estimate.
+        value: The estimate.
         drawn: [draws] float, the estimate's draws; infinite ones are allowed.
-        level: the share of the draws between the ends.
+        level: The share of the draws between the ends.
 
     Returns:
         The estimate, and the ends of its interval.
 
     Raises:
-        ValueError: `drawn` is not one row of numbers, or `level` is not between 0 and 1.
+        ValueError: if `drawn` is not one row of numbers, or `level` is not between 0 and 1.
     """
     row = np.asarray(drawn, np.float64)
     if row.ndim != 1 or not row.size or np.isnan(row).any():
@@ -139,15 +139,15 @@ def mean_intervals(values: npt.ArrayLike, *, tasks: bool = True, draws: int = DR
 
     Args:
         values: [methods, tasks, seeds] float; a row of fewer seeds ends with NaN.
-        tasks: whether tasks are drawn; otherwise the interval holds for these tasks only.
-        draws: the number of draws.
-        seed: of the random numbers.
+        tasks: Whether tasks are drawn; otherwise the interval holds for these tasks only.
+        draws: The number of draws.
+        seed: Of the random numbers.
 
     Returns:
         One interval a method, in their order.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of its range.
     """
     drawn = draw_means(values, tasks=tasks, draws=draws, seed=seed)
     return [interval(value, row) for value, row in zip(means(values), drawn.T, strict=True)]
@@ -160,16 +160,16 @@ def paired_differences(
 
     Args:
         values: [methods, tasks, seeds] float; a row of fewer seeds ends with NaN.
-        baseline: the place of a method.
-        tasks: whether tasks are drawn; otherwise the interval holds for these tasks only.
-        draws: the number of draws.
-        seed: of the random numbers.
+        baseline: The place of a method.
+        tasks: Whether tasks are drawn; otherwise the interval holds for these tasks only.
+        draws: The number of draws.
+        seed: Of the random numbers.
 
     Returns:
         One interval a method, in their order; the baseline's is exactly 0.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of its range.
     """
     found = means(values)
     _check_place("baseline", baseline, len(found))
@@ -187,16 +187,16 @@ def paired_ratios(
 
     Args:
         values: [methods, tasks, seeds] float, none below 0; a row of fewer seeds ends with NaN.
-        numerator: the place of a method.
-        tasks: whether tasks are drawn; otherwise the interval holds for these tasks only.
-        draws: the number of draws.
-        seed: of the random numbers.
+        numerator: The place of a method.
+        tasks: Whether tasks are drawn; otherwise the interval holds for these tasks only.
+        draws: The number of draws.
+        seed: Of the random numbers.
 
     Returns:
         One interval a method, in their order; the numerator's own is exactly 1.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of its range.
     """
     found = means(values)
     _check_place("numerator", numerator, len(found))
@@ -218,14 +218,14 @@ def mean_ranks(values: npt.ArrayLike, *, draws: int = DRAWS, seed: int = 0) -> l
 
     Args:
         values: [methods, tasks, seeds] float; a row of fewer seeds ends with NaN.
-        draws: the number of draws, of tasks and of their seeds.
-        seed: of the random numbers.
+        draws: The number of draws, of tasks and of their seeds.
+        seed: Of the random numbers.
 
     Returns:
         One interval a method, in their order. Rank 1 is the lowest mean; methods that tie share their mean rank.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: if an argument is out of its range.
     """
     from scipy.stats import rankdata  # slow to import, for one function
 
@@ -240,13 +240,13 @@ def first_at(counts: Sequence[float], values: Sequence[float], target: float) ->
     Args:
         counts: [N] evaluations spent, ascending.
         values: [N] the value after each, the lower the better; NaN is none.
-        target: what is to be reached.
+        target: What is to be reached.
 
     Returns:
         One of `counts`, inf where none of the values is as low.
 
     Raises:
-        ValueError: `counts` and `values` differ in length, or `target` is NaN.
+        ValueError: if `counts` and `values` differ in length, or `target` is NaN.
     """
     if len(counts) != len(values):
         raise ValueError(f"counts must be as many as values, got {len(counts)} and {len(values)}; pass a pair of each")
@@ -265,7 +265,7 @@ def reached(counts: npt.ArrayLike) -> Reached:
         The lower median, which is one of `counts`, and the share of finite ones.
 
     Raises:
-        ValueError: `counts` is not one row of numbers.
+        ValueError: if `counts` is not one row of numbers.
     """
     row = np.asarray(counts, np.float64)
     if row.ndim != 1 or not row.size or np.isnan(row).any():

@@ -25,14 +25,14 @@ class Study(Results):
     """A search: an algorithm proposes trials of a space, and an objective or the caller scores them.
 
     Args:
-        space: what varies.
-        algorithm: an Algorithm for this space; factories in `jaxhpo.algorithms` make it.
-        objective: scores trials in `run`. None: the caller scores them, with `ask` and `tell`.
-        seed: an integer in [0, 2**32). With the same plan it fixes every result bit for bit.
+        space: What varies.
+        algorithm: An Algorithm for this space; factories in `jaxhpo.algorithms` make it.
+        objective: Scores trials in `run`. None: the caller scores them, with `ask` and `tell`.
+        seed: An integer in [0, 2**32). With the same plan it fixes every result bit for bit.
         direction: "maximize" or "minimize": which scores are better, told ones or an Objective's.
-        on_trial: called with each trial of `run` as soon as its result is there, before its round ends: from any
+        on_trial: Called with each trial of `run` as soon as its result is there, before its round ends: from any
             thread, one at a time, in any order. A journal is written by it.
-        known: results of trials that `run` is not to evaluate again, by trial.
+        known: Results of trials that `run` is not to evaluate again, by trial.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -94,7 +94,7 @@ class Study(Results):
         The number grows with the trials only if the algorithm keeps a history, which doubles at 64, 128, ...
 
         Args:
-            trials: number of trials of the run.
+            trials: Number of trials of the run.
         """
         return planned_programs(self._algorithm, trials, self.lanes)
 
@@ -114,11 +114,11 @@ class Study(Results):
         """Evaluate a configuration before those that the algorithm proposes next.
 
         Args:
-            config: value of each active hyperparameter, by name.
-            budget: the trial's budget. None: the budget that the algorithm would give.
+            config: Value of each active hyperparameter, by name.
+            budget: The trial's budget. None: the budget that the algorithm would give.
 
         Raises:
-            ValueError: the space has no such configuration, or `budget` is not an integer of at least 1.
+            ValueError: if the space has no such configuration, or `budget` is not an integer of at least 1.
         """
         if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
             raise ValueError(f"budget={budget!r} must be an integer of at least 1, or None")
@@ -140,13 +140,13 @@ class Study(Results):
         """Tell the scores of the trials that `ask` returned.
 
         Args:
-            scores: a number for each trial, in the order of `ask`; or numbers by trial. nan: the trial failed.
+            scores: A number for each trial, in the order of `ask`; or numbers by trial. nan: the trial failed.
 
         Returns:
             The finished trials of the round.
 
         Raises:
-            ValueError: `ask` was not called, or a score is missing or is no number.
+            ValueError: if `ask` was not called, or a score is missing or is no number.
         """
         if self._pending is None:
             raise ValueError("tell needs trials; call ask first")
@@ -183,14 +183,14 @@ class Study(Results):
         the run early, finished rounds stay.
 
         Args:
-            trials: how many more trials to run.
-            timeout: seconds that the run may take, or a text such as "5m" or "2h"; None is no limit.
-            callbacks: functions that are called in order after every round, each as `callback(study, trials)` with
+            trials: How many more trials to run.
+            timeout: Seconds that the run may take, or a text such as "5m" or "2h"; None is no limit.
+            callbacks: Functions that are called in order after every round, each as `callback(study, trials)` with
                 the round's trials.
-            on_round: will go; use `callbacks`.
+            on_round: Will go; use `callbacks`.
 
         Raises:
-            ValueError: an argument is invalid, the study has no objective, or a round of `ask` has not been told.
+            ValueError: if an argument is invalid, the study has no objective, or a round of `ask` has not been told.
         """
         if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
             raise ValueError(f"trials={trials!r} must be an integer of at least 1")
@@ -213,10 +213,10 @@ class Study(Results):
         """End the run after the round under way; for callbacks.
 
         Args:
-            reason: why; `stop_reason` keeps it.
+            reason: Why; `stop_reason` keeps it.
 
         Raises:
-            ValueError: the study is not running.
+            ValueError: if the study is not running.
         """
         if not self._running:
             raise ValueError("stop ends a run, and the study is not running; call it from a callback")

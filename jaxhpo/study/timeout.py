@@ -14,10 +14,10 @@ def check_timeout(timeout: float | str | None) -> float | None:
     """Return a timeout in seconds, None where there is none.
 
     Args:
-        timeout: a number of seconds, or a text such as "90s", "5m" or "2h".
+        timeout: A number of seconds, or a text such as "90s", "5m" or "2h".
 
     Raises:
-        ValueError: `timeout` is neither, or not above 0.
+        ValueError: if `timeout` is neither, or not above 0.
     """
     seconds: Any = timeout
     if isinstance(timeout, str) and (found := _DURATION.fullmatch(timeout.strip())):

@@ -23,13 +23,13 @@ def probe(family: Family, machine: Machine, *, lanes: int | None = None, continu
     which that was.
 
     Args:
-        family: the networks.
-        machine: how they may run; its engine does not count.
-        lanes: trials of a round; None follows the machine.
-        continues: whether trials may continue others.
+        family: The networks.
+        machine: How they may run; its engine does not count.
+        lanes: Trials of a round; None follows the machine.
+        continues: Whether trials may continue others.
 
     Raises:
-        ValueError: no engine can run them; the message is that of the first.
+        ValueError: if no engine can run them; the message is that of the first.
     """
     best: tuple[float, Trainer] | None = None
     refused: list[ValueError] = []

@@ -31,18 +31,18 @@ class Trainer:
     """Trains configurations of a space on a data set, many at once, by a plan.
 
     Args:
-        data: the examples.
+        data: The examples.
         model: "mlp", "cnn" (images only) or "rnn" (tokens only); None takes the one that fits the data. Or a Flax model
             of your own: see `tune`.
-        space: what varies; None is `default_space`'s choice. What it leaves out has the value in `DEFAULTS`.
-        epochs: the most epochs that a trial's budget may name.
-        loss: outputs and targets of a batch -> []; None is the task's.
-        metric: what trials are compared by: a name in `METRICS`, or outputs and targets of a split -> [].
-        minimize: whether lower values of a metric of your own are better.
-        lanes: how many trials a round has; None follows the machine.
-        machine: how they run; None follows the kind of device.
-        continues: whether trials may continue others: see `objective`.
-        old: fields of `machine`, as arguments: they will go.
+        space: What varies; None is `default_space`'s choice. What it leaves out has the value in `DEFAULTS`.
+        epochs: The most epochs that a trial's budget may name.
+        loss: Outputs and targets of a batch -> []; None is the task's.
+        metric: What trials are compared by: a name in `METRICS`, or outputs and targets of a split -> [].
+        minimize: Whether lower values of a metric of your own are better.
+        lanes: How many trials a round has; None follows the machine.
+        machine: How they run; None follows the kind of device.
+        continues: Whether trials may continue others: see `objective`.
+        old: Fields of `machine`, as arguments: they will go.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -76,11 +76,11 @@ class Trainer:
         """Return a trainer of networks that have been checked already.
 
         Args:
-            family: the networks, with their data and space.
-            resources: what training may use.
+            family: The networks, with their data and space.
+            resources: What training may use.
 
         Raises:
-            ValueError: the memory does not hold a lane.
+            ValueError: if the memory does not hold a lane.
         """
         trainer = cls.__new__(cls)
         trainer._begin(family, resources)
@@ -126,8 +126,8 @@ class Trainer:
         """Return the test score of a network.
 
         Args:
-            data: the examples on the device, for their scales.
-            weights: a chunk's weights, and which lane of it.
+            data: The examples on the device, for their scales.
+            weights: A chunk's weights, and which lane of it.
         """
         program = self._tests.setdefault(weights.bucket, Program(partial(self.programs.test, weights.bucket)))
         trained = (weights.params, weights.statistics, np.int32(weights.lane), weights.point)
@@ -137,9 +137,9 @@ class Trainer:
         """Return a trainer of the same model and goal for other examples and another space.
 
         Args:
-            data: the examples.
-            space: what varies.
-            lanes: trials of a round.
+            data: The examples.
+            space: What varies.
+            lanes: Trials of a round.
         """
         resources = self.resources._replace(lanes=lanes, continues=False)
         return Trainer.of(self.family.again(data, space), resources)
@@ -230,12 +230,12 @@ class Trainer:
         """Train the active lanes of a proposal in chunks; return what that took.
 
         Args:
-            key: the study's key for the objective.
-            data: the examples on the device.
+            key: The study's key for the objective.
+            data: The examples on the device.
             proposal: NumPy arrays.
-            done: called with each chunk and its result, one at a time. Arrays are [size, ...], the lanes of
+            done: Called with each chunk and its result, one at a time. Arrays are [size, ...], the lanes of
                 `Launch.lanes` first.
-            sources: training states that lanes continue, by lane.
+            sources: Training states that lanes continue, by lane.
         """
         structures = structures_of(self.family, self.space, proposal)
         sources, total = sources or {}, Account()

@@ -16,9 +16,9 @@ class Chosen(NamedTuple):
     """An algorithm and what it is called.
 
     Attributes:
-        algorithm: what the factory returned: an Algorithm, as the study checks.
-        name: a registered name, else the factory's.
-        options: those that were given, as plain data.
+        algorithm: What the factory returned: an Algorithm, as the study checks.
+        name: A registered name, else the factory's.
+        options: Those that were given, as plain data.
     """
 
     algorithm: Any
@@ -30,13 +30,13 @@ def choose(options: Options, space: Space, *, lanes: int, budget: int) -> Chosen
     """Return the algorithm that options name, made for a space.
 
     Args:
-        options: of `tune`: `algorithm` and `prior`.
-        space: what is searched.
-        lanes: trials of a round.
-        budget: the largest of a trial.
+        options: Of `tune`: `algorithm` and `prior`.
+        space: What is searched.
+        lanes: Trials of a round.
+        budget: The largest of a trial.
 
     Raises:
-        ValueError: there is no such algorithm, it cannot search the space, or it takes no prior and one is given.
+        ValueError: if there is no such algorithm, it cannot search the space, or it takes no prior and one is given.
     """
     algorithm = options.algorithm
     if callable(algorithm):

@@ -22,7 +22,7 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
     """Search for the best configuration of a network on a data set, or of a function; return the finished study.
 
     Args:
-        data: what trials train on: "digits", "mnist", "cifar10" or "imdb" (see `jaxhpo datasets`); a file (.csv, .tsv,
+        data: What trials train on: "digits", "mnist", "cifar10" or "imdb" (see `jaxhpo datasets`); a file (.csv, .tsv,
             .parquet, .npz) or a folder of images, a folder a class. In Python also a pandas DataFrame; your own
             arrays or texts `(x, y)`; a `Dataset`; or, instead of data, a function: `traceable(train)` or
             `function(score)`.
@@ -31,44 +31,44 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             the hyperparameters that its signature names, a `Float` as a traced number, an `Int` or `Choice` as a
             Python value; of the data it may name `classes`, `outputs`, `shape` and `vocabulary`; an nnx model names
             `rngs`. If its call takes `train`, `training` or `deterministic`, that says whether it trains.
-        algorithm: the search method; see `jaxhpo algorithms`. In Python also a factory, called as
+        algorithm: The search method; see `jaxhpo algorithms`. In Python also a factory, called as
             `factory(space, lanes=..., budget=...)`, such as
             `functools.partial(jaxhpo.algorithms.gp, acquisition="ei")`.
-        space: what varies; unless given, the model's default hyperparameters and ranges.
-        trials: how many configurations to train; unless given 64, or four rounds where that is more.
-        lanes: trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
+        space: What varies; unless given, the model's default hyperparameters and ranges.
+        trials: How many configurations to train; unless given 64, or four rounds where that is more.
+        lanes: Trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
             not more than a quarter of the trials where that is 8 or more.
-        epochs: each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. In Python also the
+        epochs: Each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. In Python also the
             budget of a function.
-        seed: fixes every result bit for bit on one machine.
-        loss: function of the outputs and targets of a batch that returns a number; unless given, the mean
+        seed: Fixes every result bit for bit on one machine.
+        loss: Function of the outputs and targets of a batch that returns a number; unless given, the mean
             cross-entropy of logits, or regression's mean squared error in units of the training targets' variance.
-        metric: what trials are compared by: "accuracy"; of regression "r2", "rmse" or "mae"; unless given, accuracy or
+        metric: What trials are compared by: "accuracy"; of regression "r2", "rmse" or "mae"; unless given, accuracy or
             R2. In Python also a function of the outputs and targets of a whole split that returns a number.
-        minimize: whether lower values are better, of a metric or function of your own.
-        target: the column of a table that is predicted; unless given, one named target, label, y or class.
-        drop: columns of a table to leave out.
+        minimize: Whether lower values are better, of a metric or function of your own.
+        target: The column of a table that is predicted; unless given, one named target, label, y or class.
+        drop: Columns of a table to leave out.
         task: "classification" or "regression", of data of your own; unless given the former.
         image_size: (height, width) to which the images of a folder are resized.
-        train_examples: how many of the training examples to train on; unless given, all.
-        data_dir: where TFDS data sets lie; unless given, `TFDS_DATA_DIR` of the environment, else TFDS's own default.
-        text: how texts become tokens; see `TextOptions`.
-        final_fit: how many times to train the winner again, on training and validation examples; the mean and standard
+        train_examples: How many of the training examples to train on; unless given, all.
+        data_dir: Where TFDS data sets lie; unless given, `TFDS_DATA_DIR` of the environment, else TFDS's own default.
+        text: How texts become tokens; see `TextOptions`.
+        final_fit: How many times to train the winner again, on training and validation examples; the mean and standard
             error of the test scores are reported. In Python see `TrainingStudy.final_fit`.
-        machine: engine, devices, memory and horizon; see `Machine`.
-        timeout: seconds that the search may take, or a text such as "5m" or "2h": no round begins that would end
+        machine: Engine, devices, memory and horizon; see `Machine`.
+        timeout: Seconds that the search may take, or a text such as "5m" or "2h": no round begins that would end
             later.
-        enqueue: configurations to train first. Or a `Portfolio`, whose configurations take the places of the
+        enqueue: Configurations to train first. Or a `Portfolio`, whose configurations take the places of the
             algorithm's first: `Portfolio.from_studies([read_journal("past.jsonl"), ...])`.
-        prior: what many problems taught of rewards: "shipped", a `LearnedPrior`, or None for none. Algorithms that
+        prior: What many problems taught of rewards: "shipped", a `LearnedPrior`, or None for none. Algorithms that
             begin with none ignore "shipped" and refuse a `LearnedPrior`.
-        callbacks: functions that are called in order after every round, each as `callback(study, trials)` with the
+        callbacks: Functions that are called in order after every round, each as `callback(study, trials)` with the
             round's trials; `study.stop(reason)` ends the search. Shipped are `StopWhenReached(score)` and
             `StopWhenStalled(trials)`.
-        output: a new file that gets every finished trial at once, as JSON lines.
-        profile: a directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
-        cache: whether to keep compiled programs in the user's cache directory; `JAXHPO_CACHE_DIR` moves it.
-        verbose: whether to show progress on standard error.
+        output: A new file that gets every finished trial at once, as JSON lines.
+        profile: A directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
+        cache: Whether to keep compiled programs in the user's cache directory; `JAXHPO_CACHE_DIR` moves it.
+        verbose: Whether to show progress on standard error.
 
     Returns:
         The study. Every study has `best` (configuration and validation score), `trials` (a DataFrame), `incumbent`,
@@ -76,7 +76,7 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
         `final_fit()`.
 
     Raises:
-        ValueError: an argument is invalid; the message names it, and nothing has been trained.
+        ValueError: if an argument is invalid; the message names it, and nothing has been trained.
 
     Example:
         >>> import jaxhpo as jh

@@ -67,11 +67,11 @@ class Options:
     """The options of one call of `tune`, each an attribute.
 
     Args:
-        given: those that are not to have their defaults.
+        given: Those that are not to have their defaults.
 
     Raises:
-        TypeError: there is no such option.
-        ValueError: an option is given twice: by its name, and by one that it had before.
+        TypeError: if there is no such option.
+        ValueError: if an option is given twice: by its name, and by one that it had before.
     """
 
     def __init__(self, **given: Unpack[TuneOptions]):

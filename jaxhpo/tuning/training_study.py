@@ -16,9 +16,9 @@ class TrainingStudy(Study):
     """A study of trainings on a data set, as `tune(data)` returns it.
 
     Args:
-        trainer: trains the trials, and has the space.
-        algorithm: as a factory of `jaxhpo.algorithms` makes it, for the trainer's space.
-        options: further arguments of `Study`.
+        trainer: Trains the trials, and has the space.
+        algorithm: As a factory of `jaxhpo.algorithms` makes it, for the trainer's space.
+        options: Further arguments of `Study`.
     """
 
     def __init__(self, trainer: Trainer, algorithm: Algorithm, **options: Any):
@@ -35,7 +35,7 @@ class TrainingStudy(Study):
         """The best trial so far, with its test score where that was computed.
 
         Raises:
-            ValueError: no trial has a score.
+            ValueError: if no trial has a score.
         """
         best = super().best
         return Best(best.trial, best.config, best.score, self._test.get(best.trial))
@@ -45,7 +45,7 @@ class TrainingStudy(Study):
         """The trial that `best_model`, `final_fit`, saving and the test score are of: the best one.
 
         Raises:
-            ValueError: no trial has a score.
+            ValueError: if no trial has a score.
         """
         return self.best
 
@@ -53,7 +53,7 @@ class TrainingStudy(Study):
         """Return the winner's network for predictions; after `final_fit`, the first of its networks that is usable.
 
         Raises:
-            ValueError: no trial has a score, or all trainings of the final fit diverged.
+            ValueError: if no trial has a score, or all trainings of the final fit diverged.
         """
         if self.final is None:
             return self.trainer.model(self._weights())
@@ -66,13 +66,13 @@ class TrainingStudy(Study):
         """Train the winner's configuration again on training and validation examples, and score each network.
 
         Args:
-            seeds: how many trainings, which differ in their random numbers.
+            seeds: How many trainings, which differ in their random numbers.
 
         Returns:
             Every training's test score, their mean and standard error, and the networks; `final` keeps it.
 
         Raises:
-            ValueError: no trial has a score, or `seeds` is not an integer of at least 1.
+            ValueError: if no trial has a score, or `seeds` is not an integer of at least 1.
         """
         winner = self.winner
         budget = next(trial.budget for trial in self.finished if trial.trial == winner.trial)
@@ -83,7 +83,7 @@ class TrainingStudy(Study):
         """Score the winner's network on the test examples, once; return the score.
 
         Raises:
-            ValueError: no trial has a score.
+            ValueError: if no trial has a score.
         """
         weights = self._weights()
         if weights.trial not in self._test:

@@ -29,8 +29,8 @@ class Tuning:
     """One call of `tune`, its arguments checked and its data loaded, before it runs.
 
     Args:
-        data: as `tune`'s.
-        options: the other arguments.
+        data: As `tune`'s.
+        options: The other arguments.
     """
 
     def __init__(self, data: Any, options: Options):

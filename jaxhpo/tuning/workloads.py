@@ -26,10 +26,10 @@ class Workload(Protocol):
     """What `Tuning` needs of the trials.
 
     Attributes:
-        space: what varies.
-        lanes: trials of a round.
-        budget: the largest of a trial.
-        metric: what a score is.
+        space: What varies.
+        lanes: Trials of a round.
+        budget: The largest of a trial.
+        metric: What a score is.
     """
 
     space: Space
@@ -41,11 +41,11 @@ class Workload(Protocol):
         """Return the study; called once, before the other methods.
 
         Args:
-            algorithm: chooses the trials.
-            options: further arguments of `Study`.
+            algorithm: Chooses the trials.
+            options: Further arguments of `Study`.
 
         Raises:
-            ValueError: the algorithm continues trials, and the workload cannot.
+            ValueError: if the algorithm continues trials, and the workload cannot.
         """
         ...
 
@@ -74,9 +74,9 @@ class TrainingWorkload:
     """Trainings of a network on data.
 
     Args:
-        data: the data set, as `tune` takes it.
-        options: options of `tune`.
-        lanes: trials of a round.
+        data: The data set, as `tune` takes it.
+        options: Options of `tune`.
+        lanes: Trials of a round.
 
     Raises:
         ValueError: if an option is invalid; the message names it.
@@ -163,9 +163,9 @@ class FunctionWorkload:
     """Calls of a user's function.
 
     Args:
-        function: what is called.
-        options: options of `tune`.
-        lanes: trials of a round.
+        function: What is called.
+        options: Options of `tune`.
+        lanes: Trials of a round.
 
     Raises:
         ValueError: if an option is invalid; the message names it.

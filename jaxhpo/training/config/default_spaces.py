@@ -16,11 +16,11 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
 
     Args:
         model: "mlp", "cnn" or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
-        shape: one example's, as `Dataset.shape`.
-        examples: how many the model trains on; None is many.
+        shape: One example's, as `Dataset.shape`.
+        examples: How many the model trains on; None is many.
 
     Raises:
-        ValueError: there is no such model.
+        ValueError: if there is no such model.
     """
     if model not in FAMILIES:
         raise ValueError(f"model={model!r} is unknown; use one of {', '.join(FAMILIES)}")

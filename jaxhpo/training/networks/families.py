@@ -56,10 +56,10 @@ class Family(Protocol):
         """Return the network of one configuration, and what saving and loading it takes.
 
         Args:
-            plan: the plan of the study.
-            bucket: index of the configuration's bucket.
-            config: value of each active hyperparameter, by name.
-            params: a lane's parameters, in the shapes of the bucket.
+            plan: The plan of the study.
+            bucket: Index of the configuration's bucket.
+            config: Value of each active hyperparameter, by name.
+            params: A lane's parameters, in the shapes of the bucket.
 
         Returns:
             The network, its own parameters, and plain data from which `load_model` builds it again.

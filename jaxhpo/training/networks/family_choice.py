@@ -15,14 +15,14 @@ def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epoc
     """Return the networks that a model, a space and the data describe.
 
     Args:
-        data: the examples.
-        model: a name of jaxhpo's, None for the one that fits the data, or the user's own.
-        space: what varies; None is the default of a model of jaxhpo's.
-        goal: the loss and the metric.
-        epochs: the most that a trial is trained.
+        data: The examples.
+        model: A name of jaxhpo's, None for the one that fits the data, or the user's own.
+        space: What varies; None is the default of a model of jaxhpo's.
+        goal: The loss and the metric.
+        epochs: The most that a trial is trained.
 
     Raises:
-        ValueError: `space` is no Space, is missing for a model of the user's, or does not go with model and data.
+        ValueError: if `space` is no Space, is missing for a model of the user's, or does not go with model and data.
     """
     if space is not None and not isinstance(space, Space):
         raise ValueError(f"space={space!r} must be a jaxhpo.Space")

@@ -21,13 +21,13 @@ class DeviceCosts(NamedTuple):
     """Recorded costs of one kind of device.
 
     Attributes:
-        engine: the fastest engine.
-        lanes: default number of lanes.
-        compiling: seconds that a training program takes to compile.
-        branching: seconds that one more width in a program takes to compile.
-        launch: seconds of one operation, however small.
-        rate: floating-point operations a second in the matrix products of a training step, one launch at a time.
-        cache: bytes of a core's cache.
+        engine: The fastest engine.
+        lanes: Default number of lanes.
+        compiling: Seconds that a training program takes to compile.
+        branching: Seconds that one more width in a program takes to compile.
+        launch: Seconds of one operation, however small.
+        rate: Floating-point operations a second in the matrix products of a training step, one launch at a time.
+        cache: Bytes of a core's cache.
     """
 
     engine: str

@@ -15,12 +15,12 @@ class Bucket(NamedTuple):
     """Lanes that share a program.
 
     Attributes:
-        units: largest number of units.
-        layers: largest number of layers.
-        variant: variant of the network.
-        widths: widths in which a lane may compute, each a branch of the program. The last is `units`.
-        size: lanes of one launch. More lanes take several launches; fewer are padded.
-        bytes: approximate memory of a launch on each device.
+        units: Largest number of units.
+        layers: Largest number of layers.
+        variant: Variant of the network.
+        widths: Widths in which a lane may compute, each a branch of the program. The last is `units`.
+        size: Lanes of one launch. More lanes take several launches; fewer are padded.
+        bytes: Approximate memory of a launch on each device.
     """
 
     units: int
@@ -40,17 +40,17 @@ class Plan(NamedTuple):
 
     Attributes:
         backend: "cpu", "gpu" or "tpu".
-        device: name that JAX gives the device.
-        engine: how the lanes of a chunk run; see `ENGINES`.
-        lanes: trials of a round.
-        devices: number of devices that share a launch.
-        launches: number of launches that run at the same time.
+        device: Name that JAX gives the device.
+        engine: How the lanes of a chunk run; see `ENGINES`.
+        lanes: Trials of a round.
+        devices: Number of devices that share a launch.
+        launches: Number of launches that run at the same time.
         horizon: "short" or "long"; see `Machine`.
-        memory: bytes that training may use on each device.
-        micro_batch: smallest batch size, unless a bucket's variant has its own.
-        evaluation_batch: examples that are evaluated at a time.
-        buckets: the programs, the cheapest first.
-        lengths: lengths of the groups of texts; empty if examples have one shape.
+        memory: Bytes that training may use on each device.
+        micro_batch: Smallest batch size, unless a bucket's variant has its own.
+        evaluation_batch: Examples that are evaluated at a time.
+        buckets: The programs, the cheapest first.
+        lengths: Lengths of the groups of texts; empty if examples have one shape.
     """
 
     backend: str

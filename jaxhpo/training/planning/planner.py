@@ -30,18 +30,18 @@ class Task(NamedTuple):
     """What is planned for.
 
     Attributes:
-        model: from layers, units and variant to the network.
-        shape: shape of one example.
-        train: number of training examples.
-        valid: number of validation examples.
-        bytes: size of all examples.
-        epochs: epochs of a trial.
-        micro_batch: smallest batch size.
-        units: values that the space may give, each equally likely.
-        layers: values that the space may give, each equally likely.
-        variants: variants of the network.
-        tiled: whether the network sees a few images at a time on a processor.
-        lengths: lengths of the groups of texts; empty if examples have one shape.
+        model: From layers, units and variant to the network.
+        shape: Shape of one example.
+        train: Number of training examples.
+        valid: Number of validation examples.
+        bytes: Size of all examples.
+        epochs: Epochs of a trial.
+        micro_batch: Smallest batch size.
+        units: Values that the space may give, each equally likely.
+        layers: Values that the space may give, each equally likely.
+        variants: Variants of the network.
+        tiled: Whether the network sees a few images at a time on a processor.
+        lengths: Lengths of the groups of texts; empty if examples have one shape.
     """
 
     model: Callable[[int, int, Variant], nn.Module]
@@ -62,11 +62,11 @@ def make_plan(task: Task, resources: Resources) -> Plan:
     """Return the plan of a task.
 
     Args:
-        task: what is to be trained.
-        resources: what it may use; see `read_resources`.
+        task: What is to be trained.
+        resources: What it may use; see `read_resources`.
 
     Raises:
-        ValueError: the memory does not hold a lane.
+        ValueError: if the memory does not hold a lane.
     """
     planner = _Planner(task, resources)
     plan = resources.plan(planner.launches(), task.micro_batch, planner.evaluation_batch, planner.buckets())

@@ -22,9 +22,9 @@ class Machine:
     What is left out follows the kind of device. The plan that comes of it is in `study.summary["plan"]`.
 
     Args:
-        engine: how lanes run: "threads", "vmap", "sharded", or "probe", which times those that can be. Unless given,
+        engine: How lanes run: "threads", "vmap", "sharded", or "probe", which times those that can be. Unless given,
             it follows the recorded costs of the machine.
-        devices: how many devices share the lanes. Unless given, all of an accelerator's kind, and one on a CPU.
+        devices: How many devices share the lanes. Unless given, all of an accelerator's kind, and one on a CPU.
         memory: GiB of each device that training may use. Unless given, half of a CPU's memory, and three quarters of
             an accelerator's. More lanes than fit take several launches.
         horizon: "short" or "long": whether compiling a program has to pay within 64 trials or within 1,024. It does
@@ -44,8 +44,8 @@ def machine_of(machine: Machine | None, old: Mapping[str, Any], caller: str, sta
     """Return the machine that a call describes; warn where it does so by arguments that `Machine` took the place of.
 
     Raises:
-        ValueError: `machine` is no Machine, or what it says is given by an old argument too.
-        TypeError: `old` has the name of an argument that never was.
+        ValueError: if `machine` is no Machine, or what it says is given by an old argument too.
+        TypeError: if `old` has the name of an argument that never was.
     """
     if machine is not None and not isinstance(machine, Machine):
         raise ValueError(f"machine={machine!r} must be a jaxhpo.Machine, such as Machine(engine='vmap')")
@@ -66,12 +66,12 @@ class Resources(NamedTuple):
     """What a plan may use.
 
     Attributes:
-        lanes: trials of a round.
-        engine: how lanes run; see `ENGINES`.
-        devices: number of devices that share a launch.
-        memory: bytes of each device.
+        lanes: Trials of a round.
+        engine: How lanes run; see `ENGINES`.
+        devices: Number of devices that share a launch.
+        memory: Bytes of each device.
         horizon: "short" or "long".
-        continues: whether trials may continue others.
+        continues: Whether trials may continue others.
     """
 
     lanes: int
@@ -108,12 +108,12 @@ def read_resources(lanes: int | None, machine: Machine, continues: bool = False)
     """Return what a machine's description comes to on this one.
 
     Args:
-        lanes: trials of a round; None follows the machine.
-        machine: what the user asked for.
-        continues: whether trials may continue others: a lane then needs more memory.
+        lanes: Trials of a round; None follows the machine.
+        machine: What the user asked for.
+        continues: Whether trials may continue others: a lane then needs more memory.
 
     Raises:
-        ValueError: a field is invalid, or not for this machine; the message names it.
+        ValueError: if a field is invalid, or not for this machine; the message names it.
     """
     lanes = default_lanes() if lanes is None else lanes
     _check_count("lanes", lanes)

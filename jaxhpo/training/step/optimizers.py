@@ -22,14 +22,14 @@ class Coefficients(NamedTuple):
     """One optimizer as scalars of the parameters' dtype; SGD unless given.
 
     Attributes:
-        b1: decay of the mean gradient.
-        w1: weight of a gradient in it.
-        b2: decay of the mean squared gradient.
-        w2: weight of a squared gradient in it.
+        b1: Decay of the mean gradient.
+        w1: Weight of a gradient in it.
+        b2: Decay of the mean squared gradient.
+        w2: Weight of a squared gradient in it.
         corrects: 1 where the moments are corrected for their zero start, else 0.
-        inner: what is added under the root.
-        outer: what is added to the root.
-        decay: decoupled weight decay.
+        inner: What is added under the root.
+        outer: What is added to the root.
+        decay: Decoupled weight decay.
     """
 
     b1: Any = 0.0
@@ -76,9 +76,9 @@ def coefficients(
     """Return the coefficients of ``names[index]``, index a traced int32 scalar.
 
     Args:
-        names: of the optimizers that a lane may use.
-        index: which of them it uses.
-        dtype: the parameters'.
+        names: Of the optimizers that a lane may use.
+        index: Which of them it uses.
+        dtype: The parameters'.
         momentum: [] float32, b1 of the optimizer "momentum"; None is 0.9.
         weight_decay: [] float32, decoupled, of any optimizer; None is the optimizer's own.
     """

@@ -104,7 +104,7 @@ class Model:
             x: Examples in the form of the training data.
 
         Raises:
-            ValueError: for regression; and in the cases of `predict`.
+            ValueError: if the task is regression, and in the cases of `predict`.
         """
         if self.data_spec.task == "regression":
             raise ValueError(f"probabilities are of classes, and {self.data_spec.name} is regression; use predict")

@@ -53,10 +53,10 @@ def cost_of(loss: Callable[[Any, Any], Any], params: Any, x: Any, n: int) -> Cos
     """Return what an example costs in a network.
 
     Args:
-        loss: weights and a batch -> [], traceable.
-        params: the weights, or their shapes.
-        x: a batch of n examples, or its shape.
-        n: how many those are.
+        loss: Weights and a batch -> [], traceable.
+        params: The weights, or their shapes.
+        x: A batch of n examples, or its shape.
+        n: How many those are.
     """
     forward = products(jax.make_jaxpr(loss)(params, x).jaxpr)
     both = products(jax.make_jaxpr(jax.grad(loss))(params, x).jaxpr)

@@ -45,7 +45,7 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
     A model is a function that returns a Flax module, a class of modules, or a linen module that takes nothing.
 
     Raises:
-        ValueError: it is neither a module nor a function that builds one, or has an argument that neither the space
+        ValueError: if it is neither a module nor a function that builds one, or has an argument that neither the space
             nor the data provide.
     """
     if isinstance(model, nn.Module):

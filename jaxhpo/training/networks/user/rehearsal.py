@@ -27,12 +27,12 @@ class Rehearsal:
     """A training step and an evaluation of a form, traced for shapes alone, so that no error waits for the first trial.
 
     Args:
-        learner: the model in one of its forms.
-        size: of a batch.
-        data: what it is trained on.
-        space: what varies.
+        learner: The model in one of its forms.
+        size: Of a batch.
+        data: What it is trained on.
+        space: What varies.
         hyper: [D] float32 -> the lane's hyperparameters.
-        goal: loss and metric.
+        goal: Loss and metric.
     """
 
     def __init__(self, learner: UserModel, size: int, data: Dataset, space: Space, hyper: Callable, goal: Goal):
