@@ -207,13 +207,13 @@ def test_a_study_without_success_ends_with_one(tmp_path):
 def test_ctrl_c_shows_what_finished(monkeypatch):
     from jaxhpo.tuning import Tuning
 
-    original = Tuning._append
+    original = Tuning._sync
 
-    def stop(self, trials):
-        original(self, trials)
+    def stop(self, study, trials):
+        original(self, study, trials)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Tuning, "_append", stop)
+    monkeypatch.setattr(Tuning, "_sync", stop)
     done = run(*QUICK, "--trials", "40")
     assert done.exit_code == 130
     assert "Winner: trial" in done.stdout

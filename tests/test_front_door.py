@@ -60,7 +60,7 @@ def test_a_metric_that_is_minimised(table):
     assert study.direction == study.summary["direction"] == "minimize"
     assert study.best.score == study.trials["score"].min()
     assert study.incumbent["score"].is_monotonic_decreasing
-    assert study.best_model().facts.shape == (3,)  # a, kind=blue, kind=red
+    assert study.best_model().data_spec.shape == (3,)  # a, kind=blue, kind=red
     predicted = study.best_model().predict(np.array([[0.0, 0, 1]]))
     assert predicted.shape == (1,)
     assert closing_lines(study.summary)[0].startswith(f"Winner: trial {study.best.trial}, validation rmse ")

@@ -198,7 +198,7 @@ def test_a_study_can_be_fitted_later(study, small_digits):
 
 @pytest.mark.slow
 def test_the_best_model_is_the_first_that_did_not_diverge(study):
-    fake = jh.Study(study.space, jh.algorithms.random_search(study.space, lanes=1))
+    fake = jh.TrainingStudy(study.trainer, jh.algorithms.random_search(study.space, lanes=1))
     fake.final = FinalFit({}, "accuracy", (math.nan, 0.1, 0.9), ("a", "b", "c"))
     assert fake.best_model() == "b"
     fake.final = FinalFit({}, "accuracy", (math.nan, math.nan), ("a", "b"))
@@ -207,10 +207,10 @@ def test_the_best_model_is_the_first_that_did_not_diverge(study):
 
 
 @pytest.mark.slow
-def test_a_study_without_networks_has_none(study):
-    told = jh.Study(study.space, jh.algorithms.random_search(study.space, lanes=1))
-    for call in (told.best_model, told.final_fit):
-        with pytest.raises(ValueError, match=r"study has no networks: .* use jaxhpo.tune\(data\)"):
+def test_a_study_without_trials_has_no_networks(study):
+    empty = jh.TrainingStudy(study.trainer, jh.algorithms.random_search(study.space, lanes=1))
+    for call in (empty.best_model, empty.final_fit, empty.score_test):
+        with pytest.raises(ValueError, match="study has no best trial: no trial has been told"):
             call()
     with pytest.raises(ValueError, match="seeds=0 must be an integer of at least 1"):
         study.final_fit(0)
