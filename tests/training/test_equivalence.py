@@ -11,7 +11,6 @@ import pytest
 
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import OPTIMIZERS, Machine, Trainer
-from jaxhpo.training.config.space_reader import read_structure
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.step.lane import Split, TrainingData
 from tests.training.plain import plain, train_plain, used
@@ -99,7 +98,7 @@ def run(trainer, configs, key, data, budgets):
     """Return every lane's result, trained in the plan's buckets and chunks."""
     groups = {}
     for lane, config in enumerate(configs):
-        s = read_structure(config)
+        s = trainer.family.structure(config)
         groups.setdefault(trainer.plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
     results = {}
     for bucket, lanes in groups.items():

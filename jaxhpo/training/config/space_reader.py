@@ -191,10 +191,10 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
     return tuple(sorted(int(value) for value in values))
 
 
-def read_structure(config: dict[str, Any], model: str = "mlp") -> Structure:
+def read_structure(config: dict[str, Any], model: str | None) -> Structure:
     """Return the structure of a configuration of one of jaxhpo's models, its defaults filled in."""
     values = DEFAULTS | {canonical_name(name): value for name, value in config.items()}
-    variant = FAMILIES[model].variant(values)
+    variant = Variant() if model is None else FAMILIES[model].variant(values)
     return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
 
 

@@ -181,7 +181,7 @@ class UserFamily:
 
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which program a configuration runs in."""
-        trained = read_structure({name: value for name, value in config.items() if name not in self._own})
+        trained = read_structure({name: value for name, value in config.items() if name not in self._own}, None)
         given = (name for name in self.factory.takes if name in config)
         static = ((name, config[name]) for name in given if not isinstance(self.space[name], Float))
         return Structure(trained.batch_size, 0, 0, Variant(tuple(static), trained.batch_size))
