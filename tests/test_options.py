@@ -178,6 +178,11 @@ def test_callbacks_reach_the_study_and_end_it():
         jh.tune(FUNCTION, callbacks=[1], **QUICK)
 
 
+def test_a_study_of_trainings_needs_a_trainer():
+    with pytest.raises(ValueError, match=r"trainer='mlp' must be a jaxhpo.Trainer"):
+        TrainingStudy("mlp", jh.algorithms.random_search(SPACE, lanes=1))
+
+
 def test_a_study_of_trainings_has_a_winner():
     study = jh.tune(
         "digits", model="mlp", train_examples=64, epochs=1, trials=2, lanes=2, algorithm="random_search", verbose=False

@@ -67,6 +67,13 @@ class Study(Results):
             raise ValueError(f"objective={objective!r} must be an Objective of two pure functions, or None")
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
             raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
+        if on_trial is not None and not callable(on_trial):
+            raise ValueError(f"on_trial={on_trial!r} must be a function of a trial, or None")
+        for trial, result in dict(known or {}).items():
+            if not isinstance(trial, int) or not isinstance(result, LaneResult):
+                raise ValueError(
+                    f"known has {trial!r}: {result!r}; give a jaxhpo.types.LaneResult for a trial's number"
+                )
         super().__init__(space, direction)
         self.seed = seed
         self.summary: dict[str, Any] = {}

@@ -22,6 +22,8 @@ class TrainingStudy(Study):
     """
 
     def __init__(self, trainer: Trainer, algorithm: Algorithm, **options: Any):
+        if not isinstance(trainer, Trainer):
+            raise ValueError(f"trainer={trainer!r} must be a jaxhpo.Trainer")
         objective, direction = trainer.objective, trainer.goal.direction
         assert isinstance(objective.evaluate, HostFunction)  # it reports lane by lane
         super().__init__(trainer.space, algorithm, objective, direction=direction, **options)

@@ -15,6 +15,8 @@ from tests.study.toy import SPACE, objective, search
         ({"space": {"a": 1}}, "must be a jaxhpo.Space"),
         ({"algorithm": "random_search"}, "must be an Algorithm"),
         ({"objective": lambda x: x}, "must be an Objective"),
+        ({"on_trial": 1}, "on_trial=1 must be a function of a trial, or None"),
+        ({"known": {3: 0.5}}, "known has 3: 0.5; give a jaxhpo.types.LaneResult for a trial's number"),
         ({"seed": -1}, "seed=-1 must be an integer in [0, 2**32)"),
         ({"seed": 2**32}, "must be an integer in [0, 2**32)"),
         ({"seed": 0.5}, "seed=0.5 must be"),
