@@ -178,6 +178,31 @@ def test_callbacks_reach_the_study_and_end_it():
         jh.tune(FUNCTION, callbacks=[1], **QUICK)
 
 
+def test_a_study_may_go_on_after_its_journal_was_closed(tmp_path):
+    path = tmp_path / "study.jsonl"
+    study = jh.tune(FUNCTION, output=path, algorithm="random_search", **QUICK)
+    before = path.read_bytes()
+    with pytest.warns(RuntimeWarning, match="was closed with its result; later trials are in memory only") as warned:
+        study.run(6)
+    assert len(warned) == 1
+    assert len(study.finished) == 10
+    assert path.read_bytes() == before
+
+
+def test_another_look_at_the_test_examples_is_counted(tmp_path):
+    small = {"train_examples": 64, "epochs": 1, "trials": 2, "lanes": 2, "verbose": False}
+    study = jh.tune("digits", model="mlp", algorithm="random_search", **small)
+    first = study.winner.trial
+    while study.winner.trial == first:
+        study.run(2)
+    assert study.winner.test_score is None
+    with pytest.warns(
+        RuntimeWarning, match=f"this is look 2 at the test examples, which have scored trial {first} before"
+    ):
+        study.score_test()
+    assert study.winner.test_score == study.score_test()
+
+
 def test_a_study_of_trainings_needs_a_trainer():
     with pytest.raises(ValueError, match=r"trainer='mlp' must be a jaxhpo.Trainer"):
         TrainingStudy("mlp", jh.algorithms.random_search(SPACE, lanes=1))

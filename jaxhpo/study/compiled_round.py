@@ -88,12 +88,12 @@ class _Lanes:
 
     Args:
         proposal: NumPy arrays.
-        record: Called with the proposal, a lane and its result.
+        record: Called with the proposal, a lane and its result; None if nobody listens.
         known: Results that are there already, by trial; they are not recorded.
         sign: -1 where lower scores of the objective are better.
     """
 
-    def __init__(self, proposal: Proposal, record: Recorder, known: Mapping[int, LaneResult], sign: float):
+    def __init__(self, proposal: Proposal, record: Recorder | None, known: Mapping[int, LaneResult], sign: float):
         self._proposal, self._record, self._sign = proposal, record, sign
         self._waiting = set(np.flatnonzero(proposal.active).tolist())
         self.known = {lane: known[trial] for lane in self._waiting if (trial := int(proposal.trial[lane])) in known}
@@ -105,10 +105,13 @@ class _Lanes:
         with self._lock:
             if lane in self._waiting:
                 self._waiting.remove(lane)
-                self._record(self._proposal, lane, result)
+                if self._record is not None:
+                    self._record(self._proposal, lane, result)
 
     def complete(self, outcome: Outcome) -> Outcome:
         """Record the lanes that were not reported; return the outcome with what was known in its place."""
+        if self._record is None and not self.known:
+            return outcome  # which stays on the device
         score, aux = to_host((outcome.score, outcome.aux))
         for lane in sorted(self._waiting):
             own = {name: value[lane] for name, value in aux.items()}
@@ -117,6 +120,11 @@ class _Lanes:
             return outcome
         score, aux = score.copy(), {name: value.copy() for name, value in aux.items()}
         for lane, result in self.known.items():
+            if set(result.aux) != set(aux):
+                trial, names = self._proposal.trial[lane], ", ".join(sorted(aux)) or "nothing"
+                raise ValueError(
+                    f"known has trial {trial} with aux {sorted(result.aux)}; the objective returns {names}"
+                )
             score[lane] = self._sign * result.score
             for name, value in aux.items():
                 value[lane] = result.aux[name]
@@ -150,12 +158,13 @@ class Host:
         evaluate = None if self._objective is None else self._objective.evaluate
         return evaluate if isinstance(evaluate, HostFunction) else None
 
-    def steps(self, queue: Queue, record: Recorder, known: Mapping[int, LaneResult]) -> Steps:
+    def steps(self, queue: Queue, record: Recorder | None, known: Mapping[int, LaneResult]) -> Steps:
         """Return the parts as compiled programs, with the user's queue before the algorithm.
 
         Args:
             queue: Configurations that are evaluated first.
-            record: Called with the proposal, a lane and its result when that is there, once for every active lane.
+            record: Called with the proposal, a lane and its result, once for every active lane; None if nobody
+                listens.
             known: Results of trials that are not evaluated again, by trial.
         """
 

@@ -270,12 +270,15 @@ class Study(Results):
         return self._keys, self._carry
 
     def _steps(self) -> Steps:
-        return self._host.steps(self._queue, self._lane_finished, self._known)
+        on_trial = self._on_trial
+        if on_trial is None:
+            return self._host.steps(self._queue, None, self._known)
 
-    def _lane_finished(self, proposal: Proposal, lane: int, result: LaneResult) -> None:
-        if self._on_trial is not None:
+        def record(proposal: Proposal, lane: int, result: LaneResult) -> None:
             seconds = time.perf_counter() - self._begun
-            self._on_trial(tables.trial_of(self.space, proposal, lane, result, len(self._metrics), seconds))
+            on_trial(tables.trial_of(self.space, proposal, lane, result, len(self._metrics), seconds))
+
+        return self._host.steps(self._queue, record, self._known)
 
     def _record(self, record: Record) -> list[Trial]:
         record = to_host(record)

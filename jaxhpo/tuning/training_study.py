@@ -1,6 +1,7 @@
 """A study whose trials are trainings: its winner, the winner's network, test score and final fit."""
 
 import math
+import warnings
 from typing import Any
 
 from jaxhpo.compilation import HostFunction
@@ -84,11 +85,21 @@ class TrainingStudy(Study):
     def score_test(self) -> float:
         """Score the winner's network on the test examples, once; return the score.
 
+        Warns if the test examples have scored another trial before: the more winners they have seen, the less the
+        score of the last one says.
+
         Raises:
             ValueError: if no trial has a score.
         """
         weights = self._weights()
         if weights.trial not in self._test:
+            if self._test:
+                warnings.warn(
+                    f"this is look {len(self._test) + 1} at the test examples, which have scored "
+                    f"{', '.join(f'trial {trial}' for trial in self._test)} before",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
             compiled = self.trainer.test_seconds
             self._test[weights.trial] = self.trainer.score_test(self.objective_state)
             self.seconds.compile += self.trainer.test_seconds - compiled

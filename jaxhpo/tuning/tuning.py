@@ -53,8 +53,10 @@ class Tuning:
         if options.portfolio is not None and isinstance(made, Algorithm):
             made = algorithms.warm_started(made, space, options.portfolio)
         self._journal: Journal | None = None
+        self._told = False  # that trials come after the journal was closed
         self.lost: OSError | None = None  # why `output` can no longer be written
-        self.study = self.workload.study(made, seed=options.seed, on_trial=self._append)
+        on_trial = None if options.output is None else self._append
+        self.study = self.workload.study(made, seed=options.seed, on_trial=on_trial)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
         self._profile = None if options.profile is None else _check_directory(options.profile)
@@ -80,6 +82,14 @@ class Tuning:
     def _append(self, trial: Trial) -> None:
         """Write a trial as it finishes, in whatever thread that is; a disk that is full is reported after the round."""
         if self._journal is None or self.lost is not None:
+            return
+        if self._journal.closed:  # the study goes on after `tune` has returned
+            if not self._told:
+                self._told = True
+                path = str(self._journal.path)
+                warnings.warn(
+                    f"output {path!r} was closed with its result; later trials are in memory only", RuntimeWarning, 2
+                )
             return
         try:
             self._journal.append(trial)

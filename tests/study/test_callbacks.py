@@ -162,6 +162,13 @@ def test_what_is_known_is_not_evaluated_or_reported_again(direction):
     assert [t.config for t in study.finished[:4]] == [t.config for t in plain.finished]
 
 
+def test_a_known_result_of_another_objective_is_refused():
+    known = {1: LaneResult(0.5, {"loss": np.float32(0.1)})}
+    study = Study(SPACE, search(), objective(), known=known)
+    with pytest.raises(ValueError, match=r"known has trial 1 with aux \['loss'\]; the objective returns spent"):
+        study.run(4)
+
+
 def test_a_traced_objective_reports_its_lanes_when_the_round_is_evaluated():
     seen = []
     study = Study(SPACE, search(), objective(), on_trial=seen.append).run(8)
