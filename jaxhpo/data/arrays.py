@@ -81,6 +81,7 @@ def assemble(
     text: TextOptions | None = None,
     names: tuple[str, ...] | None = None,
     features: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """Return the Dataset of checked examples.
 
@@ -91,6 +92,7 @@ def assemble(
         text: How texts become tokens.
         names: Names of the classes, or None.
         features: Names of the features of vectors, or None.
+        notes: What was understood of the examples and done to them, a sentence each.
 
     Raises:
         ValueError: if all training targets are equal, or `text` is given with numbers.
@@ -103,13 +105,13 @@ def assemble(
         if len({np.asarray(part).dtype for part in x}) > 1:  # bytes in one, floats in another
             x = [np.asarray(part, np.float32) for part in x]
         arrays: list[Any] = [array for pair in zip(x, y, strict=True) for array in pair]
-        dataset = Dataset(name, *arrays, classes=classes, class_names=names, feature_names=features)
+        dataset = Dataset(name, *arrays, classes=classes, class_names=names, feature_names=features, notes=notes)
         check_text(dataset, text)
         return dataset
     check_options(text)
     rows, words = tokenise(*x, options=text)
     arrays = [array for pair in zip(rows, y, strict=True) for array in pair]
-    return Dataset(name, *arrays, classes=classes, vocabulary=len(words), words=words, class_names=names)
+    return Dataset(name, *arrays, classes=classes, vocabulary=len(words), words=words, class_names=names, notes=notes)
 
 
 def check_text(dataset: Dataset, text: TextOptions | None) -> None:

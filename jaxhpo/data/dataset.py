@@ -33,6 +33,7 @@ class Dataset:
         words: Vocabulary that turned texts into tokens; None if the tokens were given.
         class_names: Names of the classes, in the order of the labels; or None.
         feature_names: Names of the features of vectors; or None.
+        notes: What the loader understood of the data and did to them, a sentence each, for people to read.
 
     Raises:
         ValueError: if an array has the wrong shape, dtype or values; the message names it.
@@ -58,6 +59,7 @@ class Dataset:
     words: Vocabulary | None = None
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         classes = self.classes
@@ -82,6 +84,8 @@ class Dataset:
                 self._check_labels(split, len(x), y, classes)
         if self.vocabulary is not None:
             self._check_tokens(self.vocabulary)
+        if not isinstance(self.notes, tuple) or not all(isinstance(note, str) for note in self.notes):
+            raise ValueError(f"notes={self.notes!r} must be a tuple of strings")
         self._check_names("class_names", classes, "classes")
         self._check_names("feature_names", self.shape[0] if self.kind == "vector" else None, "features")
 
