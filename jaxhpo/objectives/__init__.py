@@ -1,6 +1,7 @@
 """A user's own objective.
 
 - `traceable.py`: `traceable(train)`: a function that JAX traces, and that trains in lanes
+- `hyperparameters.py`: what such a function gets of each hyperparameter
 - `static_groups.py`: lanes grouped by hyperparameters that such a function needs as Python values
 - `function.py`: `function(score)`: any Python function, called in processes
 - `pool.py`, `worker.py`: the processes

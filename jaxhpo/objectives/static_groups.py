@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxhpo.compilation import COMPILERS, HostFunction, jit
 from jaxhpo.errors import first_line
-from jaxhpo.space import Choice, Int, Space
+from jaxhpo.objectives.hyperparameters import combinations
+from jaxhpo.space import Space
 from jaxhpo.types import Finished, Key, LaneResult, Outcome, Proposal, State, ignore_result
 
 Shapes = dict[str, jax.ShapeDtypeStruct]
@@ -51,7 +52,7 @@ class Groups:
         point, budget, trial, active = (
             np.asarray(x) for x in (proposal.point, proposal.budget, proposal.trial, proposal.active)
         )
-        size = chunk_size(len(active), self._combinations, jax.default_backend())
+        size = chunk_size(len(active), combinations(self._space, self._static), jax.default_backend())
         groups: dict[_Group, list[int]] = {}
         values: dict[_Group, dict[str, Any]] = {}
         order = list(self._space)
@@ -81,17 +82,6 @@ class Groups:
                 own = {name: value[lane].copy() for name, value in aux.items()}
                 finished(lane, LaneResult(float(score[lane]), own))
         return state, Outcome(score, aux)
-
-    @property
-    def _combinations(self) -> int:
-        count = 1
-        for name in self._static:
-            dimension = self._space[name]
-            if isinstance(dimension, Choice):
-                count *= len(dimension.options)
-            elif isinstance(dimension, Int):
-                count *= len(dimension.level_values) or dimension.high - dimension.low + 1
-        return count
 
     def _compile(
         self, values: Mapping[_Group, Mapping[str, Any]], size: int, arguments: tuple

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxhpo.errors import UNTRACEABLE
+from jaxhpo.objectives.hyperparameters import static_names, traced_values
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.static_groups import Groups, Shapes, check_aux
-from jaxhpo.space import Float, Space
+from jaxhpo.space import Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
 _TRAIN = 0  # number folded into the objective's key before the trial
@@ -41,32 +42,27 @@ class Traceable:
 
         If the function takes `budget`, a trial may continue another one: the function then trains from the start, to
         the total budget. Otherwise trials cannot be continued. Without static hyperparameters `evaluate` is a pure
-        function; with them it is a HostFunction. This method traces the function with shapes only; it compiles and runs
-        nothing.
+        function; with them it is a HostFunction. A Choice of anything but numbers or bools is static. This method
+        traces the function with shapes only; it compiles and runs nothing.
 
         Args:
             space: Search space.
 
         Raises:
             ValueError: if the function cannot be traced or does not return a score; if a static hyperparameter is a
-                Float or is not in the space.
+                Float or is not in the space; if hyperparameters are static that `static` does not name, and there are
+                more than 16 combinations.
         """
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
-        for name in self.static:
-            if name not in space:
-                raise ValueError(f"static names {name!r}, which is not in the space; it has {', '.join(space)}")
-            if isinstance(space[name], Float):
-                raise ValueError(
-                    f"static names {name!r}, a Float, each value of which would be compiled; use a Choice of numbers"
-                )
-        combinations = _representatives(space, self.static)
+        static = static_names(space, self.static)
+        combinations = _representatives(space, static)
         aux = self._check(space, combinations[0])
         for fixed in combinations[1:]:
             check_aux(fixed, self._check(space, fixed), aux)
         retain = keep_state if check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)) else None
-        if self.static:
-            groups = Groups(lambda fixed: self._lane(space, fixed), space, self.static, aux)
+        if static:
+            groups = Groups(lambda fixed: self._lane(space, fixed), space, static, aux)
             return Objective(_no_state, groups.host, retain)
         lanes = jax.vmap(self._lane(space, {}), in_axes=(None, 0, 0, 0))
 
@@ -82,7 +78,7 @@ class Traceable:
 
         def lane(key: Key, point: Array, budget: Array, trial: Array) -> tuple[Array, dict[str, Array]]:
             key = jax.random.fold_in(jax.random.fold_in(key, _TRAIN), trial)
-            hparams = space.decode(point) | values
+            hparams = traced_values(space, point) | values
             if takes_budget:
                 return _split(self.train(key, hparams, budget=fixed.get(_BUDGET, budget)))
             return _split(self.train(key, hparams))
@@ -148,13 +144,15 @@ def traceable(train: Callable[..., Any], *, static: tuple[str, ...] = ()) -> Tra
 
     Args:
         train: ``train(key, hparams)`` or ``train(key, hparams, budget)``; returns ``score`` or ``(score, aux)``. `key`
-            is the typed threefry key of the trial. `hparams` holds a traced scalar for each hyperparameter: float32 for
-            a Float, int32 for an Int, the value for a Choice of numbers, and the int32 *index* of the option for any
-            other Choice. To compare such a Choice with its options, name it in `static`. An inactive hyperparameter has
-            its first value. `budget` is int32: the total budget of the trial, even if it continues another one. `score`
-            is a scalar; the trial failed if it is not finite. `aux` is a dict of arrays, stored in `Trial.aux`.
-        static: Names of hyperparameters that the function gets as Python values (for a Choice, the option), because
-            shapes or Python control flow depend on them. One program is compiled for each combination of their values.
+            is the typed threefry key of the trial. `hparams` is a dict of each hyperparameter's value by name. A traced
+            scalar is that of a Float (float32), of an Int (int32), of a Choice of integers (int32), of numbers
+            (float32) or of bools (bool). Any other Choice, of words or None or of bools and numbers together, is static
+            by itself: the value is the option. An inactive hyperparameter has its first value: its `low`, or its first
+            option. `budget` is int32: the total budget of the trial, even if it continues another one. `score` is a
+            scalar; the trial failed if it is not finite. `aux` is a dict of arrays, stored in `Trial.aux`.
+        static: Names of further hyperparameters that the function gets as Python values, because shapes or Python
+            control flow depend on them. One program is compiled for each combination of static values. If there are
+            more than 16, every static hyperparameter has to be named here.
 
     Returns:
         Objective without a space.

@@ -123,8 +123,9 @@ class Space(Mapping[str, Dimension]):
     def decode(self, point: Array) -> dict[str, Array]:
         """Return the values by name, for use in compiled code: `point`, [..., D] float32 -> [...] each.
 
-        A Float gives float32, an Int int32, and a Choice its options if all are numbers, else their int32 indices. An
-        inactive hyperparameter of a canonical point has its first value.
+        A Float gives float32 and an Int int32. A Choice gives its options if all are numbers; any other Choice, of
+        bools too, gives the int32 *index* of the option in `options`: an array cannot hold a word. An inactive
+        hyperparameter of a canonical point has its first value.
         """
         return self._decode(point, jnp)
 

@@ -29,7 +29,8 @@ def run_traced(
 
     Args:
         algorithm: Search method, made by a factory of `jaxhpo.algorithms`.
-        objective: Objective whose `evaluate` JAX can trace, such as a table, a surrogate or a small training.
+        objective: Objective whose `evaluate` JAX can trace, such as a table, a surrogate or a small training. A
+            traceable function with static hyperparameters has none.
         rounds: Number of rounds of each study; a round has at most `lanes` trials.
         seeds: Number of studies, which get the seeds 0, 1, ...; or their seeds, [S] integers. A study with seed s uses
             the same keys as `Study(seed=s)`. The seeds may be traced. `jax.lax.map` over studies of one seed each runs
@@ -54,7 +55,10 @@ def run_traced(
     if not isinstance(algorithm, Algorithm):
         raise ValueError(f"algorithm={algorithm!r} must be an Algorithm; see jaxhpo.algorithms")
     if not isinstance(objective, Objective) or isinstance(objective.evaluate, HostFunction):
-        raise ValueError("objective must be an Objective whose evaluate can be traced; use Study for others")
+        raise ValueError(
+            "objective must be an Objective whose evaluate can be traced, not that of a function with static "
+            "hyperparameters (a Choice of words is one) or of a Python function; use Study"
+        )
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds={rounds!r} must be an integer of at least 1")
     if direction not in ("maximize", "minimize"):

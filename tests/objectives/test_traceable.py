@@ -12,7 +12,7 @@ from jaxhpo.compilation import CompilationCounter, HostFunction
 from jaxhpo.objectives import Traceable, traceable
 from jaxhpo.objectives.static_groups import chunk_size
 from jaxhpo.space import Choice, Float, Int, Space
-from jaxhpo.study import Study
+from jaxhpo.study import Study, run_traced
 from jaxhpo.types import FRESH, Proposal
 
 SPACE = Space(
@@ -20,7 +20,7 @@ SPACE = Space(
         "rate": Float(1e-3, 1.0, log=True, levels=7),
         "units": Choice((2, 4, 8)),
         "steps": Int(1, 5),
-        "act": Choice(("relu", "tanh")),
+        "tanh": Choice((True, False)),
     }
 )
 KEY = jax.random.key(7, impl="threefry2x32")
@@ -39,8 +39,8 @@ def proposal_of(configs, *, trials=None, budget=3, lanes=None):
     )
 
 
-def config(rate=0.1, units=4, steps=2, act="tanh"):
-    return {"rate": rate, "units": units, "steps": steps, "act": act}
+def config(rate=0.1, units=4, steps=2, tanh=True):
+    return {"rate": rate, "units": units, "steps": steps, "tanh": tanh}
 
 
 def evaluate(objective, proposal, key=KEY):
@@ -58,50 +58,129 @@ def noisy(key, hparams):
         return w - hparams["rate"] * jnp.tanh(w @ w.T) @ w, jnp.sum(jnp.sin(w))
 
     w, curve = jax.lax.scan(step, w, None, length=5)
-    return jnp.mean(w) + hparams["units"].astype(jnp.float32) + hparams["act"].astype(jnp.float32), {"curve": curve}
+    return jnp.mean(w) + hparams["units"].astype(jnp.float32) + hparams["tanh"].astype(jnp.float32), {"curve": curve}
 
 
 def narrow(key, hparams):
     """The same, whose width and activation are Python values."""
     w = jax.random.normal(key, (hparams["units"], 3))
-    x = getattr(jnp, hparams["act"])(w * hparams["rate"]) if hparams["act"] == "tanh" else jnp.maximum(w, 0.0)
+    x = jnp.tanh(w * hparams["rate"]) if hparams["tanh"] else jnp.maximum(w, 0.0)
     return jnp.sum(jnp.sin(x @ x.T)), {"first": w[0]}
 
 
 BOTH = pytest.mark.parametrize(
-    "wrapped", [traceable(noisy), traceable(narrow, static=("units", "act"))], ids=["pure", "static"]
+    "wrapped", [traceable(noisy), traceable(narrow, static=("units", "tanh"))], ids=["pure", "static"]
 )
 
 
-def test_values_arrive_as_decode_gives_them():
+def test_numbers_and_bools_arrive_as_their_values():
     def train(key, hparams):
         assert jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-        assert [v.dtype for v in hparams.values()] == [jnp.float32, jnp.int32, jnp.int32, jnp.int32]
+        assert [v.dtype for v in hparams.values()] == [jnp.float32, jnp.int32, jnp.int32, jnp.bool_]
         assert list(hparams) == list(SPACE)
-        return hparams["rate"], {name: hparams[name] for name in ("units", "steps", "act")}
+        return hparams["rate"], {name: hparams[name] for name in ("units", "steps", "tanh")}
 
     objective = traceable(train).objective(SPACE)
     assert not isinstance(objective.evaluate, HostFunction)
-    outcome = evaluate(objective, proposal_of([config(), config(1.0, 8, 5, "relu")]))
+    outcome = evaluate(objective, proposal_of([config(), config(1.0, 8, 5, False)]))
     np.testing.assert_array_equal(outcome.score, np.float32([0.1, 1.0]))
     assert {name: value.tolist() for name, value in outcome.aux.items()} == {
         "units": [4, 8],
         "steps": [2, 5],
-        "act": [1, 0],
+        "tanh": [True, False],
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "dtype"),
+    [((3, 1, 2), jnp.int32), ((3, 0.5), jnp.float32), ((True, False), jnp.bool_), ((False, True), jnp.bool_)],
+)
+def test_a_choice_of_numbers_or_bools_is_traced_as_its_options(options, dtype):
+    space = Space({"x": Float(0.0, 1.0), "c": Choice(options)})
+
+    def train(key, hparams):
+        assert hparams["c"].dtype == dtype
+        return jnp.where(hparams["c"] == options[0], 10.0, 20.0) + hparams["x"], {"c": hparams["c"]}
+
+    objective = traceable(train).objective(space)
+    assert not isinstance(objective.evaluate, HostFunction)
+    study = Study(space, random_search(space, lanes=4), objective).run(8)
+    assert {trial.config["c"] for trial in study.finished} == set(options)
+    for trial in study.finished:
+        assert trial.aux["c"] == np.asarray(trial.config["c"], dtype)
+        assert trial.score == pytest.approx((10 if trial.config["c"] == options[0] else 20) + trial.config["x"])
+
+
+@pytest.mark.parametrize("options", [("relu", "tanh"), (None, "l2"), (None, 1), (True, 1), (0, False), ("1", 1)])
+def test_any_other_choice_arrives_as_a_python_value_without_being_named(options):
+    space = Space({"x": Float(0.0, 1.0), "c": Choice(options), "n": Int(1, 3)})
+
+    def train(key, hparams):
+        here = [i for i, o in enumerate(options) if o == hparams["c"] and type(o) is type(hparams["c"])]
+        return hparams["x"] + 10.0 * here[0] + 100.0 * hparams["n"]
+
+    with jax.numpy_dtype_promotion("standard"):
+        study = Study(space, random_search(space, lanes=4), traceable(train).objective(space))
+        for option in options:
+            study.enqueue({"x": 0.5, "c": option, "n": 2})
+        study.run(2)
+    assert study.trials["score"].tolist() == [200.5, 210.5]
+
+
+def test_what_is_static_by_itself_and_inactive_has_its_first_option():
+    space = Space(
+        {"opt": Choice(("adam", "sgd")), "kind": Choice(("plain", "nesterov"), when={"opt": "sgd"}), "x": Int(0, 9)}
+    )
+
+    def train(key, hparams):
+        return hparams["x"] + 10 * (hparams["kind"] == "nesterov") + 100 * (hparams["opt"] == "sgd")
+
+    study = Study(space, random_search(space, lanes=4), traceable(train).objective(space))
+    for config in ({"opt": "adam", "x": 3}, {"opt": "sgd", "kind": "nesterov", "x": 4}):
+        study.enqueue(config)
+    assert study.run(2).trials["score"].tolist() == [3, 114]
+
+
+def test_many_combinations_have_to_be_named():
+    words = {name: Choice(tuple("abc")) for name in ("first", "second", "third")}
+    space = Space({"x": Float(0.0, 1.0), **words, "n": Int(1, 2)})
+    few = Space({name: space[name] for name in ("x", "first", "second", "n")})
+
+    def train(key, hparams):
+        return hparams["x"] + sum(hparams[name] == "a" for name in words if name in hparams)
+
+    message = (
+        "space has 27 combinations of options that cannot be traced, of first, second, third, and a program is "
+        "compiled for each; name them in static=('first', 'second', 'third') to have as many, or use fewer options"
+    )
+    with pytest.raises(ValueError) as caught:
+        traceable(train).objective(space)
+    assert str(caught.value) == message
+    traceable(train).objective(few)  # 9
+    with pytest.raises(ValueError, match=r"18 combinations .*, of first, second, .* static=\('n', 'first', 'second'\)"):
+        traceable(train, static=("n",)).objective(few)
+    for static in (("first", "second", "third"), ("n", "third", "second", "first")):
+        assert isinstance(traceable(train, static=static).objective(space).evaluate, HostFunction)
+
+
+def test_a_study_in_one_program_refuses_what_is_static_by_itself():
+    space = Space({"c": Choice(("a", "b"))})
+    objective = traceable(lambda key, hparams: jnp.float32(hparams["c"] == "a")).objective(space)
+    with pytest.raises(ValueError, match=r"a Choice of words is one\) or of a Python function; use Study"):
+        run_traced(random_search(space, lanes=2), objective, 2)
 
 
 def test_static_values_are_python_values():
     seen = []
 
     def train(key, hparams):
-        seen.append((hparams["units"], hparams["act"]))
+        seen.append((hparams["units"], hparams["tanh"]))
         return jnp.float32(hparams["units"]) + hparams["rate"]
 
-    outcome = evaluate(traceable(train, static=("units", "act")).objective(SPACE), proposal_of([config(1.0, 8)]))
+    outcome = evaluate(traceable(train, static=("units", "tanh")).objective(SPACE), proposal_of([config(1.0, 8)]))
     assert outcome.score.tolist() == [9.0]
-    assert (8, "tanh") in seen
-    assert all(type(units) is int and act in ("relu", "tanh") for units, act in seen)
+    assert (8, True) in seen
+    assert all(type(units) is int and type(tanh) is bool for units, tanh in seen)
 
 
 @pytest.mark.parametrize("static", [(), ("units",)])
@@ -127,8 +206,8 @@ def test_a_trials_key_follows_from_the_objectives_and_the_trial(static):
 @BOTH
 def test_lanes_do_not_see_their_siblings(wrapped):
     objective = wrapped.objective(SPACE)
-    mine = config(0.1, 4, 2, "tanh")
-    others = [config(1.0, 8, 1, "relu"), config(0.001, 4, 3, "tanh"), mine, config(0.1, 2, 5, "relu"), mine]
+    mine = config(0.1, 4, 2, True)
+    others = [config(1.0, 8, 1, False), config(0.001, 4, 3, True), mine, config(0.1, 2, 5, False), mine]
     first = evaluate(objective, proposal_of([mine, *others], trials=[11, 0, 1, 2, 3, 4]))
     second = evaluate(objective, proposal_of([*others[::-1], mine], trials=[20, 21, 22, 23, 24, 11]))
     alone = evaluate(objective, proposal_of([mine], trials=[11], lanes=6))
@@ -201,8 +280,8 @@ def test_one_program_for_everything_without_static_names():
 
 @pytest.mark.slow
 def test_one_program_for_each_combination_of_static_values():
-    objective = traceable(narrow, static=("units", "act")).objective(SPACE)
-    configs = [config(units=u, act=a) for u in (2, 4, 8) for a in ("relu", "tanh")]
+    objective = traceable(narrow, static=("units", "tanh")).objective(SPACE)
+    configs = [config(units=u, tanh=t) for u in (2, 4, 8) for t in (False, True)]
     rounds = [configs[:1] * 6, configs[:2] * 3, configs, [*configs[3:], *configs[3:]]]
     counter = CompilationCounter()
     for batch, total in zip(rounds, (1, 2, 6, 6), strict=True):
@@ -221,7 +300,7 @@ def test_chunks_are_a_groups_average_size_on_a_cpu_and_whole_elsewhere(lanes, co
 
 
 def test_a_batch_of_padding_only_has_no_scores():
-    objective = traceable(narrow, static=("units", "act")).objective(SPACE)
+    objective = traceable(narrow, static=("units", "tanh")).objective(SPACE)
     outcome = evaluate(objective, proposal_of([], lanes=4))
     assert np.isnan(outcome.score).all()
     assert outcome.aux["first"].shape == (4, 3)
@@ -230,7 +309,7 @@ def test_a_batch_of_padding_only_has_no_scores():
 def test_nothing_is_compiled_at_the_door():
     counter = CompilationCounter()
     traceable(noisy).objective(SPACE)
-    traceable(narrow, static=("units", "act")).objective(SPACE)
+    traceable(narrow, static=("units", "tanh")).objective(SPACE)
     assert counter.requests == 0
 
 

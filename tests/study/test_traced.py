@@ -66,7 +66,10 @@ def test_many_seeds_are_one_program():
     ("change", "message"),
     [
         ({"algorithm": None}, "algorithm=None must be an Algorithm"),
-        ({"objective": Objective(lambda key: (), HostFunction(print))}, "whose evaluate can be traced; use Study"),
+        (
+            {"objective": Objective(lambda key: (), HostFunction(print))},
+            "or of a Python function; use Study",
+        ),
         ({"rounds": 0}, "rounds=0 must be an integer of at least 1"),
         ({"seeds": True}, "seeds=True must be a number of studies"),
         ({"seeds": 0}, "seeds=0 must be a number of studies"),
