@@ -92,6 +92,8 @@ class Algorithm(NamedTuple):
             ...), so few programs are compiled. The default returns the state unchanged.
         resumable: ``resumable(state) -> trials``: ids of the trials that later proposals may continue through
             ``Proposal.source``, padded with -1: [R] int32. None if the method never continues a trial.
+        perturbs: Whether a proposal may continue a trial with other hyperparameters than the trial had, as
+            population-based training does.
 
     Example:
         >>> import jax, jax.numpy as jnp, jaxhpo
@@ -108,6 +110,7 @@ class Algorithm(NamedTuple):
     tell: Callable[[Key, State, Proposal, Outcome], tuple[State, Metrics]]
     grow: Callable[[State, int], State] = keep_state
     resumable: Callable[[State], Array] | None = None
+    perturbs: bool = False
 
 
 class Objective(NamedTuple):
@@ -121,6 +124,8 @@ class Objective(NamedTuple):
             returned. It may drop the training states of all other trials. An objective that can continue trials without
             a training state, such as a table of learning curves, returns the state unchanged. None if the objective
             cannot continue trials.
+        restarts: Whether every trial is trained from its start, also one that continues another: the whole budget is
+            computed again. An algorithm that `perturbs` cannot be used then.
 
     Example:
         >>> import jaxhpo
@@ -135,6 +140,7 @@ class Objective(NamedTuple):
     init: Callable[[Key], State]
     evaluate: Callable[[Key, State, Proposal], tuple[State, Outcome]]
     retain: Callable[[State, Array], State] | None = None
+    restarts: bool = False
 
 
 class LaneResult(NamedTuple):

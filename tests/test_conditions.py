@@ -208,7 +208,7 @@ def test_trials_show_what_is_inactive_as_missing():
     table = study.trials
     assert table["units"].isna().tolist() == [False, True]
     assert table["momentum"].dtype == float
-    assert list(table.columns[5:10]) == list(SPACE)
+    assert list(table.columns[6:11]) == list(SPACE)
     assert study.best.config == {"optimizer": "adam", "layers": 1}
     assert len(study.top(2)) == 2
     study.summary["metric"] = "accuracy"

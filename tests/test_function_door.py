@@ -1,8 +1,10 @@
 """`tune` with functions in place of data, and what it shows of them."""
 
+import functools
 import json
 import math
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -88,6 +90,65 @@ def test_a_function_that_always_fails_is_said():
     )
     assert study.summary["best"] is None
     assert closing_lines(study.summary)[0] == "None of the 4 trials succeeded: no call gave a finite score."
+
+
+HALVING = functools.partial(jh.algorithms.successive_halving, configurations=9, eta=3)
+
+
+@pytest.mark.parametrize(
+    "kind", ["function", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("traceable", "static"))]
+)
+def test_what_it_costs_that_every_trial_trains_from_its_start_is_said(tmp_path, kind):
+    """Nine configurations for 1, the best three of them for 3."""
+    space = jh.Space({"x": jh.Float(0.0, 1.0), "y": jh.Choice((1, 2))})
+    traced = jh.traceable(lambda key, h, budget: h["x"] * budget, static=("y",) if kind == "static" else ())
+    called = jh.function(lambda config, budget: config["x"] * budget, workers=0)
+    options = {"algorithm": HALVING, "epochs": 9, "lanes": 9, "output": tmp_path / "out"}
+    with jax.numpy_dtype_promotion("standard"):
+        study = jh.tune(
+            called if kind == "function" else traced, space=space, trials=12, cache=False, verbose=False, **options
+        )
+    assert study.trials["budget"].tolist() == [1] * 9 + [3] * 3
+    assert (study.trials["source"] >= 0).tolist() == [False] * 9 + [True] * 3
+    assert study.trials["trained_from"].tolist() == [0] * 12
+    assert study.summary["restarts"] == {"computed": 9 * 1 + 3 * 3, "asked": 9 * 1 + 3 * 2}
+    line = "18 units of budget were computed for 15 asked: every trial trained from its start."
+    assert line in closing_lines(study.summary)
+    rows = [strict(line) for line in (tmp_path / "out").read_text().splitlines()]
+    assert [row["trained_from"] for row in rows[1:13]] == [0] * 12
+
+
+def test_nothing_is_said_of_restarts_where_no_trial_continues_another():
+    objective = jh.function(lambda config, budget: config["x"] * budget, workers=0)
+    space = jh.Space({"x": jh.Float(0.0, 1.0)})
+    options = {"algorithm": "random_search", "epochs": 9, "trials": 4, "cache": False, "verbose": False}
+    study = jh.tune(objective, space=space, **options)
+    assert study.summary["restarts"] is None
+    assert not any("from its start" in line for line in closing_lines(study.summary))
+
+
+@pytest.mark.parametrize("portfolio", [False, True])
+@pytest.mark.parametrize("static", [(), ("y",)])
+def test_population_based_training_of_a_function_is_refused(static, portfolio):
+    space = jh.Space({"x": jh.Float(0.0, 1.0), "y": jh.Choice((1, 2))})
+    message = (
+        "algorithm changes hyperparameters of a training as it goes on, and a function trains every trial from its "
+        "start with the last ones only; use another algorithm with rungs, such as 'asha' or 'hyperband'"
+    )
+    options = {"space": space, "algorithm": "pbt", "epochs": 20, "lanes": 4, "trials": 8}
+    if portfolio:
+        past = jh.Study(space, jh.algorithms.random_search(space, lanes=2))
+        past.tell([1.0 for _ in past.ask()])
+        options["enqueue"] = jh.Portfolio.from_studies([past])
+    for train in (lambda key, h, budget: jnp.float32(h["y"]) * jnp.float32(budget), lambda key, h: h["x"]):
+        check_refused(message, jh.traceable(train, static=static), **options)
+    check_refused(message, jh.function(lambda config, budget: 1.0, workers=0), **options)
+    algorithm = jh.algorithms.pbt(space, lanes=4, budget=20)
+    objective = jh.traceable(train).objective(space)
+    for run in (jh.Study, lambda space, *rest: jh.run_traced(*rest, 2)):
+        with pytest.raises(ValueError, match="algorithm changes hyperparameters of a training"):
+            run(space, algorithm, objective)
+    assert not jh.algorithms.pbt(space, lanes=4, budget=1).perturbs  # it has no second step
 
 
 def test_progress_is_shown_in_a_terminal(monkeypatch, capfd):

@@ -157,7 +157,7 @@ def test_own_arrays_space_algorithm_and_configurations():
         cache=False,
     )
     assert study.finished[0].config == mine
-    assert list(study.trials.columns[5:7]) == ["learning_rate", "units"]
+    assert list(study.trials.columns[6:8]) == ["learning_rate", "units"]
     assert study.best.score > 0.8
     assert study.lanes == 6
 

@@ -164,7 +164,7 @@ def warm_started(algorithm: Algorithm, space: Space, portfolio: Portfolio) -> Al
 
     resumable = algorithm.resumable
     continues = None if resumable is None else lambda state: resumable(state.inner)
-    return Algorithm(init, ask, tell, grow, continues)
+    return Algorithm(init, ask, tell, grow, continues, algorithm.perturbs)
 
 
 def _check_same(problem: str, space: Space, other: Space) -> None:

@@ -67,7 +67,7 @@ class Function:
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
         retain = keep_state if _BUDGET in check_signature(_USAGE, self.score, 1, (_SEED, _BUDGET)) else None
-        return Objective(_no_state, HostFunction(_Calls(self, space).evaluate, by_lane=True), retain)
+        return Objective(_no_state, HostFunction(_Calls(self, space).evaluate, by_lane=True), retain, restarts=True)
 
 
 class _Calls:

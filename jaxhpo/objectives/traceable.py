@@ -63,13 +63,13 @@ class Traceable:
         retain = keep_state if check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)) else None
         if static:
             groups = Groups(lambda fixed: self._lane(space, fixed), space, static, aux)
-            return Objective(_no_state, groups.host, retain)
+            return Objective(_no_state, groups.host, retain, restarts=True)
         lanes = jax.vmap(self._lane(space, {}), in_axes=(None, 0, 0, 0))
 
         def evaluate(key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
             return state, Outcome(*lanes(key, proposal.point, proposal.budget, proposal.trial))
 
-        return Objective(_no_state, evaluate, retain)
+        return Objective(_no_state, evaluate, retain, restarts=True)
 
     def _lane(self, space: Space, fixed: Mapping[str, Any]) -> Lane:
         """Return the function of one lane; `fixed` holds the static hyperparameters, and the budget if it is static."""

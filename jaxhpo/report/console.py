@@ -70,6 +70,11 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
         f"{summary['trials']} trials{failed} in {seconds['total']:.1f} s: compiling {seconds['compile']:.1f} s, "
         f"training {seconds['train']:.1f} s, choosing {seconds['algorithm']:.2f} s."
     )
+    if restarts := summary.get("restarts"):
+        lines.append(
+            f"{restarts['computed']:,} units of budget were computed for {restarts['asked']:,} asked: "
+            "every trial trained from its start."
+        )
     training = summary["training"]
     if training and training["trials"]:
         lines.append(

@@ -39,7 +39,11 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial: trial, round, lane, source, budget, the hyperparameters, score, state, seconds."""
+        """One row a trial: the columns of RESERVED, and one for each hyperparameter before the score.
+
+        trial, round, lane; source: the trial that it continues, -1 if none; budget; trained_from: the budget from which
+        it was trained, 0 if from the start; the hyperparameters; score, state, seconds.
+        """
         return tables.trials_table(self.space, self._trials)
 
     @property

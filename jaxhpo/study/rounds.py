@@ -83,7 +83,16 @@ class Steps(NamedTuple):
 
 
 def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 1.0) -> Steps:
-    """Return the functions of a round; `sign` is -1 if lower scores of the objective are better."""
+    """Return the functions of a round; `sign` is -1 if lower scores of the objective are better.
+
+    Raises:
+        ValueError: if the algorithm perturbs what it continues, and the objective trains every trial from its start.
+    """
+    if objective is not None and objective.restarts and algorithm.perturbs:
+        raise ValueError(
+            "algorithm changes hyperparameters of a training as it goes on, and a function trains every trial from its "
+            "start with the last ones only; use another algorithm with rungs, such as 'asha' or 'hyperband'"
+        )
 
     def start(seed: Array) -> tuple[Keys, State]:
         key = jax.random.key(seed, impl="threefry2x32")

@@ -276,14 +276,20 @@ class Study(Results):
 
         def record(proposal: Proposal, lane: int, result: LaneResult) -> None:
             seconds = time.perf_counter() - self._begun
-            on_trial(tables.trial_of(self.space, proposal, lane, result, len(self._metrics), seconds))
+            begins = self._trained_from(proposal)[lane]
+            on_trial(tables.trial_of(self.space, proposal, lane, result, begins, len(self._metrics), seconds))
 
         return self._host.steps(self._queue, record, self._known)
+
+    def _trained_from(self, proposal: Proposal) -> list[int]:
+        restarts = self._objective is not None and self._objective.restarts
+        return tables.trained_from(proposal, self._trials, restarts=restarts)
 
     def _record(self, record: Record) -> list[Trial]:
         record = to_host(record)
         seconds = time.perf_counter() - self._begun
-        done = tables.finished(self.space, record, len(self._metrics), seconds, self._sign)
+        begins = self._trained_from(record.proposal)
+        done = tables.finished(self.space, record, begins, len(self._metrics), seconds, self._sign)
         self._trials += done
         self._pending = None
         self._queue.done()

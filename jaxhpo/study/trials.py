@@ -16,7 +16,7 @@ from jaxhpo.types import LaneResult, Proposal
 if TYPE_CHECKING:
     import pandas as pd
 
-BEFORE = ("trial", "round", "lane", "source", "budget")
+BEFORE = ("trial", "round", "lane", "source", "budget", "trained_from")
 AFTER = ("score", "state", "seconds")
 RESERVED = (*BEFORE, *AFTER)
 """Columns of the table of trials other than the hyperparameters."""
@@ -49,12 +49,14 @@ class Trial:
         config: Hyperparameter values by name, without inactive hyperparameters.
         score: Score in the direction of the objective; nan if the trial failed.
         budget: Total budget that the configuration was trained for, that of continued trials included.
-        source: Id of the trial whose training it continued, or -1 if it trained from the start.
+        source: Id of the trial that it continues, or -1 if there is none.
         round: Index of the round in which it was evaluated, from 0.
         lane: Index of its lane in the round, from 0.
         seconds: Time from the study's start to the end of the trial's round, in seconds.
         point: The configuration as a point of the unit cube: [D] float32.
         aux: Further results of the objective by name, such as a learning curve.
+        trained_from: Budget from which it was trained: that of its source, or 0 if it was trained from the start. A
+            function of the user's is trained from the start even if the trial continues another one.
     """
 
     trial: int
@@ -67,6 +69,7 @@ class Trial:
     seconds: float
     point: np.ndarray = field(repr=False)
     aux: dict[str, np.ndarray] = field(repr=False)
+    trained_from: int = 0
 
     @property
     def failed(self) -> bool:
@@ -109,7 +112,9 @@ def suggestions(space: Space, proposal: Proposal) -> list[Suggestion]:
     ]
 
 
-def trial_of(space: Space, proposal: Proposal, lane: int, result: LaneResult, round_: int, seconds: float) -> Trial:
+def trial_of(
+    space: Space, proposal: Proposal, lane: int, result: LaneResult, trained_from: int, round_: int, seconds: float
+) -> Trial:
     """Return the trial of one active lane of a round (NumPy arrays); a score that is not finite is nan."""
     return Trial(
         trial=int(proposal.trial[lane]),
@@ -122,15 +127,36 @@ def trial_of(space: Space, proposal: Proposal, lane: int, result: LaneResult, ro
         seconds=seconds,
         point=np.asarray(proposal.point[lane]),
         aux=result.aux,
+        trained_from=trained_from,
     )
 
 
-def finished(space: Space, record: Record, round_: int, seconds: float, sign: float) -> list[Trial]:
+def trained_from(proposal: Proposal, trials: Sequence[Trial], *, restarts: bool) -> list[int]:
+    """Return the budget from which each lane of a round (NumPy arrays) is trained.
+
+    Args:
+        proposal: The round.
+        trials: The trials told before it.
+        restarts: Whether every trial is trained from its start.
+    """
+    return [0 if restarts or source < 0 else trials[source].budget for source in proposal.source.tolist()]
+
+
+def computed_and_asked(trials: Sequence[Trial]) -> tuple[int, int]:
+    """Return how much budget the trials of a study took, and how much if each had continued its source."""
+    computed = sum(t.budget - t.trained_from for t in trials)
+    return computed, sum(t.budget - (trials[t.source].budget if t.source >= 0 else 0) for t in trials)
+
+
+def finished(
+    space: Space, record: Record, begins: Sequence[int], round_: int, seconds: float, sign: float
+) -> list[Trial]:
     """Return the trials of one told round.
 
     Args:
         space: The search space.
         record: The round, as NumPy arrays.
+        begins: Budget from which each lane was trained.
         round_: Index of the round.
         seconds: Time since the study's start.
         sign: -1 if lower scores of the objective are better, else 1.
@@ -140,7 +166,7 @@ def finished(space: Space, record: Record, round_: int, seconds: float, sign: fl
     for lane in np.flatnonzero(proposal.active).tolist():
         aux = {name: np.asarray(value[lane]) for name, value in outcome.aux.items()}
         result = LaneResult(sign * float(outcome.score[lane]), aux)
-        found.append(trial_of(space, proposal, lane, result, round_, seconds))
+        found.append(trial_of(space, proposal, lane, result, begins[lane], round_, seconds))
     return found
 
 
@@ -152,7 +178,7 @@ def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
     import pandas as pd  # a third of a second
 
     rows = [
-        [t.trial, t.round, t.lane, t.source, t.budget]
+        [t.trial, t.round, t.lane, t.source, t.budget, t.trained_from]
         + [t.config.get(name) for name in space]
         + [t.score, "failed" if t.failed else "complete", t.seconds]
         for t in trials

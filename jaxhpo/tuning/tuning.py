@@ -19,6 +19,7 @@ from jaxhpo.report.progress import ProgressBar
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.study.callbacks import check_callbacks
+from jaxhpo.study.trials import computed_and_asked
 from jaxhpo.tuning.algorithm_choice import choose
 from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
@@ -155,11 +156,13 @@ class Tuning:
                 "test_score": found.test_score,
             }
         header = self._header()
+        computed, asked = computed_and_asked(finished)
         return {
             "best": best,
             "final": None if final is None else final.to_json(),
             "trials": len(finished),
             "failed": sum(trial.failed for trial in finished),
+            "restarts": None if computed == asked else {"computed": computed, "asked": asked},
             "seconds": {
                 "total": time.perf_counter() - self._begun,
                 "compile": seconds.compile,

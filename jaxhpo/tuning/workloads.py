@@ -188,8 +188,11 @@ class FunctionWorkload:
         self._objective = function.objective(options.space)
 
     def study(self, algorithm: Any, **options: Any) -> Study:
-        """Return the study; raise ValueError where the algorithm continues trials, and the function cannot."""
-        if continues_trials(algorithm) and self._objective.retain is None:
+        """Return the study; raise ValueError where the algorithm continues trials, and the function cannot.
+
+        An algorithm that perturbs is refused by the study: a function that took a budget could not be tuned by it.
+        """
+        if continues_trials(algorithm) and self._objective.retain is None and not algorithm.perturbs:
             raise ValueError(
                 f"algorithm continues trials at larger budgets, and {self._name} takes no budget; let it take one, "
                 "`budget`, or use an algorithm with a single rung"

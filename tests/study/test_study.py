@@ -11,6 +11,7 @@ from jaxhpo.compilation import HostFunction
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.study import Best, Study
 from jaxhpo.study.rounds import Carry, Clock, make_steps, round_step
+from jaxhpo.study.trials import computed_and_asked
 from jaxhpo.types import Objective, Outcome
 from tests.study.toy import OPTIMUM, SPACE, objective, search
 
@@ -22,7 +23,8 @@ def run(trials=10, lanes=4, seed=0, **options):
 def test_the_tables_say_what_happened():
     study = run(10)
     table = study.trials
-    assert list(table) == ["trial", "round", "lane", "source", "budget", "a", "b", "c", "score", "state", "seconds"]
+    before = ["trial", "round", "lane", "source", "budget", "trained_from"]
+    assert list(table) == [*before, "a", "b", "c", "score", "state", "seconds"]
     assert table["trial"].tolist() == list(range(10))
     assert table["round"].tolist() == [0] * 4 + [1] * 4 + [2] * 2
     assert table["lane"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
@@ -275,6 +277,10 @@ def test_continuing_needs_an_objective_that_can():
     parents = study.trials.loc[goes_on["source"]]
     assert (parents[["a", "b"]].to_numpy() == goes_on[["a", "b"]].to_numpy()).all()
     assert (parents["budget"].to_numpy() < goes_on["budget"].to_numpy()).all()
+    assert (parents["budget"].to_numpy() == goes_on["trained_from"].to_numpy()).all()
+    assert (study.trials["trained_from"][study.trials["source"] < 0] == 0).all()
+    computed = [trial.budget - trial.trained_from for trial in study.finished]
+    assert computed_and_asked(study.finished) == (sum(computed), sum(computed))
     assert len(kept) == 100
     for trial, round_, source in goes_on[["trial", "round", "source"]].to_numpy():
         assert source in kept[round_ - 1], f"trial {trial} continues {source}, which was not named as resumable"

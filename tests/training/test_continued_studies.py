@@ -107,6 +107,7 @@ def test_functions_of_a_budget_train_again_from_the_start():
     )
     assert [t.budget for t in study.finished] == budgets
     assert (study.trials.source >= 0).any()
+    assert (study.trials.trained_from == 0).all()
     for traced in (jh.traceable(product), jh.traceable(product, static=("y",))):
         study = jh.tune(traced, space=space, algorithm=algorithm, trials=40, lanes=4, epochs=3, verbose=False)
         assert all(t.score == np.float32(t.config["x"]) * t.budget for t in study.finished)

@@ -79,7 +79,8 @@ def pbt(
 
     Use it if hyperparameters such as the learning rate should change while a network trains. Its trials are parts of
     trainings, `budget / interval` each. A round costs a few tenths of a millisecond. An objective keeps the training
-    states of the population.
+    states of the population. A function of your own is refused: it trains every trial from its start, with the trial's
+    hyperparameters only.
 
     Args:
         space: Search space.
@@ -208,7 +209,7 @@ def pbt(
         kept = jnp.where(needed, state.members.trial, FRESH), jnp.where(later, state.ahead.trial, FRESH)
         return jnp.concatenate(kept)
 
-    return Algorithm(init, ask, tell, grow, resumable if steps > 1 else None)
+    return Algorithm(init, ask, tell, grow, resumable if steps > 1 else None, perturbs=steps > 1)
 
 
 def explored(space: Space, names: Any) -> tuple[str, ...]:
