@@ -5,6 +5,7 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -207,7 +208,8 @@ def test_trials_show_what_is_inactive_as_missing():
     study.tell([0.5, 0.7])
     table = study.trials
     assert table["units"].isna().tolist() == [False, True]
-    assert table["momentum"].dtype == float
+    assert table["momentum"].dtype == "Float64"
+    assert table["units"].tolist() == [9, pd.NA]
     assert list(table.columns[6:11]) == list(SPACE)
     assert study.best.config == {"optimizer": "adam", "layers": 1}
     assert len(study.top(2)) == 2

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxhpo.space import Choice, Space
+from jaxhpo.space import Choice, Float, Space
 
 _STEPS = 1024  # number of points of a dimension at which its values are tabulated
 _PLAIN = ("sgd", "momentum", "nesterov", "noisy_sgd")
@@ -84,7 +84,9 @@ def read(space: Space) -> list[Meant]:
     kinds, named = list(MEANINGS), [name for name, _, _ in known]
     result = []
     for name, i, dimension in known:
-        at = [MEANINGS[name].feature(dimension.to_value((step + 0.5) / _STEPS)) for step in range(_STEPS)]
+        # Not rounded to the decimals that users see, which would change the last bits of features.
+        value_of = dimension.exact_value if isinstance(dimension, Float) else dimension.to_value
+        at = [MEANINGS[name].feature(value_of((step + 0.5) / _STEPS)) for step in range(_STEPS)]
         table = np.clip(np.array(at), -_FARTHEST, _FARTHEST) / named.count(name)
         result.append(Meant(kinds.index(name), i, table.astype(np.float32)))
     return result

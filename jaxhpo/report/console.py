@@ -1,17 +1,31 @@
 """What a terminal shows at a study's end."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
+from jaxhpo.space import Choice, Dimension
 from jaxhpo.study import Study
 
+_LOOKS_LIKE_ANOTHER = re.compile(r"None|True|False|-?|[-+]?\.?\d.*")
+"""Strings that look like a value of another type, or like no value at all."""
 
-def shorten(value: Any) -> str:
-    """Return a hyperparameter's value in few characters: floats to three significant digits."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+def shorten(value: Any, dimension: Dimension | None = None) -> str:
+    """Return a hyperparameter's value in few characters.
+
+    Args:
+        value: The value.
+        dimension: What it is a value of. The options of a Choice are written as they are, so that no two look alike;
+            a string that would read as a number, None, True, False or nothing has quotes. Other floats have three
+            significant digits.
+    """
+    if isinstance(value, float) and not isinstance(dimension, Choice):
+        return f"{value:.3g}"
+    return repr(value) if isinstance(value, str) and _LOOKS_LIKE_ANOTHER.fullmatch(value) else str(value)
 
 
 def best_table(study: Study, size: int = 5) -> Table:
@@ -25,9 +39,9 @@ def best_table(study: Study, size: int = 5) -> Table:
     metric = study.summary["metric"]
     name = metric if "function" in study.summary else f"validation {metric}"
     table.add_row(name, *(f"{t.score:.4f}" for t in trials), style="bold")
-    for name in study.space:
+    for name, dimension in study.space.items():
         # What is inactive in a configuration is not in it.
-        table.add_row(name, *(shorten(t.config[name]) if name in t.config else "-" for t in trials))
+        table.add_row(name, *(shorten(t.config[name], dimension) if name in t.config else "-" for t in trials))
     return table
 
 

@@ -43,6 +43,9 @@ class Results:
 
         trial, round, lane; source: the trial that it continues, -1 if none; budget; trained_from: the budget from which
         it was trained, 0 if from the start; the hyperparameters; score, state, seconds.
+
+        Values are as they were told: the option None is None, and an inactive hyperparameter is `pd.NA`. A file that
+        `to_csv` writes has an empty cell for both; the journal (`output=` of `tune`) tells them apart.
         """
         return tables.trials_table(self.space, self._trials)
 

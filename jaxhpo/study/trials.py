@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxhpo.space import Space, describe
+from jaxhpo.space import Choice, Dimension, Int, Space, describe
 from jaxhpo.study.rounds import Record
 from jaxhpo.types import LaneResult, Proposal
 
@@ -20,6 +20,9 @@ BEFORE = ("trial", "round", "lane", "source", "budget", "trained_from")
 AFTER = ("score", "state", "seconds")
 RESERVED = (*BEFORE, *AFTER)
 """Columns of the table of trials other than the hyperparameters."""
+
+_DTYPES = {int: ("int64", "Int64"), float: ("float64", "Float64"), bool: ("bool", "boolean"), str: ("str", "string")}
+_OBJECTS = ("object", "object")
 
 
 @dataclass(frozen=True)
@@ -173,17 +176,33 @@ def finished(
 def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
     """Return one row per trial: the RESERVED columns, and one column per hyperparameter in the order of the space.
 
-    The value of an inactive hyperparameter is missing: NaN in a column of numbers.
+    Values are as they were told. That of an inactive hyperparameter is `pd.NA`, which no option of a Choice is: the
+    option None stays None. The dtypes follow from the space alone. A hyperparameter without a condition has int64,
+    float64, bool or str; one with a condition the dtype of the same kind that holds `pd.NA`, such as Int64. A Choice
+    whose options are of several kinds has object.
     """
     import pandas as pd  # a third of a second
 
-    rows = [
-        [t.trial, t.round, t.lane, t.source, t.budget, t.trained_from]
-        + [t.config.get(name) for name in space]
-        + [t.score, "failed" if t.failed else "complete", t.seconds]
-        for t in trials
-    ]
-    return pd.DataFrame(rows, columns=[*BEFORE, *space, *AFTER])
+    done = list(trials)
+    before = {name: [getattr(t, name) for t in done] for name in BEFORE}
+    values = {
+        name: pd.Series([t.config.get(name, pd.NA) for t in done], dtype=_dtype(dimension), index=range(len(done)))
+        for name, dimension in space.items()
+    }
+    state = ["failed" if t.failed else "complete" for t in done]
+    after = {"score": [t.score for t in done], "state": state, "seconds": [t.seconds for t in done]}
+    return pd.DataFrame(before | values | after)
+
+
+def _dtype(dimension: Dimension) -> str:
+    """Return pandas' dtype of a column of a dimension's values."""
+    if not isinstance(dimension, Choice):
+        kinds = {int if isinstance(dimension, Int) else float}
+    else:
+        kinds = {type(option) for option in dimension.options}
+        kinds = {float} if kinds == {int, float} else kinds
+    plain, nullable = _DTYPES.get(kinds.pop(), _OBJECTS) if len(kinds) == 1 else _OBJECTS
+    return plain if dimension.when is None else nullable
 
 
 def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:

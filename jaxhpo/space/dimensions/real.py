@@ -68,13 +68,30 @@ class Float:
         return (np.arange(size) / max(size - 1, 1)).astype(np.float32)
 
     def to_value(self, unit: float) -> float:
-        """Return the value at a unit coordinate."""
-        at = np.flatnonzero(self.level_units == np.float32(unit))
-        if at.size:
-            return self.level_values[at[0]]
+        """Return the value at a unit coordinate: a level, or the shortest decimal with the same float32 coordinate.
+
+        So 0.3 comes back as 0.3, and not as 0.30000001192, the float32 nearest to it.
+        """
+        value, there = self.exact_value(unit), np.float32(unit)
+        if self._level_at(unit) is not None:
+            return value
+        for digits in range(1, 17):
+            short = min(max(float(f"{value:.{digits}g}"), self.low), self.high)
+            if self.to_unit(short) == there:
+                return short
+        return value
+
+    def exact_value(self, unit: float) -> float:
+        """Return the value at a unit coordinate: a level, or a number to the precision of float64."""
+        if (level := self._level_at(unit)) is not None:
+            return level
         start, end = self._ends
         value = start + float(unit) * (end - start)
         return min(max(math.exp(value) if self.log else value, self.low), self.high)
+
+    def _level_at(self, unit: float) -> float | None:
+        at = np.flatnonzero(self.level_units == np.float32(unit))
+        return self.level_values[at[0]] if at.size else None
 
     def to_unit(self, value: Any) -> float:
         """Return the unit coordinate of a value; raise ValueError if it is outside the range."""
