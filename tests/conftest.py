@@ -61,3 +61,14 @@ def standard_promotion():
     """Let third-party code (optax's adam) promote dtypes in one test."""
     with jax.numpy_dtype_promotion("standard"):
         yield
+
+
+@pytest.fixture
+def users_settings():
+    """Let JAX promote ranks and dtypes, as it does for whoever runs an example; in every thread, hence no context."""
+    strict = {name: getattr(jax.config, name) for name in ("jax_numpy_rank_promotion", "jax_numpy_dtype_promotion")}
+    jax.config.update("jax_numpy_rank_promotion", "allow")
+    jax.config.update("jax_numpy_dtype_promotion", "standard")
+    yield
+    for name, value in strict.items():
+        jax.config.update(name, value)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -17,17 +16,6 @@ EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py"))
 NOTEBOOKS = ("first_steps", "your_own_model")
 TRIALS, EPOCHS = 8, 2  # of a notebook under test
-
-
-@pytest.fixture
-def users_settings():
-    """Let JAX promote ranks and dtypes, as it does for whoever runs an example; in every thread, hence no context."""
-    strict = {name: getattr(jax.config, name) for name in ("jax_numpy_rank_promotion", "jax_numpy_dtype_promotion")}
-    jax.config.update("jax_numpy_rank_promotion", "allow")
-    jax.config.update("jax_numpy_dtype_promotion", "standard")
-    yield
-    for name, value in strict.items():
-        jax.config.update(name, value)
 
 
 @pytest.fixture

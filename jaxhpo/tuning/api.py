@@ -30,7 +30,8 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             Python also a Flax model of your own, linen or nnx: its class, or a function that builds it. It is given
             the hyperparameters that its signature names, a `Float` as a traced number, an `Int` or `Choice` as a
             Python value; of the data it may name `classes`, `outputs`, `shape` and `vocabulary`; an nnx model names
-            `rngs`. If its call takes `train`, `training` or `deterministic`, that says whether it trains.
+            `rngs` or `key`. It is told whether it trains by arguments of its call, or of its class, called `train`,
+            `training`, `is_training`, `deterministic`, `inference` or `use_running_average`.
         algorithm: The search method; see `jaxhpo algorithms`. In Python also a factory, called as
             `factory(space, lanes=..., budget=...)`, such as
             `functools.partial(jaxhpo.algorithms.gp, acquisition="ei")`.

@@ -26,7 +26,8 @@ from jaxhpo.training.config.space_reader import (
     read_structure,
 )
 from jaxhpo.training.networks.families import check_space, examples_bytes
-from jaxhpo.training.networks.user.model import UserModel, read_factory
+from jaxhpo.training.networks.user.factory import name_of, read_factory
+from jaxhpo.training.networks.user.model import UserModel
 from jaxhpo.training.networks.user.rehearsal import Rehearsal
 from jaxhpo.training.planning.costs import lane_bytes
 from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two
@@ -57,7 +58,7 @@ class UserFamily:
     def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int):
         self.data, self.space, self.goal, self.epochs = data, space, goal, epochs
         self._model = model
-        self.name = getattr(model, "__name__", type(model).__name__)
+        self.name = name_of(model)
         self.factory = read_factory(model, tuple(space), data)
         self._own, self._built = frozenset(self.factory.takes), isinstance(model, nn.Module)
         self.ranges = self._read_ranges()

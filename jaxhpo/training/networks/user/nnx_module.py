@@ -6,6 +6,8 @@ from flax import nnx
 from jax.core import Tracer
 
 from jaxhpo.models import dropout
+from jaxhpo.training.networks.user.training_checks import note
+from jaxhpo.training.networks.user.training_mode import FLAGS, flag
 from jaxhpo.types import Array, Key
 
 _LEFT_OUT = nnx.Any(nnx.RngState, nnx.Intermediate)  # of what a module holds: made anew in every call
@@ -30,20 +32,39 @@ def replace_state(module: nnx.Module, params: Any, statistics: Any) -> None:
         nnx.update(module, state)
 
 
-class _TracedDropout(nnx.Dropout):
-    """Dropout whose rate may be traced."""
+def batch_statistics(module: nnx.Module) -> Any:
+    """Return a module's batch statistics alone, a nested dict of arrays."""
+    return nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
+
+
+def tell(module: nnx.Module, trains: bool) -> None:
+    """Say to a module and to all modules in it whether it trains."""
+    switch = module.train if trains else module.eval
+    # A flag that the user calls `train` hides the method of this name.
+    switch() if callable(switch) else (nnx.Module.train if trains else nnx.Module.eval)(module)
+    for _, part in nnx.iter_modules(module):
+        for name in FLAGS:
+            if isinstance(vars(part).get(name), bool):
+                setattr(part, name, flag(name, trains))
+
+
+class _Dropout(nnx.Dropout):
+    """Dropout whose rate may be traced, and of whose calls note is taken."""
 
     def __call__(self, inputs: Array, *, deterministic: bool | None = None, rngs: Any = None) -> Array:
+        note(self)
+        if not isinstance(self.rate, Tracer) or self.broadcast_dims:
+            return super().__call__(inputs, deterministic=deterministic, rngs=rngs)
         still = self.deterministic if deterministic is None else deterministic
         if still:
             return inputs
         rngs = self.rngs if rngs is None else rngs
-        key = rngs() if isinstance(rngs, nnx.RngStream) else rngs[self.rng_collection]()
-        return dropout(key, inputs, self.rate)
+        key = rngs[self.rng_collection]() if isinstance(rngs, nnx.Rngs) else rngs
+        return dropout(key() if isinstance(key, nnx.RngStream) else key, inputs, self.rate)
 
 
 def let_rates_be_traced(module: nnx.Module) -> None:
     """Let a module's dropout layers take a traced rate, which Flax's own refuse."""
     for _, layer in nnx.iter_graph(module):
-        if type(layer) is nnx.Dropout and isinstance(layer.rate, Tracer) and not layer.broadcast_dims:
-            layer.__class__ = _TracedDropout
+        if type(layer) is nnx.Dropout:
+            layer.__class__ = _Dropout

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.errors import InvalidRngError, ModifyScopeVariableError
 from jax.tree_util import DictKey
 
 from jaxhpo.data import Dataset
@@ -16,8 +17,11 @@ from jaxhpo.errors import UNTRACEABLE, first_line
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
 from jaxhpo.training.networks.user.cost import cost_of
+from jaxhpo.training.networks.user.dependence import Dependence
 from jaxhpo.training.networks.user.model import UnfitError, UserModel
+from jaxhpo.training.networks.user.training_checks import check_training, dropout_layers
 from jaxhpo.training.step.examples import Split, TrainingData
+from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Batch, loss_of
 from jaxhpo.training.step.scoring import METRICS, Goal
 from jaxhpo.types import Array
@@ -36,18 +40,67 @@ class Rehearsal:
     """
 
     def __init__(self, learner: UserModel, size: int, data: Dataset, space: Space, hyper: Callable, goal: Goal):
-        self.learner, self.goal, self.examples, self.space, self.hyper = learner, goal, data, space, hyper
+        self.learner, self.goal, self.examples, self.space = learner, goal, data, space
         self.size = n = min(size, len(data.y_train))
         x = jax.ShapeDtypeStruct((n, *data.x_train.shape[1:]), data.x_train.dtype)
         y = jax.ShapeDtypeStruct((n, *data.y_train.shape[1:]), data.y_train.dtype)
         targets = (data.target_offset, data.target_scale) if data.task == "regression" else (None, None)
         self.data = TrainingData(Split(x, y), Split(x, y), data.offset, data.scale, *targets)
-        self.point = jax.ShapeDtypeStruct((len(space),), np.float32)
+        self.hyper = jax.eval_shape(hyper, jax.ShapeDtypeStruct((len(space),), np.float32))
         self.key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
 
     def run(self) -> None:
         """Raise ValueError if the model cannot be trained; the message says why."""
-        params, statistics = self._shapes("built", self._start, self.key, self.data, self.point)
+        params, statistics = self._shapes("built", self._start, self.key, self.data, self.hyper)
+        self._check_params(params)
+        arguments = self.key, self.data, self.hyper, params, statistics
+        still = self._traced("called", Dependence, self._outputs, *arguments)
+        outputs, _ = still.outputs
+        self._check_outputs(outputs)
+        self._check_scalar("loss", self._loss, outputs)
+        self._check_scalar("metric", self._metric, outputs)
+        with dropout_layers() as drops:
+            step = self._traced("trained", Dependence, self._step, *arguments)
+        if jax.tree.map(_kind, step.outputs[2]) != jax.tree.map(_kind, statistics):
+            raise ValueError("model changes the shapes of what it keeps while it trains; keep them as they begin")
+        batch_statistics = statistics and jax.eval_shape(self.learner.batch_statistics, self.hyper, statistics)
+        check_training(step, drops, still, batch_statistics)
+
+    def cost(self) -> Cost:
+        """Return what the form costs."""
+        params, statistics = jax.eval_shape(self._start, self.key, self.data, self.hyper)
+
+        def loss(params: Any, data: TrainingData) -> Array:
+            key, *others = jax.tree.map(_zeros, (self.key, self.hyper, statistics))
+            leaves = jax.tree.leaves(self._outputs(key, data, others[0], params, others[1])[0])
+            return jnp.sum(jnp.stack([jnp.sum(leaf).astype(jnp.float32) for leaf in leaves]))
+
+        return cost_of(loss, params, self.data, self.size)
+
+    # --- what is traced ----------------------------------------------------------------------------------------------
+
+    def _start(self, key: Any, data: TrainingData, hyper: Hyper) -> Any:
+        return self.learner.start(key, self.learner.prepare(data, data.train.x[:1]), hyper)
+
+    def _outputs(self, key: Any, data: TrainingData, hyper: Hyper, params: Any, statistics: Any) -> Any:
+        x = self.learner.prepare(data, data.train.x)
+        return self.learner.call(hyper, params, statistics, x, key, trains=False)
+
+    def _step(self, key: Any, data: TrainingData, hyper: Hyper, params: Any, statistics: Any) -> Any:
+        x, y = self.learner.prepare(data, data.train.x), data.train.y
+        batch = Batch(x, y, jax.random.key_data(key), jnp.arange(self.size, dtype=jnp.int32))
+        return self.learner.gradients(self.goal, data, hyper, params, statistics, batch)
+
+    def _loss(self, outputs: Any, data: TrainingData, hyper: Hyper) -> Any:
+        return _computed("loss", loss_of(self.goal, data, hyper, outputs, data.train.y))
+
+    def _metric(self, outputs: Any, data: TrainingData, hyper: Hyper) -> Any:
+        del hyper
+        return _computed("metric", self.goal.metric(outputs, data.train.y))
+
+    # --- what is found -----------------------------------------------------------------------------------------------
+
+    def _check_params(self, params: Any) -> None:
         floats = [leaf for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.floating)]
         if len(floats) != len(jax.tree.leaves(params)) or not floats:
             raise ValueError("model has no parameters, or some that are no real numbers; nothing in it can be trained")
@@ -59,43 +112,6 @@ class Rehearsal:
                 f"model has parameters of {small[0]}, too few bits for small updates; keep them in float32 "
                 f"(param_dtype) and compute in {small[0]} (dtype)"
             )
-        outputs = self._shapes("called", self._outputs, self.data, self.point, params, statistics)
-        self._check_outputs(outputs)
-        self._check_scalar("loss", self._loss, outputs)
-        self._check_scalar("metric", self._metric, outputs)
-        step = self._shapes("trained", self._step, self.data, self.point, params, statistics)
-        if jax.tree.map(_kind, step[2]) != jax.tree.map(_kind, statistics):
-            raise ValueError("model changes the shapes of what it keeps while it trains; keep them as they begin")
-
-    def cost(self) -> Cost:
-        """Return what the form costs."""
-        params, statistics = jax.eval_shape(self._start, self.key, self.data, self.point)
-
-        def loss(params: Any, data: TrainingData) -> Array:
-            point = jnp.zeros(self.point.shape, np.float32)
-            leaves = jax.tree.leaves(self._outputs(data, point, params, zeros))
-            return jnp.sum(jnp.stack([jnp.sum(leaf).astype(jnp.float32) for leaf in leaves]))
-
-        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), statistics)
-        return cost_of(loss, params, self.data, self.size)
-
-    def _start(self, key: Any, data: TrainingData, point: Array) -> Any:
-        return self.learner.start(key, self.learner.prepare(data, data.train.x[:1]), self.hyper(point))
-
-    def _outputs(self, data: TrainingData, point: Array, params: Any, statistics: Any) -> Any:
-        return self.learner.evaluate(data, self.hyper(point), params, statistics, lambda f: f(data.train.x))
-
-    def _step(self, data: TrainingData, point: Array, params: Any, statistics: Any) -> Any:
-        x, y = self.learner.prepare(data, data.train.x), data.train.y
-        batch = Batch(x, y, jnp.zeros(2, jnp.uint32), jnp.arange(self.size, dtype=jnp.int32))
-        return self.learner.gradients(self.goal, data, self.hyper(point), params, statistics, batch)
-
-    def _loss(self, outputs: Any, data: TrainingData, point: Array) -> Any:
-        return _computed("loss", loss_of(self.goal, data, self.hyper(point), outputs, data.train.y))
-
-    def _metric(self, outputs: Any, data: TrainingData, point: Array) -> Any:
-        del point
-        return _computed("metric", self.goal.metric(outputs, data.train.y))
 
     def _check_outputs(self, outputs: Any) -> None:
         data = self.examples
@@ -118,7 +134,7 @@ class Rehearsal:
             )
 
     def _check_scalar(self, what: str, function: Callable, outputs: Any) -> None:
-        found = self._shapes(what, function, outputs, self.data, self.point)
+        found = self._shapes(what, function, outputs, self.data, self.hyper)
         if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
             shape = getattr(found, "shape", type(found).__name__)
             raise ValueError(f"{what} returns {shape}, not a single number; take the mean, for instance")
@@ -126,10 +142,26 @@ class Rehearsal:
             raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
 
     def _shapes(self, what: str, function: Callable, *arguments: Any) -> Any:
+        return self._traced(what, jax.eval_shape, function, *arguments)
+
+    def _traced(self, what: str, trace: Callable, *arguments: Any) -> Any:
+        """Return `trace(*arguments)`; raise ValueError where it fails by what is the user's."""
         try:
-            return jax.eval_shape(function, *arguments)
+            return trace(*arguments)
         except UnfitError:
             raise
+        except (InvalidRngError, ModifyScopeVariableError) as error:
+            if what != "called":
+                raise ValueError(_failed(what, error)) from error
+            does, only = (
+                ("draws random numbers", "deterministic")
+                if isinstance(error, InvalidRngError)
+                else ("changes what it keeps, such as batch statistics,", "use_running_average")
+            )
+            raise ValueError(
+                f"model {does} in evaluation; let its call take train, and give its layers {only}=not train"
+                f"{_place(error)}"
+            ) from error
         except UNTRACEABLE as error:
             traced = [n for n in self.learner.factory.takes if isinstance(self.space[n], Float)]
             if what in ("loss", "metric"):
@@ -146,11 +178,7 @@ class Rehearsal:
             problem = f"{name} cannot be compiled ({type(error).__name__}); {remedy}"
             raise ValueError(f"{problem}{_place(error)}") from error
         except Exception as error:  # of the user's code, or Flax's and JAX's words on it
-            line = first_line(error, 160)
-            name = (
-                f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
-            )
-            raise ValueError(f"{name}: {type(error).__name__}: {line}{_place(error)}") from error
+            raise ValueError(_failed(what, error)) from error
 
 
 def _computed(what: str, value: Any) -> Any:
@@ -158,6 +186,18 @@ def _computed(what: str, value: Any) -> Any:
     if isinstance(value, bool | int | float):
         raise UnfitError(f"{what} returns {value!r}, whatever the outputs; compute it from outputs and targets")
     return value
+
+
+def _failed(what: str, error: Exception) -> str:
+    name = f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
+    return f"{name}: {type(error).__name__}: {first_line(error, 160)}{_place(error)}"
+
+
+def _zeros(leaf: Any) -> Any:
+    """Return an array of zeros, or a key, of a shape and dtype."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.key(0, impl="threefry2x32")
+    return jnp.zeros(leaf.shape, leaf.dtype)
 
 
 def _kind(leaf: Any) -> tuple[tuple[int, ...], Any]:
