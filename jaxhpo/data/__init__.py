@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,7 @@ def load(
     drop: str | Sequence[str] = (),
     task: str | None = None,
     image_size: tuple[int, int] | None = None,
+    scale_targets: bool | None = None,
 ) -> Dataset:
     """Return a data set by name, from a file or folder, or from the user's own arrays, texts or table.
 
@@ -97,6 +99,7 @@ def load(
         drop: Columns of a table to leave out.
         task: "classification" or "regression", for arrays and tables; None is classification.
         image_size: (height, width) in pixels that images of a folder are resized to; None requires images of one size.
+        scale_targets: Whether networks learn standardised regression targets; see `Dataset`.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -135,6 +138,8 @@ def load(
         wanted = "a name, a file or folder, a tuple (x, y), a DataFrame, or a Dataset"
         raise ValueError(f"data of type {type(data).__name__} must be {wanted}")
     check_text(dataset, text)
+    if scale_targets is not None:
+        dataset = replace(dataset, scale_targets=scale_targets)
     return dataset if train_examples is None else dataset.take(train_examples, seed=seed)
 
 

@@ -34,6 +34,9 @@ class Dataset:
         class_names: Names of the classes, in the order of the labels; or None.
         feature_names: Names of the features of vectors; or None.
         notes: What the loader understood of the data and did to them, a sentence each, for people to read.
+        scale_targets: Whether networks learn standardised regression targets, ``(y - target_offset) / target_scale``.
+            None standardises them, except for a model and a loss that are both the user's own. Predictions and metrics
+            are in the targets' own units either way.
 
     Raises:
         ValueError: if an array has the wrong shape, dtype or values; the message names it.
@@ -60,6 +63,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    scale_targets: bool | None = None
 
     def __post_init__(self) -> None:
         classes = self.classes
@@ -86,6 +90,11 @@ class Dataset:
             self._check_tokens(self.vocabulary)
         if not isinstance(self.notes, tuple) or not all(isinstance(note, str) for note in self.notes):
             raise ValueError(f"notes={self.notes!r} must be a tuple of strings")
+        if self.scale_targets is not None and not isinstance(self.scale_targets, bool):
+            raise ValueError(f"scale_targets={self.scale_targets!r} must be True, False or None")
+        if self.scale_targets is not None and classes is not None:
+            problem = f"scale_targets={self.scale_targets} is for regression, and {self.name} has {classes} classes"
+            raise ValueError(f"{problem}; leave it out")
         self._check_names("class_names", classes, "classes")
         self._check_names("feature_names", self.shape[0] if self.kind == "vector" else None, "features")
 
@@ -173,17 +182,19 @@ class Dataset:
     def _target_moments(self) -> tuple[np.ndarray, np.ndarray]:
         if self.classes is not None:
             return np.zeros((), np.float32), np.ones((), np.float32)
+        if self.scale_targets is False:
+            return np.zeros(self.y_train.shape[1:], np.float32), np.ones(self.y_train.shape[1:], np.float32)
         mean, deviation = _mean_and_deviation(self.y_train, 0)
         return np.asarray(mean, np.float32), np.asarray(deviation, np.float32)
 
     @property
     def target_offset(self) -> np.ndarray:
-        """The mean of the training targets: [] or [K] float32; 0 for classification."""
+        """The mean of the training targets: [] or [K] float32; 0 where they are not standardised."""
         return self._target_moments[0]
 
     @property
     def target_scale(self) -> np.ndarray:
-        """The standard deviation of the training targets: [] or [K] float32; 1 for classification.
+        """The standard deviation of the training targets: [] or [K] float32; 1 where they are not standardised.
 
         The network learns ``(y - target_offset) / target_scale``. Unlike `scale` it is not a reciprocal, so an error of
         the network times `target_scale` is in the units of the targets.

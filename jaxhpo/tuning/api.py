@@ -44,6 +44,8 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
         seed: Fixes every result bit for bit on one machine.
         loss: Function of the outputs and targets of a batch that returns a number; unless given, the mean
             cross-entropy of logits, or regression's mean squared error in units of the training targets' variance.
+            One of your own sees regression targets in their own units, unless the data say otherwise:
+            `jaxhpo.data.load(..., scale_targets=True)`.
         metric: What trials are compared by: "accuracy"; of regression "r2", "rmse" or "mae"; unless given, accuracy or
             R2. In Python also a function of the outputs and targets of a whole split that returns a number.
         minimize: Whether lower values are better, of a metric or function of your own.

@@ -1,6 +1,9 @@
 """Which networks a study trains: jaxhpo's own, by name, or the user's."""
 
+import warnings
 from typing import Any
+
+import numpy as np
 
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
@@ -9,6 +12,8 @@ from jaxhpo.training.networks.builtin import Builtin
 from jaxhpo.training.networks.families import Family, fitting_model
 from jaxhpo.training.networks.user import UserFamily
 from jaxhpo.training.step.scoring import Goal
+
+_LARGE = 10  # size of targets' mean or deviation from which a network that begins near 0 is slow to reach them
 
 
 def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epochs: int) -> Family:
@@ -26,10 +31,29 @@ def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epoc
     """
     if space is not None and not isinstance(space, Space):
         raise ValueError(f"space={space!r} must be a jaxhpo.Space")
+    goal = goal._replace(standardised=goal.loss is not None and data.scale_targets is True)
     if model is None or isinstance(model, str):
         name = fitting_model(model, data)
         space = default_space(name, data.shape, len(data.y_train)) if space is None else space
         return Builtin(name, data, space, goal, epochs)
     if space is None:
         raise ValueError("space=None cannot go with a model of your own; say what varies")
-    return UserFamily(model, data, space, goal, epochs)
+    family = UserFamily(model, data, space, goal, epochs)
+    if goal.loss is not None and data.scale_targets is None:
+        _warn_of_large_targets(data)
+    return family
+
+
+def _warn_of_large_targets(data: Dataset) -> None:
+    """Warn where a model and a loss of the user's own are to learn regression targets that are far from 1 in size."""
+    if data.task != "regression":
+        return
+    mean, deviation = np.abs(data.target_offset).max(), data.target_scale.max()
+    if max(mean, deviation) > _LARGE:
+        warnings.warn(
+            f"your own loss and model see the targets of {data.name} as they are, of mean {mean:.3g} and deviation "
+            f"{deviation:.3g} in size, which networks learn slowly; standardise them: "
+            "data=jaxhpo.data.load(..., scale_targets=True), or say that it is meant: scale_targets=False",
+            RuntimeWarning,
+            stacklevel=3,
+        )

@@ -12,7 +12,7 @@ import numpy as np
 from jaxhpo.models import Active, Dropout, init_together, narrow, widen
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.scoring import Goal, cross_entropy, squared_error
+from jaxhpo.training.step.scoring import Goal, cross_entropy, squared_error, wide
 from jaxhpo.types import Array, Key
 
 
@@ -60,9 +60,11 @@ class Learner(Protocol):
 
 
 def loss_of(goal: Goal, data: TrainingData, hyper: Hyper, outputs: Any, y: Array) -> Array:
-    """Return the loss of a batch: []."""
+    """Return the loss of a batch, []; outputs that are predictions are in units of the targets."""
     if goal.loss is not None:
-        return goal.loss(outputs, y)
+        return (
+            goal.loss(*(_standardised(data, a) for a in (outputs, y))) if goal.standardised else goal.loss(outputs, y)
+        )
     if data.target_scale is None:
         return cross_entropy(outputs, y, hyper.label_smoothing)
     return squared_error(outputs, y, data.target_scale)
@@ -113,7 +115,7 @@ class Masked(NamedTuple):
         def compute(model: nn.Module) -> tuple[Array, Any]:
             def loss(params: Any) -> Array:
                 outputs = model.apply({"params": params}, batch.x, active=active, dropout=dropout)
-                return loss_of(goal, data, hyper, _in_units(data, outputs), batch.y)
+                return loss_of(goal, data, hyper, _predictions(data, outputs), batch.y)
 
             if model.units == self.model.units:
                 return jax.value_and_grad(loss)(params)
@@ -134,7 +136,7 @@ class Masked(NamedTuple):
             own = narrow(params, shapes, (self.model.units, model.units))
 
             def apply(x: Array) -> Array:
-                return _in_units(data, model.apply({"params": own}, normalise(data, x), active=active))
+                return _predictions(data, model.apply({"params": own}, normalise(data, x), active=active))
 
             return use(apply)
 
@@ -151,11 +153,30 @@ class Masked(NamedTuple):
         return jax.eval_shape(lambda: model.init(jax.random.key(0), example, active=active))["params"]
 
 
-def _in_units(data: TrainingData, outputs: Array) -> Array:
-    """Return logits unchanged, and standardised predictions [n, K] in units of the targets: [n] or [n, K]."""
+def in_units(data: TrainingData, outputs: Array) -> Array:
+    """Return standardised predictions, [n] or [n, K] as the targets are, in units of the targets; logits unchanged."""
     if data.target_offset is None or data.target_scale is None:
         return outputs
-    if data.target_offset.ndim == 0:
-        outputs = outputs[:, 0]
-        return outputs * data.target_scale.astype(outputs.dtype) + data.target_offset.astype(outputs.dtype)
-    return outputs * data.target_scale.astype(outputs.dtype)[None] + data.target_offset.astype(outputs.dtype)[None]
+    outputs = wide(outputs)  # half precision is too coarse for the units of the targets
+    offset, scale = (_of_examples(a, outputs.dtype) for a in (data.target_offset, data.target_scale))
+    return outputs * scale + offset
+
+
+def _standardised(data: TrainingData, values: Array) -> Array:
+    """Return predictions or targets in units of the targets, [n] or [n, K], as the network learns them."""
+    assert data.target_offset is not None  # a goal is standardised only in regression
+    assert data.target_scale is not None
+    offset, scale = (_of_examples(a, values.dtype) for a in (data.target_offset, data.target_scale))
+    return (values - offset) / scale
+
+
+def _of_examples(moments: Array, dtype: Any) -> Array:
+    """Return moments of the targets, [] or [K], as they go with those of examples: [] or [1, K]."""
+    moments = moments.astype(dtype)
+    return moments if moments.ndim == 0 else moments[None]
+
+
+def _predictions(data: TrainingData, outputs: Array) -> Array:
+    """Return the outputs of a network of jaxhpo, [n, K]: logits, or predictions in units of the targets."""
+    single = data.target_offset is not None and data.target_offset.ndim == 0
+    return in_units(data, outputs[:, 0] if single else outputs)

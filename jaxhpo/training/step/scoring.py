@@ -25,18 +25,18 @@ def accuracy(outputs: Array, y: Array) -> Array:
 
 def r2(outputs: Array, y: Array) -> Array:
     """Return the share of the targets' variance that is explained, averaged over targets: [N] or [N, K] -> []."""
-    unexplained = jnp.mean(jnp.square(_wide(outputs) - y), axis=0)
+    unexplained = jnp.mean(jnp.square(wide(outputs) - y), axis=0)
     return jnp.mean(1 - unexplained / jnp.maximum(jnp.var(y, axis=0), np.finfo(np.float32).tiny))
 
 
 def rmse(outputs: Array, y: Array) -> Array:
     """Return the root of the mean squared error, in units of the targets: [N] or [N, K] -> []."""
-    return jnp.sqrt(jnp.mean(jnp.square(_wide(outputs) - y)))
+    return jnp.sqrt(jnp.mean(jnp.square(wide(outputs) - y)))
 
 
 def mae(outputs: Array, y: Array) -> Array:
     """Return the mean absolute error, in units of the targets: [N] or [N, K] -> []."""
-    return jnp.mean(jnp.abs(_wide(outputs) - y))
+    return jnp.mean(jnp.abs(wide(outputs) - y))
 
 
 class _Known(NamedTuple):
@@ -62,12 +62,14 @@ class Goal(NamedTuple):
         metric: Function of outputs and targets.
         name: Name of the metric.
         direction: "maximize" if higher values of the metric are better, or "minimize".
+        standardised: Whether the user's loss takes standardised predictions and targets. The metric never does.
     """
 
     loss: Loss | None
     metric: Metric
     name: str
     direction: str
+    standardised: bool = False
 
     @property
     def sign(self) -> float:
@@ -112,7 +114,7 @@ def cross_entropy(logits: Array, y: Array, smoothing: Array | None = None) -> Ar
 
     With `smoothing` ([] float32), this share of each label is spread evenly over the classes (Szegedy et al. 2016).
     """
-    logits = _wide(logits)
+    logits = wide(logits)
     cross = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
     if smoothing is None:
         return cross
@@ -122,11 +124,11 @@ def cross_entropy(logits: Array, y: Array, smoothing: Array | None = None) -> Ar
 
 def squared_error(outputs: Array, y: Array, scale: Array) -> Array:
     """Return the mean squared error of [n] or [n, K] in units of `scale` ([] or [K]): []."""
-    outputs, scale = _wide(outputs), scale if y.ndim == 1 else scale[None]
+    outputs, scale = wide(outputs), scale if y.ndim == 1 else scale[None]
     return jnp.mean(jnp.square((outputs - y.astype(outputs.dtype)) / scale.astype(outputs.dtype)))
 
 
-def _wide(outputs: Array) -> Array:
+def wide(outputs: Array) -> Array:
     """Return outputs in float32 or more, because half precision is too coarse for means over many examples."""
     narrow = jnp.issubdtype(outputs.dtype, jnp.floating) and jnp.finfo(outputs.dtype).bits < 32
     return outputs.astype(jnp.float32) if narrow else outputs

@@ -61,7 +61,7 @@ class Model:
     def outputs(self, x: Any) -> Any:
         """Return the network's outputs: logits [N, classes], or predictions [N] or [N, K] for regression.
 
-        The outputs of a user's own model are returned as the model returns them.
+        Predictions are in units of the targets. Other outputs of a user's own model are as the model returns them.
 
         Args:
             x: Examples in the form of the training data.
@@ -212,7 +212,9 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         raise ValueError(f"the model is your own {own}; give it: load_model(directory, model=...)")
     if builtin is not None and model is not None:
         raise ValueError(f"model= is not needed: the directory holds jaxhpo's own {made['builtin']}; leave it out")
-    learner = own_learner(model, config, spec) if builtin is None else builtin
+    # Models that were saved before their targets were standardised do not say so.
+    standardised = made.get("standardised", False)
+    learner = own_learner(model, config, spec, standardised=standardised) if builtin is None else builtin
     blank = _blank(learner, spec)
     try:
         if differing := sorted(set(arrays.items()) ^ set(_arrays(blank).items())):  # Orbax would pad or cut them
@@ -239,11 +241,11 @@ def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
     return scaling
 
 
-def own_learner(model: Any, config: Mapping[str, Any], spec: Any) -> UserModel:
+def own_learner(model: Any, config: Mapping[str, Any], spec: Any, *, standardised: bool) -> UserModel:
     """Return a user's model with all hyperparameters as Python values."""
     factory = read_factory(model, tuple(config), spec)
     static = tuple((name, config[name]) for name in factory.takes)
-    return UserModel(factory, static, spec.kind == "text", jax.default_backend() == "cpu")
+    return UserModel(factory, static, spec.kind == "text", jax.default_backend() == "cpu", standardised)
 
 
 def _builtin_learner(made: dict[str, Any], spec: DataSpec) -> Masked:

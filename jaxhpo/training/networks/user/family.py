@@ -1,6 +1,7 @@
 """A user's own Flax models: which programs a space asks for, and whether each of them can be trained."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ class UserFamily:
     """
 
     def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int):
-        self.data, self.space, self.goal, self.epochs = data, space, goal, epochs
+        self.data, self.space, self.goal, self.epochs = _resolved(data, goal), space, goal, epochs
         self._model = model
         self.name = name_of(model)
         self.factory = read_factory(model, tuple(space), data)
@@ -174,7 +175,12 @@ class UserFamily:
 
     def form(self, variant: Variant) -> UserModel:
         """Return what a program trains."""
-        return UserModel(self.factory, variant.built_with, self.data.kind == "text", self._fast)
+        return UserModel(self.factory, variant.built_with, self.data.kind == "text", self._fast, self._standardised)
+
+    @property
+    def _standardised(self) -> bool:
+        """Whether the model's outputs are standardised predictions."""
+        return self.data.task == "regression" and self.data.scale_targets is not False
 
     def rehearsal(self, variant: Variant) -> Rehearsal:
         """Return a rehearsal of one of the model's forms."""
@@ -202,11 +208,20 @@ class UserFamily:
         """Return a configuration's network alone, a bucket's params, and the name of the user's model."""
         del plan, bucket
         static = tuple((name, config[name]) for name in self.factory.takes if name in config)
-        return self.form(Variant(static)), params, {"own": self.name}
+        return self.form(Variant(static)), params, {"own": self.name, "standardised": self._standardised}
 
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
         return read_hyper(self.space, point, self._own, self.factory.defaults)
+
+
+def _resolved(data: Dataset, goal: Goal) -> Dataset:
+    """Return the data with the decision whether their targets are standardised: for a loss of the user's only if told.
+
+    Such a loss may take outputs that are no predictions, and was written for the targets as they are.
+    """
+    undecided = data.task == "regression" and goal.loss is not None and data.scale_targets is None
+    return replace(data, scale_targets=False) if undecided else data
 
 
 def _options(dimension: Dimension) -> Sequence[Any]:

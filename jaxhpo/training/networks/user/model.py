@@ -16,7 +16,7 @@ from jaxhpo.training.networks.user.training_checks import note
 from jaxhpo.training.networks.user.training_mode import call_flags, flag, is_nnx, tell
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.learner import Batch, loss_of
+from jaxhpo.training.step.learner import Batch, in_units, loss_of
 from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
@@ -34,6 +34,7 @@ class UserModel(NamedTuple):
     static: tuple[tuple[str, Any], ...]  # Python values, by name
     tokens: bool  # whether it sees texts: whole numbers, not normalised
     fast: bool  # whether convolutions are to be matrix products
+    standardised: bool = False  # whether its outputs are standardised predictions
 
     def prepare(self, data: TrainingData, x: Array) -> Array:
         """Return stored examples as the network sees them."""
@@ -59,7 +60,7 @@ class UserModel(NamedTuple):
 
         def loss(params: Any) -> tuple[Array, Any]:
             outputs, after = self.call(hyper, params, statistics, batch.x, key, trains=True)
-            return loss_of(goal, data, hyper, outputs, batch.y), after
+            return loss_of(goal, data, hyper, self.in_units(data, outputs), batch.y), after
 
         (value, after), grads = jax.value_and_grad(loss, has_aux=True)(params)
         return value, grads, after
@@ -68,7 +69,16 @@ class UserModel(NamedTuple):
         self, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, use: Callable[[Callable], Any]
     ) -> Any:
         """Return `use` of the network as it is trained."""
-        return use(lambda x: self.call(hyper, params, statistics, self.prepare(data, x), _any_key(), trains=False)[0])
+
+        def network(x: Array) -> Any:
+            x = self.prepare(data, x)
+            return self.in_units(data, self.call(hyper, params, statistics, x, _any_key(), trains=False)[0])
+
+        return use(network)
+
+    def in_units(self, data: TrainingData, outputs: Any) -> Any:
+        """Return standardised predictions in units of the targets, other outputs unchanged."""
+        return in_units(data, outputs) if self.standardised else outputs
 
     def batch_statistics(self, hyper: Hyper, statistics: Any) -> Any:
         """Return which of a trial's statistics are batch statistics: a nested dict with some of their leaves."""

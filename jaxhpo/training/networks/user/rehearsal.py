@@ -92,11 +92,11 @@ class Rehearsal:
         return self.learner.gradients(self.goal, data, hyper, params, statistics, batch)
 
     def _loss(self, outputs: Any, data: TrainingData, hyper: Hyper) -> Any:
-        return _computed("loss", loss_of(self.goal, data, hyper, outputs, data.train.y))
+        return _computed("loss", loss_of(self.goal, data, hyper, self.learner.in_units(data, outputs), data.train.y))
 
     def _metric(self, outputs: Any, data: TrainingData, hyper: Hyper) -> Any:
         del hyper
-        return _computed("metric", self.goal.metric(outputs, data.train.y))
+        return _computed("metric", self.goal.metric(self.learner.in_units(data, outputs), data.train.y))
 
     # --- what is found -----------------------------------------------------------------------------------------------
 
@@ -122,15 +122,16 @@ class Rehearsal:
         if any(leaf.shape[:1] != (self.size,) for leaf in leaves):
             shapes = ", ".join(str(leaf.shape) for leaf in leaves)
             raise ValueError(f"model returns {shapes} for {self.size} examples; give one output an example, [n, ...]")
-        if self.goal.loss is not None and own_metric:
+        if self.goal.loss is not None and own_metric and not self.learner.standardised:
             return
         wanted = (self.size, data.classes) if data.task == "classification" else (self.size, *data.y_train.shape[1:])
         if not isinstance(outputs, jax.ShapeDtypeStruct) or outputs.shape != wanted:
             found = getattr(outputs, "shape", type(outputs).__name__)
             what = f"logits [n, {data.classes}]" if data.task == "classification" else "predictions, as y has them, "
+            other = "scale_targets=False" if self.goal.standardised else "a loss and a metric of your own"
             raise ValueError(
                 f"model returns {found} for {self.size} examples; give {what}{'' if what[-1] == ']' else str(wanted)}, "
-                "or a loss and a metric of your own"
+                f"or {other}"
             )
 
     def _check_scalar(self, what: str, function: Callable, outputs: Any) -> None:
