@@ -1,5 +1,6 @@
 """jaxhpo: hyperparameter tuning that trains many Flax configurations at once in one compiled JAX program."""
 
+import logging as _logging
 import warnings as _warnings
 from importlib.metadata import version as _version
 from typing import Any as _Any
@@ -16,6 +17,8 @@ from jaxhpo.study import Best, StopWhenReached, StopWhenStalled, Study, Suggesti
 from jaxhpo.training import FinalFit, Machine, Model, Trainer, default_space, load_model
 from jaxhpo.tuning import TrainingStudy, tune
 from jaxhpo.types import Algorithm, Objective, Outcome, Proposal
+
+_logging.getLogger("jaxhpo").addHandler(_logging.NullHandler())  # rounds at INFO, the plan at DEBUG
 
 __version__ = _version("jaxhpo")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,12 +38,14 @@ def piped(as_quickly):
 def test_piped_output_is_plain_text(piped):
     assert piped.returncode == 0, piped.stderr
     assert "\x1b" not in piped.stdout + piped.stderr
-    assert piped.stderr == ""
+    assert re.fullmatch(r"round 1: 4 of 4 trials, best 0\.\d{4}, \d+ s\n", piped.stderr)
     for word in ("The best 4 of 4 trials", "validation accuracy", "learning_rate", "optimizer", "Winner: trial"):
         assert word in piped.stdout
     assert "test accuracy 0." in piped.stdout
-    for word in ("compiling", "training", "choosing", "programs compiled"):
+    for word in ("compiling", "training", "choosing"):
         assert word in piped.stdout
+    for word in ("GFLOP", "programs compiled", "cpu: cpu", "epsilon"):  # `--details` has them
+        assert word not in piped.stdout + piped.stderr
     assert max(map(len, piped.stdout.splitlines())) < 120
 
 
@@ -144,26 +147,32 @@ def test_bad_space_files(name, tmp_path):
     ("arguments", "message"),
     [
         (["tune", "digit"], "dataset 'digit' is unknown; did you mean 'digits'?"),
-        (["tune", "digits", "--model", "rnn"], "model='rnn' cannot take digits, image data"),
-        (["tune", "digits", "--model", "gan"], "model='gan' is unknown; use one of mlp, cnn, rnn"),
+        (["tune", "digits", "--model", "rnn"], "--model 'rnn' cannot take digits, image data"),
+        (["tune", "digits", "--model", "gan"], "--model 'gan' is unknown; use one of mlp, cnn, rnn\n"),
         (["tune", "digits", "--algorithm", "tabularq"], "algorithm 'tabularq' is unknown; did you mean 'tabular_q'?"),
-        (["tune", "digits", "--engine", "gpu"], "engine='gpu' is unknown; use one of threads, vmap, sharded"),
-        (["tune", "digits", "--engine", "sharded"], "engine='sharded' needs several devices, and JAX sees 1; use"),
-        (["tune", "digits", "--devices", "9"], "devices=9 exceeds the 1 that JAX sees; use at most 1"),
-        (["tune", "digits", "--memory", "0"], "memory=0.0 must be a number of GiB above 0"),
-        (["tune", "digits", "--memory", "0.00001"], "memory=1e-05 GiB is too little: one lane of 64 units and 3"),
-        (["tune", "digits", "--horizon", "far"], "horizon='far' is unknown; use one of short, long"),
-        (["tune", "digits", "--trials", "0"], "trials=0 must be an integer of at least 1"),
-        (["tune", "digits", "--lanes", "-1"], "lanes=-1 must be an integer of at least 1"),
-        (["tune", "digits", "--trials", "4", "--lanes", "8"], "lanes=8 exceeds trials=4; lower lanes or raise trials"),
-        (["tune", "digits", "--epochs", "0"], "epochs=0 must be an integer of at least 1"),
-        (["tune", "digits", "--seed", "-3"], "seed=-3 must be an integer in [0, 2**32)"),
-        (["tune", "digits", "--timeout", "0"], "timeout='0' must be a number of seconds above 0"),
-        (["tune", "digits", "--train-examples", "9999"], "train_examples=9999 exceeds the 1077 of digits"),
+        (["tune", "digits", "--engine", "gpu"], "--engine 'gpu' is unknown; use one of threads, vmap, sharded"),
+        (["tune", "digits", "--engine", "sharded"], "--engine 'sharded' needs several devices, and JAX sees 1; use"),
+        (["tune", "digits", "--devices", "9"], "--devices 9 exceeds the 1 that JAX sees; use at most 1"),
+        (["tune", "digits", "--memory", "0"], "--memory 0.0 must be a number of GiB above 0"),
+        (["tune", "digits", "--memory", "0.00001"], "--memory 1e-05 GiB is too little: one lane of 64 units and 3"),
+        (["tune", "digits", "--horizon", "far"], "--horizon 'far' is unknown; use one of short, long"),
+        (["tune", "digits", "--trials", "0"], "--trials 0 must be an integer of at least 1"),
+        (["tune", "digits", "--lanes", "-1"], "--lanes -1 must be an integer of at least 1"),
+        (
+            ["tune", "digits", "--trials", "4", "--lanes", "8"],
+            "--lanes 8 exceeds --trials 4; lower lanes or raise trials",
+        ),
+        (["tune", "digits", "--epochs", "0"], "--epochs 0 must be an integer of at least 1"),
+        (["tune", "digits", "--seed", "-3"], "--seed -3 must be an integer in [0, 2**32)"),
+        (
+            ["tune", "digits", "--timeout", "0"],
+            "--timeout '0' must be a number of seconds above 0, a text",
+        ),
+        (["tune", "digits", "--train-examples", "9999"], "--train-examples 9999 exceeds the 1077 of digits"),
         (["tune", "digits", "--space", "/nowhere.json"], "--space '/nowhere.json' cannot be read: No such file"),
-        (["tune", "digits", "--output", "/nowhere/out"], "output='/nowhere/out' cannot be written"),
-        (["tune", "mnist"], "mnist needs data_dir= or the environment's TFDS_DATA_DIR"),
-        (["tune", "mnist", "--data-dir", "/nowhere"], "data_dir='/nowhere' is not a directory; prepare it with"),
+        (["tune", "digits", "--output", "/nowhere/out"], "--output '/nowhere/out' cannot be written"),
+        (["tune", "mnist"], "mnist needs --data-dir or the environment's TFDS_DATA_DIR"),
+        (["tune", "mnist", "--data-dir", "/nowhere"], "--data-dir '/nowhere' is not a directory; prepare it with"),
         (["tune", "digits", "--trial", "3"], "No such option"),
         (["tune", "digits", "--trials", "many"], "Invalid value"),
         (["tune"], "Missing argument"),
@@ -232,7 +241,7 @@ def test_a_lost_output_file_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr(Journal, "append", full)
     done = run(*QUICK, "--output", tmp_path / "out")
     assert done.exit_code == 1
-    assert "warning: output" in done.stderr
+    assert "warning: output '" in done.stderr
     assert "No space left on device" in done.stderr
     assert "Winner: trial" in done.stdout
 
@@ -262,10 +271,14 @@ def test_the_closing_lines_add_up():
         "plan": {"lanes": 8, "engine": "threads"},
         "training": {"trials": 64, "total_gflop": 1234.5, "gflop_per_second": 53.67, "useful_share": 0.876},
     }
-    assert closing_lines(summary) == [
+    lines = [
         "Winner: trial 7, validation accuracy 0.9876, test accuracy 0.9700.",
         "Trained on all but the test examples, 2 seeds: test accuracy 0.9700 +- 0.0100 (standard error).",
         "64 trials (2 diverged) in 30.0 s: compiling 6.0 s, training 23.0 s, choosing 0.03 s.",
+    ]
+    assert closing_lines(summary) == lines
+    assert closing_lines(summary, details=True) == [
+        *lines,
         "1,234 GFLOP at 54 GFLOP/s, 88% of it what the trials asked for.",
         "5 programs compiled, 0 taken from the cache; 8 lanes by threads on cpu: cpu.",
     ]

@@ -182,7 +182,7 @@ def test_a_table_from_end_to_end(files):
     done = run(files / "rows.csv", *own, *quick, "--final-fit", 2, "--save", files / "model", "--output", files / "out")
     assert done.exit_code == 0, done.output
     result = strict(done.stdout)
-    assert done.stderr == f"The winner's network is in {files / 'model'}; jaxhpo.load_model reads it.\n"
+    assert done.stderr == f"The winner's network is in '{files / 'model'}'; jaxhpo.load_model reads it.\n"
     final = result["final"]
     assert (result["metric"], result["direction"], result["task"]) == ("rmse", "minimize", "regression")
     assert len(final["test_scores"]) == 2
@@ -201,13 +201,13 @@ def test_a_table_from_end_to_end(files):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "y"], "leave it out: drop=['Unnamed: 0']"),
-        (["--target", "z", "--drop", "Unnamed: 0"], "error: target='z' is no column of"),
-        (["--target", "y", "--drop", "index,z"], "error: drop='z' is no column of"),
-        (["--target", "y", "--task", "regress"], "error: task='regress'"),
+        (["--target", "y"], "leave it out: --drop 'Unnamed: 0'"),
+        (["--target", "z", "--drop", "Unnamed: 0"], "error: --target 'z' is no column of"),
+        (["--target", "y", "--drop", "index,z"], "error: --drop 'z' is no column of"),
+        (["--target", "y", "--task", "regress"], "error: --task 'regress'"),
         (["--target", "y", "--drop", "Unnamed: 0", "--task", "regression", "--metric", "accuracy"], "'accuracy' is no"),
         (["--target", "y", "--drop", "Unnamed: 0", "--final-fit", "-1"], "error: "),
-        (["--target", "y", "--image-size", "8x8"], "error: image_size=(8, 8) is for a folder of images, and '"),
+        (["--target", "y", "--image-size", "8x8"], "error: --image-size 8x8 is for a folder of images, and '"),
         (["--image-size", "8"], "error: --image-size '8' must be height and width, such as 32x32"),
         (["--image-size", "8x-8"], "error: --image-size '8x-8' must be height and width, such as 32x32"),
         (["--image-size", "8x8x3"], "error: --image-size '8x8x3' must be"),
@@ -240,6 +240,6 @@ def test_a_model_that_cannot_be_written_is_said(files):
     done = run(files / "rows.csv", *own, *quick, "--save", files / "rows.csv" / "model")
     assert done.exit_code == 1
     assert "Winner: trial" in done.stdout  # the study is shown all the same
-    assert done.stderr.startswith("error: save: '")
+    assert done.stderr.startswith("error: --save '")
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -38,7 +38,10 @@ def score(config, budget):
 def test_a_traceable_function(tmp_path, capfd):
     options = {"minimize": True, "lanes": 4, "trials": 40, "cache": False, "verbose": True}
     study = jh.tune(jh.traceable(train), space=LINE, algorithm="grid_search", output=tmp_path / "out", **options)
-    assert capfd.readouterr() == ("", "")  # standard error is no terminal
+    shown = capfd.readouterr()  # standard error is no terminal
+    assert shown.out == ""
+    assert len(shown.err.splitlines()) == 10
+    assert shown.err.startswith("round 1: 4 of 40 trials, best ")
     assert study.direction == "minimize"
     assert study.best.score == study.trials["score"].min()
     assert study.best.config["kind"] == "a"
@@ -158,7 +161,7 @@ def test_progress_is_shown_in_a_terminal(monkeypatch, capfd):
     study.ask()
     study.tell([0.25, 0.5])
     study._metrics[-1]["epsilon"] = 0.125
-    with ProgressBar(4, 2, enabled=True) as progress:
+    with ProgressBar(4, 2, enabled=True, details=True) as progress:
         progress(study, study.finished)
     shown = capfd.readouterr().err
     for part in ("tuning", "2/4", "best 0.5000", "epsilon 0.12", "2 lanes"):

@@ -28,9 +28,9 @@ ROOMS = {
     "training": {"types", "space", "models", "data", "compilation", "errors", "machine"},
     "objectives": {"types", "space", "compilation", "errors", "machine"},
     "study": {"types", "space", "compilation"},
-    "report": {"types", "space", "study"},
+    "report": {"types", "space", "study", "errors"},
     "tuning": PARTS | {"report", "compilation", "machine", "errors"},
-    "cli": PARTS | {"report", "tuning", ""},
+    "cli": PARTS | {"report", "tuning", "errors", ""},
     "": PARTS | {"tuning"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Progress: a bar in a terminal, a line in a notebook that is there when it is saved, nothing in a log."""
+"""Progress: a bar in a terminal, a line in a notebook that is there when it is saved, a line a round in a log."""
 
 from functools import partial
 
@@ -35,7 +35,7 @@ def page(monkeypatch):
 
 def test_a_notebook_has_one_line_that_changes(page):
     study = run(8)
-    with progress.ProgressBar(8, 4, enabled=True) as shown:
+    with progress.ProgressBar(8, 4, enabled=True, details=True) as shown:
         assert "compiling" in page.shown[-1]
         study._metrics[-1]["epsilon"] = 0.25
         shown(study, study.finished)
@@ -52,9 +52,26 @@ def test_a_study_that_is_interrupted_says_so(page):
     assert "stopped" in page.shown[-1]
 
 
-def test_nothing_is_shown_in_a_log_or_where_it_is_not_wanted(capfd):
-    for enabled in (True, False):
-        with progress.ProgressBar(8, 4, enabled=enabled) as shown:
-            shown(run(8), [])
+def test_a_log_has_a_line_a_round(capfd):
+    study = run(8)
+    study._metrics[-1]["epsilon"] = 0.25
+    with progress.ProgressBar(16, 4, enabled=True) as shown:
+        shown(study, [])
+        shown(study, [])
+    with progress.ProgressBar(16, 4, enabled=True, details=True) as shown:
+        shown(study, [])
+    captured = capfd.readouterr()
+    best = f"8 of 16 trials, best {study.best.score:.4f}"
+    assert captured.err.splitlines() == [
+        f"round 1: {best}, 0 s",
+        f"round 2: {best}, 0 s",
+        f"round 1: {best}, epsilon 0.25, 4 lanes, 0 s",
+    ]
+    assert captured.out == ""
+
+
+def test_nothing_is_shown_where_it_is_not_wanted(capfd):
+    with progress.ProgressBar(8, 4, enabled=False) as shown:
+        shown(run(8), [])
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""

@@ -7,7 +7,7 @@ was lost, with 1; Ctrl-C with 130, after showing what had finished.
 import json
 import os
 import sys
-import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,7 +16,10 @@ from rich.console import Console
 
 import jaxhpo
 from jaxhpo import algorithms, data
+from jaxhpo.cli.help import OUTPUT, GroupedCommand
 from jaxhpo.cli.options import add_options, read_options
+from jaxhpo.cli.terminal import complain, flush_or_refuse, plain_warnings, quiet_libraries
+from jaxhpo.errors import printable
 from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
@@ -51,31 +54,48 @@ def _root(
     del version
 
 
-@app.command()
+_EXAMPLES = """jaxhpo tune digits
+jaxhpo tune prices.csv --target price --task regression --drop id,notes
+jaxhpo tune photos/ --image-size 64x64 --trials 32 --save model
+jaxhpo tune digits --space space.json --timeout 10m --output trials.jsonl"""
+
+
+@app.command(cls=GroupedCommand, epilog=_EXAMPLES, short_help="Search for a network's best configuration.")
 @add_options
 def tune(
     dataset: Annotated[
         str, typer.Argument(help="What to train on: see `jaxhpo datasets`; or a .csv, .parquet, .npz, image folder.")
     ],
-    save: Annotated[Path | None, typer.Option(help="A new directory that gets the winner's network.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="A new directory that gets the winner's network.", rich_help_panel=OUTPUT)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=OUTPUT)
+    ] = False,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Show how the agent explores, and what was computed and where, too.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     **given: Any,
 ) -> None:
     """Search for the best configuration of a network on a data set."""
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+    with plain_warnings(given, given):
         try:
             if save is not None and os.path.lexists(save):
                 raise ValueError(f"--save {str(save)!r} exists already; name a new directory")
             tuning = Tuning(dataset, read_options(given))
         except ValueError as error:
-            _refuse(str(error))
+            _refuse(str(error), given, given)
         code = 0
         try:
-            tuning.run()
+            tuning.run(verbose=not as_json, details=details)
         except KeyboardInterrupt:
             code = 130
-    _report(tuning.study, as_json)
+    _report(tuning.study, as_json, details)
     if code == 0 and (tuning.study.summary["best"] is None or tuning.lost):
         code = 1
     if save is not None and code != 130 and tuning.study.summary["best"] is not None:
@@ -89,13 +109,14 @@ def _save(study: Study, directory: Path) -> int:
     try:
         study.best_model().save(directory)
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+        complain("error", str(error).replace("save: ", "--save ", 1))
         return 1
-    print(f"The winner's network is in {directory}; jaxhpo.load_model reads it.", file=sys.stderr)
+    said = f"The winner's network is in {str(directory)!r}; jaxhpo.load_model reads it."
+    print(printable(said), file=sys.stderr)
     return 0
 
 
-def _report(study: Study, as_json: bool) -> None:
+def _report(study: Study, as_json: bool, details: bool) -> None:
     summary = study.summary
     if as_json:
         print(json.dumps(plain(summary), allow_nan=False))
@@ -103,8 +124,8 @@ def _report(study: Study, as_json: bool) -> None:
     console = Console(highlight=False)
     if summary["best"] is not None:
         console.print(best_table(study))
-    for line in closing_lines(summary):
-        console.print(line, markup=False, soft_wrap=True)
+    for line in closing_lines(summary, details=details):
+        console.print(printable(line), markup=False, soft_wrap=True)
 
 
 @data_app.command(name="prepare")
@@ -118,13 +139,15 @@ def prepare_data(
     ] = None,
 ) -> None:
     """Download a data set and prepare it as TFDS does, once."""
-    try:
-        directory = data.prepare(name, data_dir, archives_dir=archives_dir)
-        print(f"{name} is in {directory}")
-        if name in data.names():
-            print(data.load(name, data_dir=data_dir))  # decoded now, so that the first study need not
-    except ValueError as error:
-        _refuse(str(error))
+    options = ("data_dir", "archives_dir")
+    with plain_warnings(options):
+        try:
+            directory = data.prepare(name, data_dir, archives_dir=archives_dir)
+            print(printable(f"{name} is in {str(directory)!r}"))
+            if name in data.names():
+                print(data.load(name, data_dir=data_dir))  # decoded now, so that the first study need not
+        except ValueError as error:
+            _refuse(str(error), options)
 
 
 @app.command(name="algorithms")
@@ -148,15 +171,20 @@ def list_datasets() -> None:
     Console(highlight=False).print(listing("Data sets", columns, rows))
 
 
-def _refuse(message: str) -> NoReturn:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+def _refuse(message: str, names: Collection[str], given: dict[str, Any] | None = None) -> NoReturn:
+    complain("error", message, names, given)
     raise typer.Exit(2)
-
-
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def main() -> None:
     """Run the command."""
-    app()
+    quiet_libraries()
+    code: Any = 0
+    try:
+        app()
+    except SystemExit as end:
+        code = end.code
+    except OSError as error:  # standard output takes no more
+        complain("error", f"standard output cannot be written: {error.strerror}")
+        code = 1
+    sys.exit(flush_or_refuse() or code)

@@ -1,5 +1,6 @@
 """The options of `jaxhpo tune`: names, defaults and help are those of `jaxhpo.tune`, `Machine` and `TextOptions`."""
 
+import csv
 import inspect
 import json
 import re
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jaxhpo.cli import help as panels
 from jaxhpo.data import TextOptions
 from jaxhpo.space import Space
 from jaxhpo.training import Machine
@@ -38,6 +40,14 @@ _OF_TUNE: dict[str, type] = {
 }
 """The options of `tune` that the command has, and the type that each has there."""
 
+_PANELS = {
+    panels.MODEL: ("model", "epochs", "metric", "final_fit"),
+    panels.SEARCH: ("algorithm", "space", "trials", "lanes", "timeout", "seed"),
+    panels.MACHINE: ("cache", "profile"),
+    panels.OUTPUT: ("output",),
+}
+"""Groups of the options of `tune` in `--help`; those of none say what the data are."""
+
 _SPELLED = {
     "space": "a JSON file with what varies, as Space.to_json() returns it",
     "drop": "columns of a table to leave out, with commas between them",
@@ -62,10 +72,14 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
     own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     of_tune = documented(tune) | _SPELLED
     passed = {name: None if DEFAULTS[name] == () else DEFAULTS[name] for name in _OF_TUNE}
-    made = [_option(name, kind, passed[name], of_tune.get(name, name)) for name, kind in _OF_TUNE.items()]
-    for holder, names in ((Machine, _OF_MACHINE), (TextOptions, _OF_TEXT)):
+    panel_of = {name: panel for panel, names in _PANELS.items() for name in names}
+    made = [
+        _option(name, kind, passed[name], of_tune.get(name, name), panel_of.get(name, panels.DATA))
+        for name, kind in _OF_TUNE.items()
+    ]
+    for holder, names, panel in ((Machine, _OF_MACHINE, panels.MACHINE), (TextOptions, _OF_TEXT, panels.TEXTS)):
         said, defaults = documented(holder), {field.name: field.default for field in fields(holder)}
-        made += [_option(name, kind, None, said.get(name, name), defaults[name]) for name, kind in names.items()]
+        made += [_option(name, kind, None, said.get(name, name), panel, defaults[name]) for name, kind in names.items()]
     last = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own[1:]]
     parameters = [own[0], *made, *last]
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
@@ -73,13 +87,12 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _option(name: str, kind: type, default: Any, said: str, shown: Any = None) -> inspect.Parameter:
+def _option(name: str, kind: type, default: Any, said: str, panel: str, shown: Any = None) -> inspect.Parameter:
     """Return an option: `shown` is a default that the command does not pass on."""
     said = said.partition(" In Python")[0].replace("`", "").rstrip(".;,")
+    said = f"{said[0].upper()}{said[1:]}." + ("" if shown is None else f"  [default: {shown}]")
     flags = ("--cache/--no-cache",) if kind is bool else ()
-    declared = typer.Option(
-        *flags, help=f"{said[0].upper()}{said[1:]}.", show_default=True if shown is None else str(shown)
-    )
+    declared = typer.Option(*flags, help=said, rich_help_panel=panel)
     annotation = kind if default is not None else kind | None
     where = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, where, default=default, annotation=Annotated[annotation, declared])
@@ -94,11 +107,16 @@ def read_options(given: Mapping[str, Any]) -> Options:
     values = {name: value for name, value in given.items() if value is not None}
     machine = Machine(**{name: values.pop(name) for name in _OF_MACHINE if name in values})
     text = {name: values.pop(name) for name in _OF_TEXT if name in values}
-    readers = {"space": read_space, "image_size": read_size, "drop": lambda names: tuple(names.split(","))}
+    readers = {"space": read_space, "image_size": read_size, "drop": read_names}
     values |= {name: read(values[name]) for name, read in readers.items() if name in values}
     if text:
         values["text"] = TextOptions(**text)
     return Options(machine=machine, **values)
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """Return the names in "a,b"; one with a comma stands in double quotes."""
+    return tuple(next(csv.reader([text]), ()))
 
 
 def read_size(text: str) -> tuple[int, int]:

@@ -55,8 +55,13 @@ def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -
     return table
 
 
-def closing_lines(summary: dict[str, Any]) -> list[str]:
-    """Return what the end of a study says in words: the winner, and where the time went."""
+def closing_lines(summary: dict[str, Any], *, details: bool = False) -> list[str]:
+    """Return what the end of a study says in words: the winner, and where the time went.
+
+    Args:
+        summary: `Study.summary`.
+        details: Whether to say what was computed, by which programs, and on which device, too.
+    """
     best, seconds = summary["best"], summary["seconds"]
     lines = []
     if best is None:
@@ -89,6 +94,8 @@ def closing_lines(summary: dict[str, Any]) -> list[str]:
             f"{restarts['computed']:,} units of budget were computed for {restarts['asked']:,} asked: "
             "every trial trained from its start."
         )
+    if not details:
+        return lines
     training = summary["training"]
     if training and training["trials"]:
         lines.append(

@@ -1,6 +1,7 @@
-"""Live progress while a study runs: a bar in a terminal, a line that changes in a notebook, nothing in a log."""
+"""Progress while a study runs: a bar in a terminal, a line that changes in a notebook, a line a round in a log."""
 
 import math
+import sys
 import time
 from typing import Any
 
@@ -12,19 +13,27 @@ from jaxhpo.study import Study, Trial
 
 
 class ProgressBar:
-    """A callback that shows trials, incumbent, epsilon, lanes and time; silent where not `enabled`.
+    """A callback that shows trials, incumbent and time; silent where not `enabled`.
 
     A terminal's is on standard error. A notebook's needs no widgets, and its last state stays in the saved notebook.
+
+    Args:
+        trials: How many trials the run has.
+        lanes: Trials of a round.
+        enabled: Whether to show anything.
+        details: Whether to show epsilon, where the algorithm has one, and the lanes.
     """
 
-    def __init__(self, trials: int, lanes: int, *, enabled: bool):
+    def __init__(self, trials: int, lanes: int, *, enabled: bool, details: bool = False):
         console = Console(stderr=True)
-        self._lanes = lanes
-        self._shown: _Bar | _Line | None = None
+        self._lanes, self._details = lanes, details
+        self._shown: _Bar | _Line | _Log | None = None
         if enabled and console.is_jupyter:
-            self._shown = _Line(trials, f"{lanes} lanes")
-        elif enabled and console.is_terminal:
-            self._shown = _Bar(console, trials, f"{lanes} lanes")
+            self._shown = _Line(trials)
+        elif enabled and console.is_terminal and not console.is_dumb_terminal:
+            self._shown = _Bar(console, trials)
+        elif enabled:
+            self._shown = _Log(trials)
 
     def __enter__(self) -> "ProgressBar":
         if self._shown is not None:
@@ -43,16 +52,36 @@ class ProgressBar:
         metrics = study.latest_metrics
         best = study.incumbent["score"].iloc[-1]
         parts = [f"best {best:.4f}" if not math.isnan(best) else "no success yet"]
-        if "epsilon" in metrics:
+        if self._details and "epsilon" in metrics:
             parts.append(f"epsilon {metrics['epsilon']:.2f}")
-        parts.append(f"{self._lanes} lanes")
+        if self._details:
+            parts.append(f"{self._lanes} lanes")
         self._shown.update(len(study.finished), "  ".join(parts))
+
+
+class _Log:
+    """A line a round, for what is no terminal: a file or another program."""
+
+    def __init__(self, trials: int):
+        self._trials, self._rounds = trials, 0
+        self._begun = time.perf_counter()
+
+    def start(self) -> None:
+        pass
+
+    def update(self, done: int, status: str) -> None:
+        self._rounds += 1
+        line = f"round {self._rounds}: {done} of {self._trials} trials, {', '.join(status.split('  '))}"
+        print(f"{line}, {time.perf_counter() - self._begun:.0f} s", file=sys.stderr, flush=True)
+
+    def stop(self) -> None:
+        pass
 
 
 class _Bar:
     """A terminal's."""
 
-    def __init__(self, console: Console, trials: int, status: str):
+    def __init__(self, console: Console, trials: int):
         self._bar = RichProgress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
@@ -63,7 +92,7 @@ class _Bar:
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._bar.add_task("compiling", total=trials, status=status)
+        self._task = self._bar.add_task("compiling", total=trials, status="")
 
     def start(self) -> None:
         self._bar.start()
@@ -78,8 +107,8 @@ class _Bar:
 class _Line:
     """A notebook's: rich's own needs ipywidgets there, and leaves nothing in the saved notebook."""
 
-    def __init__(self, trials: int, status: str):
-        self._trials, self._done, self._status = trials, 0, status
+    def __init__(self, trials: int):
+        self._trials, self._done, self._status = trials, 0, ""
         self._begun = time.perf_counter()
         self._handle: Any = None
 

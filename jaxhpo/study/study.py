@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +20,8 @@ from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, round_step
 from jaxhpo.study.timeout import check_timeout
 from jaxhpo.study.trials import Suggestion, Trial
 from jaxhpo.types import Algorithm, LaneResult, Objective, Outcome, Proposal, State
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Study(Results):
@@ -296,4 +299,8 @@ class Study(Results):
         row = {"round": len(self._metrics), "trials": len(self._trials), "seconds": seconds}
         row |= {name: float(value) for name, value in record.metrics.items()}
         self._metrics.append(row | self._host.report)
+        if _LOGGER.isEnabledFor(logging.INFO):
+            best = tables.best_trial(self._trials, self._sign)
+            found = "no success yet" if best is None else f"best {best.score:.6g} of trial {best.trial}"
+            _LOGGER.info("round %d: %d trials after %.1f s, %s", row["round"], row["trials"], seconds, found)
         return done

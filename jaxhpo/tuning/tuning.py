@@ -65,10 +65,15 @@ class Tuning:
             words = self.workload.vocabulary()
             self._journal = Journal(options.output, self._header() | ({} if words is None else {"vocabulary": words}))
 
-    def run(self, *, verbose: bool = True) -> Study:
-        """Run the trials, score the winner on the test split once, and return the study."""
+    def run(self, *, verbose: bool = True, details: bool = False) -> Study:
+        """Run the trials, score the winner on the test split once, and return the study.
+
+        Args:
+            verbose: Whether to show progress on standard error.
+            details: Whether progress has what only an expert reads.
+        """
         try:
-            with ProgressBar(self.trials, self.study.lanes, enabled=verbose) as progress:
+            with ProgressBar(self.trials, self.study.lanes, enabled=verbose, details=details) as progress:
                 trace = contextlib.nullcontext() if self._profile is None else jax.profiler.trace(self._profile)
                 callbacks = (self._sync, progress, *self._callbacks)
                 with trace:

@@ -1,5 +1,6 @@
 """What a study may use of a machine: as the user asks for it (`Machine`), and what that is here (`Resources`)."""
 
+import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,6 +14,7 @@ from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan
 from jaxhpo.training.step.engines import ENGINES, SHARDED, THREADS
 
 _GIB = 2.0**30
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class Resources(NamedTuple):
 
     def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
         """Return the plan that uses them; arguments as its fields."""
-        return Plan(
+        plan = Plan(
             backend=jax.default_backend(),
             device=jax.devices()[0].device_kind,
             engine=self.engine,
@@ -96,6 +98,8 @@ class Resources(NamedTuple):
             evaluation_batch=evaluation_batch,
             buckets=buckets,
         )
+        _LOGGER.debug("plan: %s", plan)
+        return plan
 
 
 def default_lanes() -> int:

@@ -1,0 +1,87 @@
+"""Messages of Python in the words of the command line: `--target 'y'`, where Python says `target='y'`."""
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'|(?<!\w)"(?:[^"\\]|\\.)*\""""
+_VALUE = rf"{_QUOTED}|\w*\([^()]*\)|\[[^\[\]]*\]|[\w.+-]*\w|"
+
+_PYTHON_ONLY = (
+    ", or a Flax model of your own",
+    ", or a function of your own",
+    ", or a jaxhpo.LearnedPrior",
+    ", or None",
+    "your own (x, y), ",
+)
+"""What a message offers that a command line cannot give."""
+
+_GROUPS = {"text": ("words", "length", "keep"), "machine": ("engine", "devices", "memory", "horizon")}
+"""Arguments of Python that a command line has an option for each field of."""
+
+
+def option_of(name: str) -> str:
+    """Return the option of an argument.
+
+    Example:
+        >>> option_of("train_examples")
+        '--train-examples'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def in_options(message: str, names: Iterable[str], given: Mapping[str, Any] | None = None) -> str:
+    """Return a message in which the arguments that it names are options.
+
+    What stands in quotes is the user's, and stays.
+
+    Args:
+        message: What Python says.
+        names: Arguments that are options of the command.
+        given: The values of the options; None where they are not known.
+
+    Example:
+        >>> in_options("lanes=8 exceeds trials=4; column 'seed=1' is constant, leave it out: drop=['seed=1']",
+        ...            ["lanes", "trials", "seed", "drop"])
+        "--lanes 8 exceeds --trials 4; column 'seed=1' is constant, leave it out: --drop 'seed=1'"
+    """
+    known = sorted({*names}, key=len, reverse=True)
+    groups = {group: [name for name in fields if name in known] for group, fields in _GROUPS.items()}
+    arguments = "|".join([*known, *(group for group, fields in groups.items() if fields)])
+    phrases = "|".join(map(re.escape, _PYTHON_ONLY))
+    token = re.compile(rf"(?P<quoted>{_QUOTED})|(?<![\w.])(?P<name>{arguments})=(?P<value>{_VALUE})|{phrases}")
+
+    def said(found: re.Match[str]) -> str:
+        if found["quoted"] is not None:
+            return found["quoted"]
+        if found["name"] is None:
+            return ""
+        if found["name"] in known:
+            return _spell(found["name"], found["value"])
+        fields = groups[found["name"]]
+        told = [f"{option_of(name)} {given[name]}" for name in fields if given and given.get(name) is not None]
+        return " ".join(told) or _list([option_of(name) for name in fields])
+
+    return token.sub(said, message)
+
+
+def _spell(name: str, text: str) -> str:
+    """Return an option with a value that Python spells; the option alone where there is none."""
+    if not text:
+        return option_of(name)
+    if name == "image_size" and text.startswith("("):  # also `(height, width)`, which has no value
+        return f"{option_of(name)} {'x'.join(text[1:-1].replace(' ', '').split(','))}"
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = None
+    if isinstance(value, bool):
+        return option_of(name if value else f"no-{name}")
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        text = repr(",".join(f'"{item}"' if "," in item else item for item in value))
+    return f"{option_of(name)} {text}"
+
+
+def _list(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
