@@ -126,6 +126,9 @@ class Objective(NamedTuple):
             cannot continue trials.
         restarts: Whether every trial is trained from its start, also one that continues another: the whole budget is
             computed again. An algorithm that `perturbs` cannot be used then.
+        alone: ``alone(key, proposal, lane) -> score``: one lane computed by itself, a
+            `jaxhpo.compilation.HostFunction` of NumPy arrays. `Study.run` compares two trials of its first round with
+            it, and refuses an objective whose lanes depend on each other. None: nothing is compared.
 
     Example:
         >>> import jaxhpo
@@ -141,6 +144,7 @@ class Objective(NamedTuple):
     evaluate: Callable[[Key, State, Proposal], tuple[State, Outcome]]
     retain: Callable[[State, Array], State] | None = None
     restarts: bool = False
+    alone: Callable[[Key, Proposal, int], float] | None = None
 
 
 class LaneResult(NamedTuple):

@@ -3,6 +3,7 @@
 - `traceable.py`: `traceable(train)`: a function that JAX traces, and that trains in lanes
 - `hyperparameters.py`: what such a function gets of each hyperparameter
 - `static_groups.py`: lanes grouped by hyperparameters that such a function needs as Python values
+- `alone.py`: one lane of such a function by itself
 - `function.py`: `function(score)`: any Python function, called in processes
 - `pool.py`, `worker.py`: the processes
 - `signatures.py`: checks of a function's arguments

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhpo.errors import UNTRACEABLE
+from jaxhpo.objectives.alone import Alone
 from jaxhpo.objectives.hyperparameters import static_names, traced_values
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.static_groups import Groups, Shapes, check_aux
@@ -61,15 +62,16 @@ class Traceable:
         for fixed in combinations[1:]:
             check_aux(fixed, self._check(space, fixed), aux)
         retain = keep_state if check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)) else None
+        alone = Alone(lambda fixed: self._lane(space, fixed), space, static).host
         if static:
             groups = Groups(lambda fixed: self._lane(space, fixed), space, static, aux)
-            return Objective(_no_state, groups.host, retain, restarts=True)
+            return Objective(_no_state, groups.host, retain, True, alone)
         lanes = jax.vmap(self._lane(space, {}), in_axes=(None, 0, 0, 0))
 
         def evaluate(key: Key, state: State, proposal: Proposal) -> tuple[State, Outcome]:
             return state, Outcome(*lanes(key, proposal.point, proposal.budget, proposal.trial))
 
-        return Objective(_no_state, evaluate, retain, restarts=True)
+        return Objective(_no_state, evaluate, retain, True, alone)
 
     def _lane(self, space: Space, fixed: Mapping[str, Any]) -> Lane:
         """Return the function of one lane; `fixed` holds the static hyperparameters, and the budget if it is static."""
@@ -140,7 +142,9 @@ class Traceable:
 def traceable(train: Callable[..., Any], *, static: tuple[str, ...] = ()) -> Traceable:
     """Wrap a training function that JAX can trace. Its configurations train in the lanes of one compiled program.
 
-    Pass the result to `jaxhpo.tune(..., space=space)`, or call its `objective(space)` for a `Study`.
+    Pass the result to `jaxhpo.tune(..., space=space)`, or call its `objective(space)` for a `Study`. The study computes
+    two trials of its first round again, each alone, and refuses a function whose result depends on the other lanes or
+    on anything but its arguments (`jaxhpo.study.comparison`).
 
     Args:
         train: ``train(key, hparams)`` or ``train(key, hparams, budget)``; returns ``score`` or ``(score, aux)``. `key`

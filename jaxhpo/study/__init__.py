@@ -4,6 +4,7 @@
 - `rounds.py`: one round as a pure function
 - `compiled_round.py`: the parts of a round as compiled programs
 - `traced.py`: whole studies in one program
+- `comparison.py`: trials of the first round computed again, each alone
 - `results.py`, `trials.py`: trials, the best one, and tables
 - `callbacks.py`: what is called after every round
 - `timeout.py`: how long a run may take

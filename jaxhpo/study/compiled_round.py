@@ -198,6 +198,12 @@ class Host:
         state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal, **options)
         return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
 
+    def alone(self, keys: Keys, proposal: Proposal, lane: int) -> float:
+        """Return the score of one lane of a proposal (NumPy arrays), computed by itself, as the objective gives it."""
+        assert self._objective is not None
+        assert isinstance(self._objective.alone, HostFunction)
+        return self._timed(_EVALUATE, self._objective.alone, keys.objective, proposal, lane)
+
     def observe_told(self, *args: Any) -> Any:
         """Tell scores without aux. This compiles a different program from `observe` in `steps`."""
         return self._observe("observe_told", *args)

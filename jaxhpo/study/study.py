@@ -6,6 +6,8 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import jax
@@ -14,6 +16,7 @@ import numpy as np
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
 from jaxhpo.study.callbacks import Callback, check_callbacks
+from jaxhpo.study.comparison import Comparison
 from jaxhpo.study.compiled_round import Host, Queue, Seconds, planned_programs, to_host
 from jaxhpo.study.results import Results
 from jaxhpo.study.rounds import Carry, Clock, Keys, Record, Steps, round_step
@@ -87,6 +90,8 @@ class Study(Results):
         self._algorithm, self._queue = algorithm, Queue()
         self._pending: Proposal | None = None
         self._on_trial, self._known = on_trial, dict(known or {})
+        self.comparison = Comparison(space, self._sign, self._known)
+        """Two trials of the first round compared with the same ones computed alone, if the objective can do that."""
         self._begun = time.perf_counter()
         key = jax.eval_shape(lambda: jax.random.key(0))
         shape = jax.eval_shape(lambda k: algorithm.ask(k, algorithm.init(k)), key).point.shape
@@ -236,13 +241,18 @@ class Study(Results):
         begun, goal, longest = time.perf_counter(), len(self._trials) + trials, 0.0
         steps = self._steps()
         while len(self._trials) < goal and self.stop_reason is None:
-            start, compiling = time.perf_counter(), self.seconds.compile
+            start, before = time.perf_counter(), replace(self.seconds)
             if timeout is not None and longest and start - begun + longest > timeout:
                 break
             keys, carry = self._start(objective=True)
             limit = np.int32(goal - len(self._trials))
             try:
                 carry, record = round_step(steps, keys, carry, limit)
+                # The first round compiles, which no later one will.
+                took = time.perf_counter() - start - (self.seconds.compile - before.compile)
+                if self._objective is not None and self._objective.alone is not None:
+                    alone = partial(self._host.alone, keys)
+                    self.comparison.compare(to_host(record), alone, self.seconds.train - before.train)
             except BaseException:  # Ctrl-C too: an interrupted round gives the user's configurations back
                 self._queue.give_back()
                 raise
@@ -250,8 +260,7 @@ class Study(Results):
                 break
             self._carry = carry
             done = self._record(record)
-            # The first round compiles, which no later one will.
-            longest = max(longest, time.perf_counter() - start - (self.seconds.compile - compiling))
+            longest = max(longest, took)
             for callback in callbacks:
                 callback(self, done)
 

@@ -168,6 +168,7 @@ class Tuning:
             "trials": len(finished),
             "failed": sum(trial.failed for trial in finished),
             "restarts": None if computed == asked else {"computed": computed, "asked": asked},
+            "alone": study.comparison.result,
             "seconds": {
                 "total": time.perf_counter() - self._begun,
                 "compile": seconds.compile,
