@@ -232,6 +232,7 @@ def test_a_function_gets_what_is_active():
     assert seen == [FULL, {"optimizer": "adam", "layers": 2}]
 
 
+@pytest.mark.filterwarnings("ignore:.* no effect. no computation:RuntimeWarning")
 @pytest.mark.parametrize("static", [(), ("units",)])
 def test_a_traced_function_gets_first_values(static):
     objective = jh.traceable(lambda key, h: jnp.float32(h["units"]) + h["momentum"], static=static).objective(SPACE)

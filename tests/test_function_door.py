@@ -88,9 +88,8 @@ def test_a_plain_function_that_fails_sometimes(tmp_path):
 
 @pytest.mark.slow
 def test_a_function_that_always_fails_is_said():
-    study = jh.tune(
-        jh.traceable(lambda key, hparams: hparams["x"] * jnp.nan), space=LINE, trials=4, cache=False, verbose=False
-    )
+    always = jh.traceable(lambda key, hparams: hparams["x"] * jnp.nan)
+    study = jh.tune(always, space=jh.Space({"x": LINE["x"]}), trials=4, cache=False, verbose=False)
     assert study.summary["best"] is None
     assert closing_lines(study.summary)[0] == "None of the 4 trials succeeded: no call gave a finite score."
 
@@ -104,7 +103,7 @@ HALVING = functools.partial(jh.algorithms.successive_halving, configurations=9, 
 def test_what_it_costs_that_every_trial_trains_from_its_start_is_said(tmp_path, kind):
     """Nine configurations for 1, the best three of them for 3."""
     space = jh.Space({"x": jh.Float(0.0, 1.0), "y": jh.Choice((1, 2))})
-    traced = jh.traceable(lambda key, h, budget: h["x"] * budget, static=("y",) if kind == "static" else ())
+    traced = jh.traceable(lambda key, h, budget: h["x"] * h["y"] * budget, static=("y",) if kind == "static" else ())
     called = jh.function(lambda config, budget: config["x"] * budget, workers=0)
     options = {"algorithm": HALVING, "epochs": 9, "lanes": 9, "output": tmp_path / "out"}
     with jax.numpy_dtype_promotion("standard"):
@@ -143,7 +142,10 @@ def test_population_based_training_of_a_function_is_refused(static, portfolio):
         past = jh.Study(space, jh.algorithms.random_search(space, lanes=2))
         past.tell([1.0 for _ in past.ask()])
         options["enqueue"] = jh.Portfolio.from_studies([past])
-    for train in (lambda key, h, budget: jnp.float32(h["y"]) * jnp.float32(budget), lambda key, h: h["x"]):
+    for train in (
+        lambda key, h, budget: h["x"] + jnp.float32(h["y"]) * jnp.float32(budget),
+        lambda key, h: h["x"] * jnp.float32(h["y"]),
+    ):
         check_refused(message, jh.traceable(train, static=static), **options)
     check_refused(message, jh.function(lambda config, budget: 1.0, workers=0), **options)
     algorithm = jh.algorithms.pbt(space, lanes=4, budget=20)

@@ -2,6 +2,7 @@
 
 - `traceable.py`: `traceable(train)`: a function that JAX traces, and that trains in lanes
 - `hyperparameters.py`: what such a function gets of each hyperparameter
+- `effects.py`: which hyperparameters have an effect
 - `static_groups.py`: lanes grouped by hyperparameters that such a function needs as Python values
 - `alone.py`: one lane of such a function by itself
 - `function.py`: `function(score)`: any Python function, called in processes

@@ -1,6 +1,7 @@
 """A user's traceable training function as an Objective: vmapped over the lanes."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +11,10 @@ import jax.numpy as jnp
 
 from jaxhpo.errors import UNTRACEABLE
 from jaxhpo.objectives.alone import Alone
-from jaxhpo.objectives.hyperparameters import static_names, traced_values
+from jaxhpo.objectives.effects import Fixed, Traced, all_combinations, trace, without_effect
+from jaxhpo.objectives.hyperparameters import MOST_COMBINATIONS, static_names, traced_values
 from jaxhpo.objectives.signatures import check_signature
-from jaxhpo.objectives.static_groups import Groups, Shapes, check_aux
+from jaxhpo.objectives.static_groups import Groups, check_aux
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
@@ -44,7 +46,8 @@ class Traceable:
         If the function takes `budget`, a trial may continue another one: the function then trains from the start, to
         the total budget. Otherwise trials cannot be continued. Without static hyperparameters `evaluate` is a pure
         function; with them it is a HostFunction. A Choice of anything but numbers or bools is static. This method
-        traces the function with shapes only; it compiles and runs nothing.
+        traces the function with shapes only; it compiles and runs nothing. It warns of hyperparameters, and of a
+        budget, on which nothing depends that the function returns.
 
         Args:
             space: Search space.
@@ -57,11 +60,12 @@ class Traceable:
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
         static = static_names(space, self.static)
-        combinations = _representatives(space, static)
-        aux = self._check(space, combinations[0])
-        for fixed in combinations[1:]:
-            check_aux(fixed, self._check(space, fixed), aux)
-        retain = keep_state if check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)) else None
+        traces = [(fixed, self._check(space, fixed)) for fixed in _representatives(space, static)]
+        aux = traces[0][1].aux
+        for fixed, traced in traces[1:]:
+            check_aux(fixed, traced.aux, aux)
+        self._warn_of_idle(space, static, traces)
+        retain = keep_state if self._takes_budget else None
         alone = Alone(lambda fixed: self._lane(space, fixed), space, static).host
         if static:
             groups = Groups(lambda fixed: self._lane(space, fixed), space, static, aux)
@@ -73,22 +77,57 @@ class Traceable:
 
         return Objective(_no_state, evaluate, retain, True, alone)
 
-    def _lane(self, space: Space, fixed: Mapping[str, Any]) -> Lane:
+    @property
+    def _takes_budget(self) -> bool:
+        return bool(check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)))
+
+    def _lane(self, space: Space, fixed: Fixed) -> Lane:
         """Return the function of one lane; `fixed` holds the static hyperparameters, and the budget if it is static."""
-        takes_budget = bool(check_signature("train(key, hparams)", self.train, 2, (_BUDGET,)))
-        values = {name: value for name, value in fixed.items() if name in space}
+        call = self._call(space, fixed)
 
         def lane(key: Key, point: Array, budget: Array, trial: Array) -> tuple[Array, dict[str, Array]]:
+            return call(key, trial, budget, *traced_values(space, point).values())
+
+        return lane
+
+    def _call(self, space: Space, fixed: Fixed) -> Callable[..., tuple[Array, dict[str, Array]]]:
+        """Return the function of key, trial, budget and the space's values; `fixed` takes the place of some of them."""
+        takes_budget = self._takes_budget
+        values = {name: value for name, value in fixed.items() if name in space}
+
+        def call(key: Key, trial: Array, budget: Array, *traced: Array) -> tuple[Array, dict[str, Array]]:
             key = jax.random.fold_in(jax.random.fold_in(key, _TRAIN), trial)
-            hparams = traced_values(space, point) | values
+            hparams = dict(zip(space, traced, strict=True)) | values
             if takes_budget:
                 return _split(self.train(key, hparams, budget=fixed.get(_BUDGET, budget)))
             return _split(self.train(key, hparams))
 
-        return lane
+        return call
 
-    def _check(self, space: Space, fixed: Mapping[str, Any]) -> Shapes:
-        """Return the shapes of one lane's aux; raise ValueError if the function cannot be traced."""
+    def _warn_of_idle(self, space: Space, static: tuple[str, ...], traces: list[tuple[Fixed, Traced]]) -> None:
+        """Warn once of hyperparameters that change nothing, and of a budget that is taken and not used."""
+        idle = without_effect(space, static, traces)
+        if idle and static:
+            # They may have an effect with other static values: a momentum only if the optimizer is a certain one.
+            every = all_combinations(space, static, MOST_COMBINATIONS)
+            try:
+                traces = [(fixed, self._trace(space, fixed)) for fixed in every or ()]
+            except Exception:  # fails its own trials, if there are any
+                traces = []
+            idle = without_effect(space, static, traces) if traces else []
+        if self._takes_budget and traces and not any(_BUDGET in traced.used for _, traced in traces):
+            idle.append(_BUDGET)
+        if idle:
+            has, them = ("has", "it") if len(idle) == 1 else ("have", "them")
+            warnings.warn(
+                f"{', '.join(idle)} {has} no effect: no computation that reaches what train returns depends on {them}; "
+                f"use {them}, or leave {them} out",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def _check(self, space: Space, fixed: Fixed) -> Traced:
+        """Return the traced function of one lane; raise ValueError if it cannot be traced."""
         try:
             return self._trace(space, fixed)
         except Exception as error:
@@ -97,16 +136,16 @@ class Traceable:
                 raise
             raise ValueError(message) from error
 
-    def _trace(self, space: Space, fixed: Mapping[str, Any]) -> Shapes:
+    def _trace(self, space: Space, fixed: Fixed) -> Traced:
         key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
         row = jax.ShapeDtypeStruct((1,), jnp.int32)
         point = jax.ShapeDtypeStruct((1, len(space)), jnp.float32)
+        values = jax.eval_shape(jax.vmap(lambda row: traced_values(space, row)), point)
+        arguments = {"the key": key, "the trial": row, _BUDGET: row, **{name: values[name] for name in space}}
         # Under vmap, as it will run: some primitives can be traced, but not batched.
-        lanes = jax.vmap(self._lane(space, fixed), in_axes=(None, 0, 0, 0))
-        _, aux = jax.eval_shape(lanes, key, point, row, row)
-        return {name: jax.ShapeDtypeStruct(value.shape[1:], value.dtype) for name, value in aux.items()}
+        return trace(jax.vmap(self._call(space, fixed), in_axes=(None, *[0] * (len(arguments) - 1))), arguments)
 
-    def _explain(self, space: Space, fixed: Mapping[str, Any], error: Exception) -> str | None:
+    def _explain(self, space: Space, fixed: Fixed, error: Exception) -> str | None:
         """Return a message that explains an error while tracing, or None if tracing is not its cause."""
 
         def traces(names: list[str]) -> bool:

@@ -25,6 +25,9 @@ SPACE = Space(
 )
 KEY = jax.random.key(7, impl="threefry2x32")
 
+# The functions here are toys, of which hardly one uses the whole space; test_effects.py has this warning.
+pytestmark = pytest.mark.filterwarnings("ignore:.* no effect. no computation:RuntimeWarning")
+
 
 def proposal_of(configs, *, trials=None, budget=3, lanes=None):
     """Return a proposal of configurations, padded to `lanes`."""

@@ -93,6 +93,7 @@ def product(key, hparams, budget):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* no effect. no computation:RuntimeWarning")
 def test_functions_of_a_budget_train_again_from_the_start():
     space = jh.Space({"x": jh.Float(0.0, 1.0, levels=3), "y": jh.Choice((1, 2))})
     algorithm = functools.partial(tabular_q, rungs=(1, 3))
