@@ -1,5 +1,9 @@
 """One-line messages: what other libraries' errors say, and what a terminal may be sent."""
 
+import sysconfig
+import traceback
+from pathlib import Path
+
 import jax
 
 UNTRACEABLE = (
@@ -20,3 +24,11 @@ def first_line(error: BaseException, most: int = 120) -> str:
 def printable(text: str) -> str:
     r"""Return a text in which characters that would steer a terminal are escaped, such as "\x1b" and "\n"."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def place_of(error: BaseException) -> str:
+    """Return the last line of the user's own code that an error went through: " (net.py, line 12)", or ""."""
+    libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    others = (str(Path(__file__).parent), *libraries)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

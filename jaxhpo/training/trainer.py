@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxhpo.compilation import HostFunction, Program
+from jaxhpo.compilation import HostFunction
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
 from jaxhpo.training.networks import Family, UserFamily, make_family
@@ -17,11 +17,13 @@ from jaxhpo.training.run.batch import BatchResult, cut, structures_of
 from jaxhpo.training.run.continuing import find_sources, gather, keep, retain, shaping
 from jaxhpo.training.run.executor import Executor, Launch
 from jaxhpo.training.run.programs import Programs
+from jaxhpo.training.run.scores import Scores
 from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
 from jaxhpo.training.run.usage import Account, Ledger, Meter
 from jaxhpo.training.step.examples import Split, TrainingData, group_texts
 from jaxhpo.training.step.lane import Result, Source
-from jaxhpo.training.step.scoring import Loss, Metric, read_goal
+from jaxhpo.training.step.metrics import Metric
+from jaxhpo.training.step.scoring import Loss, read_goal
 from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model, scaling_of
 from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result
@@ -37,7 +39,8 @@ class Trainer:
         space: What varies; None is `default_space`'s choice. What it leaves out has the value in `DEFAULTS`.
         epochs: The most epochs that a trial's budget may name.
         loss: Outputs and targets of a batch -> []; None is the task's.
-        metric: What trials are compared by: a name in `METRICS`, or outputs and targets of a split -> [].
+        metric: What trials are compared by: a name in `METRICS`, outputs and targets of a split -> [], or a metric of
+            scikit-learn.
         minimize: Whether lower values of a metric of your own are better.
         lanes: How many trials a round has; None follows the machine.
         machine: How they run; None follows the kind of device.
@@ -95,7 +98,7 @@ class Trainer:
         self._sources: dict[int, Source] = {}  # shapes, by bucket
         self.meter = Meter(family.network, self.data, self.plan.lengths)
         self._evaluation = HostFunction(self._evaluate, by_lane=True)
-        self._tests: dict[int, Program] = {}
+        self._scores = Scores(self.programs)
 
     @property
     def objective(self) -> Objective:
@@ -103,7 +106,7 @@ class Trainer:
 
         `Outcome.aux` has `curve` ([B, epochs] float32, validation score after each epoch), `loss` ([B, epochs]
         float32, training loss), `updates` and `epochs` ([B] int32, what was run). A trial whose budget is not in
-        1 .. epochs fails.
+        1 .. epochs fails. Where the metric is called on arrays, `curve` is nan; `validation_loss` has each epoch.
 
         With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
         statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial
@@ -129,9 +132,8 @@ class Trainer:
             data: The examples on the device, for their scales.
             weights: A chunk's weights, and which lane of it.
         """
-        program = self._tests.setdefault(weights.bucket, Program(partial(self.programs.test, weights.bucket)))
-        trained = (weights.params, weights.statistics, np.int32(weights.lane), weights.point)
-        return float(program(data, *trained, self.test_split))
+        trained = (weights.params, weights.statistics, weights.lane, weights.point)
+        return self._scores.score(weights.bucket, data, trained, self.test_split)
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
         """Return a trainer of the same model and goal for other examples and another space.
@@ -155,8 +157,8 @@ class Trainer:
 
     @property
     def test_seconds(self) -> float:
-        """Seconds that compiling for `score_test` took so far."""
-        return sum(program.seconds for program in self._tests.values())
+        """Seconds that compiling took so far for scores of single networks, such as `score_test`'s."""
+        return self._scores.seconds
 
     def report(self) -> dict[str, Any]:
         """Return what training did so far as plain data: in all, and by bucket."""
@@ -286,7 +288,7 @@ class Trainer:
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
         valid = (proposal.budget >= 1) & (proposal.budget <= self.epochs)
         valid &= (proposal.source == FRESH) | self.continues
-        found = BatchResult(proposal, valid, self.epochs, self.goal.sign, state.best)
+        found = BatchResult(proposal, valid, self.epochs, self.goal.sign, state.best, self.goal.on_arrays)
         sources: dict[int, ResumeState] = {}
         states = {trial: kept for trial, kept in state.kept.items() if kept.retained}
         if self.continues:
@@ -295,7 +297,7 @@ class Trainer:
             proposal, sources = find_sources(proposal, state.kept, self.space, shape, self.epochs)
 
         def done(launch: Launch, result: Result) -> None:
-            found.take(launch, result)
+            found.take(launch, result, self._scores.of_chunk(state.data, launch, result, proposal.point))
             if self.continues:
                 states.update(keep(launch, result, proposal, sources, self.space, self.epochs))
             for lane in launch.lanes.tolist():

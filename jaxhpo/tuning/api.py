@@ -42,12 +42,15 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
         epochs: Each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. In Python also the
             budget of a function.
         seed: Fixes every result bit for bit on one machine.
-        loss: Function of the outputs and targets of a batch that returns a number; unless given, the mean
-            cross-entropy of logits, or regression's mean squared error in units of the training targets' variance.
-            One of your own sees regression targets in their own units, unless the data say otherwise:
-            `jaxhpo.data.load(..., scale_targets=True)`.
-        metric: What trials are compared by: "accuracy"; of regression "r2", "rmse" or "mae"; unless given, accuracy or
-            R2. In Python also a function of the outputs and targets of a whole split that returns a number.
+        loss: Function of the outputs and targets of a batch that returns a number, or one an example, whose mean
+            counts; unless given, the mean cross-entropy of logits, or regression's mean squared error in units of the
+            training targets' variance. One of your own sees regression targets in their own units, unless the data say
+            otherwise: `jaxhpo.data.load(..., scale_targets=True)`.
+        metric: What trials are compared by: of classes "accuracy", "balanced_accuracy", "f1" (the mean over classes),
+            "roc_auc" (each class against the rest) or "log_loss"; of regression "r2", "rmse" or "mae"; unless given,
+            accuracy or R2. In Python also a function `metric(outputs, y)` of a whole split that returns a number, or a
+            metric of scikit-learn, which gets `(y_true, y_pred)` with labels or probabilities as it needs them. What
+            JAX cannot trace is called on NumPy arrays when a trial ends.
         minimize: Whether lower values are better, of a metric or function of your own.
         target: The column of a table that is predicted; unless given, one named target, label, y or class.
         drop: Columns of a table to leave out.

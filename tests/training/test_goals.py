@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhpo.training.step.scoring import METRICS, accuracy, cross_entropy, mae, r2, read_goal, rmse, squared_error
+from jaxhpo.training.step.metrics import METRICS, accuracy, mae, r2, rmse
+from jaxhpo.training.step.scoring import cross_entropy, read_goal, squared_error
 
 LOGITS = np.log(np.array([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]], np.float32))
 Y = np.array([0, 1], np.int32)
@@ -87,7 +88,10 @@ def test_a_goal_is_read(task, metric, minimize, name, direction):
     [
         ({"loss": 3}, "loss=3 must be a function of outputs and targets, or None"),
         ({"metric": 3}, "metric=3 must be a name or a function of outputs and targets, or None"),
-        ({"metric": "f1"}, "metric='f1' is no metric of classification; use accuracy, or a function of your own"),
+        (
+            {"metric": "f2"},
+            "metric='f2' is no metric of classification; use accuracy, balanced_accuracy, f1",
+        ),
         ({"metric": "rmse"}, "metric='rmse' is no metric of classification; use accuracy"),
         ({"metric": "accuracy", "minimize": True}, "minimize=True cannot go with metric='accuracy', of which higher"),
         ({"minimize": True}, "minimize=True cannot go with metric='accuracy', of which higher is better; leave it out"),

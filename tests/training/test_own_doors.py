@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from sklearn.metrics import f1_score
+from sklearn.metrics import confusion_matrix, f1_score, get_scorer
 
 import jaxhpo
 from jaxhpo.space import Choice, Float, Int, Space
@@ -102,7 +102,7 @@ REFUSED = {
         "model returns tuple for 16 examples; give logits [n, 10], or a loss and a metric of your own",
     ),
     "nothing": (net(lambda s, x: [logits(s, x), None][1:]), SPACE, {}, "model returns nothing; give one output"),
-    "a vector of losses": (Good, SPACE, {"loss": lambda o, y: o.sum(1)}, "loss returns (16,), not a single number"),
+    "a loss a logit": (Good, SPACE, {"loss": lambda o, y: o}, "loss returns (64, 10), not a single number"),
     "a tuple of losses": (Good, SPACE, {"loss": lambda o, y: (o.sum(), 1)}, "loss returns tuple, not a single number"),
     "a whole loss": (Good, SPACE, {"loss": lambda o, y: y.sum()}, "loss returns int32, which has no gradient"),
     "a constant loss": (Good, SPACE, {"loss": lambda o, y: 0.5}, "loss returns 0.5, whatever the outputs; compute it"),
@@ -110,19 +110,50 @@ REFUSED = {
         Good,
         SPACE,
         {"loss": lambda o, y: np.mean(np.asarray(o))},
-        "the loss cannot be compiled (TracerArrayConversionError); write the loss with jax.numpy alone",
+        "loss cannot be compiled (TracerArrayConversionError); write it with jax.numpy alone",
     ),
-    "a loss that fails": (Good, SPACE, {"loss": fails}, "the loss fails on outputs and targets: RuntimeError: broken"),
-    "a vector of scores": (Good, SPACE, {"metric": lambda o, y: o.sum(1)}, "metric returns (16,), not a single number"),
+    "a loss that fails": (Good, SPACE, {"loss": fails}, "loss fails on outputs and targets: RuntimeError: broken"),
+    "a vector of scores": (Good, SPACE, {"metric": lambda o, y: o.sum(1)}, "metric returns (54,), not a single number"),
     "a constant score": (Good, SPACE, {"metric": lambda o, y: 1}, "metric returns 1, whatever the outputs; compute it"),
-    "sklearn's metric": (
+    "a metric in NumPy that fails": (
         Good,
         SPACE,
-        {"metric": lambda o, y: f1_score(y, o.argmax(1), average="macro")},
-        "the metric cannot be compiled (TracerArrayConversionError); write the metric with jax.numpy alone",
+        {"metric": lambda o, y: np.asarray(o) @ np.ones(3)},
+        "metric fails on outputs and targets: ValueError: matmul",
+    ),
+    "a loss that is no number": (Good, SPACE, {"loss": lambda o, y: jnp.sum(o) * jnp.nan}, "loss is nan of whatever"),
+    "a metric that is no number": (
+        Good,
+        SPACE,
+        {"metric": lambda o, y: np.inf * np.asarray(o).std()},
+        "metric is inf of",
+    ),
+    "targets first": (
+        Good,
+        SPACE,
+        {"metric": lambda y_true, y_pred: jnp.mean(y_pred)},
+        "metric has the arguments (y_true, y_pred), but is called with outputs first and targets second; swap them",
+    ),
+    "sklearn's scorer": (
+        Good,
+        SPACE,
+        {"metric": get_scorer("accuracy")},
+        "metric=_Scorer of scikit-learn calls an estimator; give its function, such as sklearn.metrics.f1_score",
+    ),
+    "sklearn's binary F1": (
+        Good,
+        SPACE,
+        {"metric": f1_score},
+        "metric fails on outputs and targets: ValueError: Target is multiclass but average='binary'. Please choose an",
+    ),
+    "sklearn's numbers for classes": (
+        Good,
+        SPACE,
+        {"metric": confusion_matrix},
+        "metric returns (10, 10), not a single number; take the mean, for instance",
     ),
     "no loss": (Good, SPACE, {"loss": 3}, "loss=3 must be a function of outputs and targets, or None"),
-    "no metric": (Good, SPACE, {"metric": "f1"}, "metric='f1' is no metric of classification; use accuracy, or a"),
+    "no metric": (Good, SPACE, {"metric": "r2"}, "metric='r2' is no metric of classification; use accuracy, ba"),
     "minimised accuracy": (Good, SPACE, {"metric": "accuracy", "minimize": True}, "minimize=True cannot go with metr"),
     "a branch": (
         Branches,

@@ -271,7 +271,7 @@ REFUSED = {
     "in a scan": (Scanned, "model has batch statistics (BatchNorm_0) that training leaves as they begin"),
     "linen's dropout is off": (
         net(lambda x, learns: nn.Dropout(0.5, deterministic=not learns)(x)),
-        "model has dropout (Dropout_0) that drops nothing in training, or always the same; let its call take train",
+        "model has dropout (Dropout_0) that drops nothing in training, or always the same; let its call take",
     ),
     "one mask for all lanes": (OneMask, "model has dropout (Dropout_0) that drops nothing in training, or always the"),
     "attention's dropout is off": (Attentive, "model has dropout (MultiHeadDotProductAttention_0) that drops nothing"),

@@ -13,6 +13,7 @@ from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
 from jaxhpo.training.config.space_reader import Structure, read_hyper, read_ranges, read_structure
 from jaxhpo.training.networks.families import check_space, examples_bytes
+from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.planning.costs import tile_of
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.planning.planner import Task, make_plan
@@ -42,9 +43,11 @@ class Builtin:
     """
 
     def __init__(self, name: str, data: Dataset, space: Space, goal: Goal, epochs: int):
-        self.name, self.data, self.space, self.goal, self.epochs = name, data, space, goal, epochs
+        self.name, self.data, self.space, self.epochs = name, data, space, epochs
         self.ranges = read_ranges(space, name, image=data.shape[:2] if data.kind == "image" else None)
         check_space(space, self.ranges, data, goal)
+        shape = (1, data.classes) if data.task == "classification" else (1, *data.y_train.shape[1:])
+        self.goal = rehearse_goal(goal, data, jax.ShapeDtypeStruct(shape, np.float32))
 
     def again(self, data: Dataset, space: Space) -> "Builtin":
         """Return the same network for other data and another space."""

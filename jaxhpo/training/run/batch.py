@@ -65,23 +65,45 @@ class BatchResult:
         epochs: Largest number of epochs of a trial.
         sign: -1 if lower scores are better, else 1.
         best: Best weights before the round, or None.
+        on_arrays: Whether the metric is called on arrays, so that a trial has a score, but no curve of it.
     """
 
-    def __init__(self, proposal: Proposal, valid: np.ndarray, epochs: int, sign: float, best: Weights | None):
+    def __init__(
+        self,
+        proposal: Proposal,
+        valid: np.ndarray,
+        epochs: int,
+        sign: float,
+        best: Weights | None,
+        on_arrays: bool = False,
+    ):
         self.best = best
         lanes = len(proposal.active)
         unset = np.full((lanes, epochs), np.nan, np.float32)
         self._proposal, self._valid, self._sign = proposal, valid, sign
         self._score = np.full(lanes, np.nan, np.float32)
         self._aux = {"curve": unset, "loss": unset.copy()}
+        if on_arrays:
+            self._aux["validation_loss"] = unset.copy()
         self._aux |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
 
-    def take(self, launch: Launch, result: Result) -> None:
-        """Store the results of a chunk."""
+    def take(self, launch: Launch, result: Result, scores: np.ndarray | None = None) -> None:
+        """Store the results of a chunk.
+
+        Args:
+            launch: The chunk.
+            result: Its result.
+            scores: Scores of its lanes by a metric that is called on arrays; the result has losses in their place.
+        """
         here = slice(0, len(launch.lanes))
-        self._score[launch.lanes] = np.where(self._valid[launch.lanes], np.asarray(result.score)[here], np.nan)
-        for name, values in self._aux.items():
-            values[launch.lanes] = np.asarray(getattr(result, name))[here]
+        found = np.asarray(result.score)[here] if scores is None else scores
+        self._score[launch.lanes] = np.where(self._valid[launch.lanes], found, np.nan)
+        fields = dict(zip(self._aux, self._aux, strict=True))
+        if scores is not None:
+            del fields["curve"]
+            fields["validation_loss"] = "curve"
+        for name, field in fields.items():
+            self._aux[name][launch.lanes] = np.asarray(getattr(result, field))[here]
         for i, lane in enumerate(launch.lanes.tolist()):
             trial, score, best = int(self._proposal.trial[lane]), float(self._score[lane]), self.best
             value = self._sign * score

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.step.engines import Chunk, train_chunk
-from jaxhpo.training.step.examples import Split, TrainingData
+from jaxhpo.training.step.examples import Split, TrainingData, outputs_of
 from jaxhpo.training.step.lane import Lane, Result, Source, TrainSpec, evaluate, start_lane
 from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
@@ -65,6 +65,18 @@ class Programs(NamedTuple):
         """Return the test score of one lane of a chunk."""
         params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
         return evaluate(self._spec(bucket), data, self.family.hyper(point), params, statistics, test)[0]
+
+    def outputs(
+        self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, split: Split
+    ) -> Any:
+        """Return the outputs of one lane of a chunk for a split: [N, ...] each."""
+        spec = self._spec(bucket)
+        params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
+
+        def use(apply: Any) -> Any:
+            return outputs_of(apply, split, spec.batch, spec.lengths)
+
+        return spec.learner.evaluate(data, self.family.hyper(point), params, statistics, use)
 
     def _spec(self, bucket: int) -> TrainSpec:
         plan, ranges = self.plan, self.family.ranges

@@ -25,7 +25,7 @@ from jaxhpo.training.step.examples import (
     outputs_of,
 )
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.learner import Batch, Learner
+from jaxhpo.training.step.learner import Batch, Learner, loss_of
 from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
@@ -193,11 +193,17 @@ def next_epoch(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> A
 def evaluate(
     spec: TrainSpec, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, split: Split
 ) -> tuple[Array, Array]:
-    """Return a network's score on a split ([] float32), and whether it and all outputs are finite ([] bool)."""
+    """Return a network's score on a split ([] float32), and whether it and all outputs are finite ([] bool).
+
+    In place of a metric that is called on arrays it is the loss.
+    """
 
     def use(apply: Any) -> tuple[Array, Array]:
         outputs = outputs_of(apply, split, spec.batch, spec.lengths)
-        score = spec.goal.metric(outputs, split.y).astype(jnp.float32)
+        if spec.goal.on_arrays:
+            score = loss_of(spec.goal, data, hyper, outputs, split.y).astype(jnp.float32)
+        else:
+            score = spec.goal.metric(outputs, split.y).astype(jnp.float32)
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
         return score, jnp.all(jnp.stack([jnp.isfinite(score), *finite]))
 

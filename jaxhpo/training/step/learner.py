@@ -12,7 +12,7 @@ import numpy as np
 from jaxhpo.models import Active, Dropout, init_together, narrow, widen
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.scoring import Goal, cross_entropy, squared_error, wide
+from jaxhpo.training.step.scoring import Goal, cross_entropy, mean_loss, squared_error, wide
 from jaxhpo.types import Array, Key
 
 
@@ -62,9 +62,9 @@ class Learner(Protocol):
 def loss_of(goal: Goal, data: TrainingData, hyper: Hyper, outputs: Any, y: Array) -> Array:
     """Return the loss of a batch, []; outputs that are predictions are in units of the targets."""
     if goal.loss is not None:
-        return (
-            goal.loss(*(_standardised(data, a) for a in (outputs, y))) if goal.standardised else goal.loss(outputs, y)
-        )
+        if goal.standardised:
+            outputs, y = _standardised(data, outputs), _standardised(data, y)
+        return mean_loss(goal.loss)(outputs, y)
     if data.target_scale is None:
         return cross_entropy(outputs, y, hyper.label_smoothing)
     return squared_error(outputs, y, data.target_scale)

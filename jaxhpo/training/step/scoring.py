@@ -1,57 +1,18 @@
-"""Losses, which training minimizes, and metrics, which compare trials, of one lane."""
+"""The goal of a study: the loss, which training minimizes, and the metric, by which trials are compared."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
+from jaxhpo.training.step.array_metrics import direction_of, is_sklearn, of_outputs
+from jaxhpo.training.step.metrics import METRICS, Metric, wide
 from jaxhpo.types import Array
 
 Loss = Callable[..., Array]
 """Function of outputs and targets of a batch -> []."""
-
-Metric = Callable[[Any, Array], Array]
-"""Function of outputs and targets of a whole split -> []."""
-
-
-def accuracy(outputs: Array, y: Array) -> Array:
-    """Return the share of examples whose class has the largest logit: [N, K], [N] int32 -> [] float32."""
-    hits = (jnp.argmax(outputs, axis=-1).astype(jnp.int32) == y).astype(jnp.float32)
-    return jnp.sum(hits) / np.float32(y.shape[0])
-
-
-def r2(outputs: Array, y: Array) -> Array:
-    """Return the share of the targets' variance that is explained, averaged over targets: [N] or [N, K] -> []."""
-    unexplained = jnp.mean(jnp.square(wide(outputs) - y), axis=0)
-    return jnp.mean(1 - unexplained / jnp.maximum(jnp.var(y, axis=0), np.finfo(np.float32).tiny))
-
-
-def rmse(outputs: Array, y: Array) -> Array:
-    """Return the root of the mean squared error, in units of the targets: [N] or [N, K] -> []."""
-    return jnp.sqrt(jnp.mean(jnp.square(wide(outputs) - y)))
-
-
-def mae(outputs: Array, y: Array) -> Array:
-    """Return the mean absolute error, in units of the targets: [N] or [N, K] -> []."""
-    return jnp.mean(jnp.abs(wide(outputs) - y))
-
-
-class _Known(NamedTuple):
-    task: str
-    function: Metric
-    direction: str
-
-
-METRICS = {
-    "accuracy": _Known("classification", accuracy, "maximize"),
-    "r2": _Known("regression", r2, "maximize"),
-    "rmse": _Known("regression", rmse, "minimize"),
-    "mae": _Known("regression", mae, "minimize"),
-}
-"""Metrics by name."""
 
 
 class Goal(NamedTuple):
@@ -63,6 +24,7 @@ class Goal(NamedTuple):
         name: Name of the metric.
         direction: "maximize" if higher values of the metric are better, or "minimize".
         standardised: Whether the user's loss takes standardised predictions and targets. The metric never does.
+        on_arrays: Whether the metric cannot be traced, and is called on NumPy arrays when a trial ends.
     """
 
     loss: Loss | None
@@ -70,6 +32,7 @@ class Goal(NamedTuple):
     name: str
     direction: str
     standardised: bool = False
+    on_arrays: bool = False
 
     @property
     def sign(self) -> float:
@@ -84,7 +47,8 @@ def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None =
         task: "classification" or "regression".
         loss: Function of outputs and targets of a batch -> []; None is the mean cross-entropy of logits, or the mean
             squared error in units of the training targets' variance.
-        metric: Name in `METRICS`, or function of outputs and targets of a split -> []; None is accuracy or R2.
+        metric: Name in `METRICS`, function of outputs and targets of a split -> [], or metric of scikit-learn; None is
+            accuracy or R2.
         minimize: Whether lower values of a user's own metric are better.
 
     Raises:
@@ -105,8 +69,21 @@ def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None =
         return Goal(loss, METRICS[metric].function, metric, METRICS[metric].direction)
     if not callable(metric):
         raise ValueError(f"metric={metric!r} must be a name or a function of outputs and targets, or None")
+    if is_sklearn(metric):
+        called = of_outputs(metric)
+        return Goal(loss, called, called.__name__, direction_of(metric, minimize), on_arrays=True)
     name = getattr(metric, "__name__", type(metric).__name__)
     return Goal(loss, metric, "score" if name == "<lambda>" else name, "minimize" if minimize else "maximize")
+
+
+def mean_loss(loss: Loss) -> Loss:
+    """Return a user's loss, averaged over the examples where it returns one an example, [n]."""
+
+    def mean(outputs: Any, y: Array) -> Array:
+        value = loss(outputs, y)
+        return jnp.mean(value) if getattr(value, "shape", None) == y.shape[:1] else value
+
+    return mean
 
 
 def cross_entropy(logits: Array, y: Array, smoothing: Array | None = None) -> Array:
@@ -126,9 +103,3 @@ def squared_error(outputs: Array, y: Array, scale: Array) -> Array:
     """Return the mean squared error of [n] or [n, K] in units of `scale` ([] or [K]): []."""
     outputs, scale = wide(outputs), scale if y.ndim == 1 else scale[None]
     return jnp.mean(jnp.square((outputs - y.astype(outputs.dtype)) / scale.astype(outputs.dtype)))
-
-
-def wide(outputs: Array) -> Array:
-    """Return outputs in float32 or more, because half precision is too coarse for means over many examples."""
-    narrow = jnp.issubdtype(outputs.dtype, jnp.floating) and jnp.finfo(outputs.dtype).bits < 32
-    return outputs.astype(jnp.float32) if narrow else outputs

@@ -27,6 +27,7 @@ from jaxhpo.training.config.space_reader import (
     read_structure,
 )
 from jaxhpo.training.networks.families import check_space, examples_bytes
+from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.networks.user.factory import name_of, read_factory
 from jaxhpo.training.networks.user.model import UserModel
 from jaxhpo.training.networks.user.rehearsal import Rehearsal
@@ -68,6 +69,7 @@ class UserFamily:
         self._fast = jax.default_backend() == "cpu"
         self.costs: dict[Variant, Cost] = {}
         self._rehearsed: set[Variant] = set()
+        self._outputs: set[tuple] = set()  # shapes that loss and metric go with
         variants = self.ranges.variants
         for i in np.unique(np.linspace(0, len(variants) - 1, min(EARLY, len(variants))).round().astype(int)):
             self._rehearse(variants[i])
@@ -184,7 +186,10 @@ class UserFamily:
 
     def rehearsal(self, variant: Variant) -> Rehearsal:
         """Return a rehearsal of one of the model's forms."""
-        return Rehearsal(self.form(variant), variant.batch_size or 1, self.data, self.space, self.hyper, self.goal)
+        check = self._check_goal
+        return Rehearsal(
+            self.form(variant), variant.batch_size or 1, self.data, self.space, self.hyper, self.goal, check
+        )
 
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which program a configuration runs in."""
@@ -201,6 +206,15 @@ class UserFamily:
         if variant not in self._rehearsed:
             self.rehearsal(variant).run()
             self._rehearsed.add(variant)
+
+    def _check_goal(self, outputs: Any) -> Goal:
+        """Return the goal; raise ValueError where outputs of these shapes do not go with loss and metric."""
+        leaves, tree = jax.tree.flatten(outputs)
+        kind = tree, *((leaf.shape[1:], leaf.dtype) for leaf in leaves)  # whatever the size of a batch
+        if kind not in self._outputs:
+            self.goal = rehearse_goal(self.goal, self.data, outputs)
+            self._outputs.add(kind)
+        return self.goal
 
     def alone(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any

@@ -1,9 +1,6 @@
 """A rehearsal of a user's model: what training does with it, traced for shapes alone."""
 
-import sysconfig
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,17 +10,18 @@ from flax.errors import InvalidRngError, ModifyScopeVariableError
 from jax.tree_util import DictKey
 
 from jaxhpo.data import Dataset
-from jaxhpo.errors import UNTRACEABLE, first_line
+from jaxhpo.errors import UNTRACEABLE, first_line, place_of
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
+from jaxhpo.training.networks.goal_rehearsal import is_own
 from jaxhpo.training.networks.user.cost import cost_of
 from jaxhpo.training.networks.user.dependence import Dependence
 from jaxhpo.training.networks.user.model import UnfitError, UserModel
 from jaxhpo.training.networks.user.training_checks import check_training, dropout_layers
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.learner import Batch, loss_of
-from jaxhpo.training.step.scoring import METRICS, Goal
+from jaxhpo.training.step.learner import Batch
+from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 
@@ -37,10 +35,20 @@ class Rehearsal:
         space: What varies.
         hyper: [D] float32 -> the lane's hyperparameters.
         goal: Loss and metric.
+        check_goal: Shapes of outputs -> the goal; raises ValueError where they do not go with loss and metric.
     """
 
-    def __init__(self, learner: UserModel, size: int, data: Dataset, space: Space, hyper: Callable, goal: Goal):
-        self.learner, self.goal, self.examples, self.space = learner, goal, data, space
+    def __init__(
+        self,
+        learner: UserModel,
+        size: int,
+        data: Dataset,
+        space: Space,
+        hyper: Callable,
+        goal: Goal,
+        check_goal: Callable[[Any], Goal],
+    ):
+        self.learner, self.goal, self.check_goal, self.examples, self.space = learner, goal, check_goal, data, space
         self.size = n = min(size, len(data.y_train))
         x = jax.ShapeDtypeStruct((n, *data.x_train.shape[1:]), data.x_train.dtype)
         y = jax.ShapeDtypeStruct((n, *data.y_train.shape[1:]), data.y_train.dtype)
@@ -57,8 +65,7 @@ class Rehearsal:
         still = self._traced("called", Dependence, self._outputs, *arguments)
         outputs, _ = still.outputs
         self._check_outputs(outputs)
-        self._check_scalar("loss", self._loss, outputs)
-        self._check_scalar("metric", self._metric, outputs)
+        self.goal = self.check_goal(outputs)
         with dropout_layers() as drops:
             step = self._traced("trained", Dependence, self._step, *arguments)
         if jax.tree.map(_kind, step.outputs[2]) != jax.tree.map(_kind, statistics):
@@ -91,13 +98,6 @@ class Rehearsal:
         batch = Batch(x, y, jax.random.key_data(key), jnp.arange(self.size, dtype=jnp.int32))
         return self.learner.gradients(self.goal, data, hyper, params, statistics, batch)
 
-    def _loss(self, outputs: Any, data: TrainingData, hyper: Hyper) -> Any:
-        return _computed("loss", loss_of(self.goal, data, hyper, self.learner.in_units(data, outputs), data.train.y))
-
-    def _metric(self, outputs: Any, data: TrainingData, hyper: Hyper) -> Any:
-        del hyper
-        return _computed("metric", self.goal.metric(self.learner.in_units(data, outputs), data.train.y))
-
     # --- what is found -----------------------------------------------------------------------------------------------
 
     def _check_params(self, params: Any) -> None:
@@ -115,14 +115,13 @@ class Rehearsal:
 
     def _check_outputs(self, outputs: Any) -> None:
         data = self.examples
-        own_metric = self.goal.metric not in [known.function for known in METRICS.values()]
         leaves = jax.tree.leaves(outputs)
         if not leaves:
             raise ValueError("model returns nothing; give one output an example, [n, ...]")
         if any(leaf.shape[:1] != (self.size,) for leaf in leaves):
             shapes = ", ".join(str(leaf.shape) for leaf in leaves)
             raise ValueError(f"model returns {shapes} for {self.size} examples; give one output an example, [n, ...]")
-        if self.goal.loss is not None and own_metric and not self.learner.standardised:
+        if self.goal.loss is not None and is_own(self.goal.metric) and not self.learner.standardised:
             return
         wanted = (self.size, data.classes) if data.task == "classification" else (self.size, *data.y_train.shape[1:])
         if not isinstance(outputs, jax.ShapeDtypeStruct) or outputs.shape != wanted:
@@ -133,14 +132,6 @@ class Rehearsal:
                 f"model returns {found} for {self.size} examples; give {what}{'' if what[-1] == ']' else str(wanted)}, "
                 f"or {other}"
             )
-
-    def _check_scalar(self, what: str, function: Callable, outputs: Any) -> None:
-        found = self._shapes(what, function, outputs, self.data, self.hyper)
-        if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
-            shape = getattr(found, "shape", type(found).__name__)
-            raise ValueError(f"{what} returns {shape}, not a single number; take the mean, for instance")
-        if what == "loss" and not jnp.issubdtype(found.dtype, jnp.floating):
-            raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
 
     def _shapes(self, what: str, function: Callable, *arguments: Any) -> Any:
         return self._traced(what, jax.eval_shape, function, *arguments)
@@ -161,13 +152,11 @@ class Rehearsal:
             )
             raise ValueError(
                 f"model {does} in evaluation; let its call take train, and give its layers {only}=not train"
-                f"{_place(error)}"
+                f"{place_of(error)}"
             ) from error
         except UNTRACEABLE as error:
             traced = [n for n in self.learner.factory.takes if isinstance(self.space[n], Float)]
-            if what in ("loss", "metric"):
-                remedy = f"write the {what} with jax.numpy alone"
-            elif traced:
+            if traced:
                 several = f"{', '.join(traced)} reach it as traced numbers" if traced[1:] else f"{traced[0]} reaches it"
                 remedy = (
                     f"{several}{'' if traced[1:] else ' as a traced number'}: make a Choice of what has to be a Python "
@@ -175,23 +164,14 @@ class Rehearsal:
                 )
             else:
                 remedy = "compute with jax.numpy, without Python's if and float() on arrays"
-            name = f"the {what}" if what in ("loss", "metric") else "model"
-            problem = f"{name} cannot be compiled ({type(error).__name__}); {remedy}"
-            raise ValueError(f"{problem}{_place(error)}") from error
+            problem = f"model cannot be compiled ({type(error).__name__}); {remedy}"
+            raise ValueError(f"{problem}{place_of(error)}") from error
         except Exception as error:  # of the user's code, or Flax's and JAX's words on it
             raise ValueError(_failed(what, error)) from error
 
 
-def _computed(what: str, value: Any) -> Any:
-    """Return what a loss or metric returned; raise UnfitError where it computed nothing."""
-    if isinstance(value, bool | int | float):
-        raise UnfitError(f"{what} returns {value!r}, whatever the outputs; compute it from outputs and targets")
-    return value
-
-
 def _failed(what: str, error: Exception) -> str:
-    name = f"the {what} fails on outputs and targets" if what in ("loss", "metric") else f"model cannot be {what}"
-    return f"{name}: {type(error).__name__}: {first_line(error, 160)}{_place(error)}"
+    return f"model cannot be {what}: {type(error).__name__}: {first_line(error, 160)}{place_of(error)}"
 
 
 def _zeros(leaf: Any) -> Any:
@@ -203,11 +183,3 @@ def _zeros(leaf: Any) -> Any:
 
 def _kind(leaf: Any) -> tuple[tuple[int, ...], Any]:
     return leaf.shape, leaf.dtype
-
-
-def _place(error: BaseException) -> str:
-    """Return the last line of the user's own that an error went through: " (net.py, line 12)"."""
-    libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-    others = (str(Path(__file__).parents[2]), *libraries)
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
-    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

@@ -47,8 +47,8 @@ def check_training(step: Dependence, drops: list[str], still: Dependence, batch_
     key, *_ = step.of((True, *jax.tree.map(lambda _: False, step.outputs[1:])))
     if drops and not key:
         raise ValueError(
-            f"model has dropout ({drops[0]}) that drops nothing in training, or always the same; let its call take train, "
-            "give the layer deterministic=not train, and no random numbers of your own"
+            f"model has dropout ({drops[0]}) that drops nothing in training, or always the same; let its call take "
+            "train, give the layer deterministic=not train, and no random numbers of your own"
         )
     outputs, after = still.outputs
     key, _, _, _, reads = still.of((jax.tree.map(lambda _: True, outputs), jax.tree.map(lambda _: False, after)))

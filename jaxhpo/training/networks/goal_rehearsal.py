@@ -1,0 +1,156 @@
+"""A rehearsal of a user's loss and metric, so that no error waits for the first trial."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhpo.compilation import jit
+from jaxhpo.data import Dataset
+from jaxhpo.errors import UNTRACEABLE, first_line, place_of
+from jaxhpo.training.step.metrics import METRICS
+from jaxhpo.training.step.scoring import Goal, mean_loss
+
+_EXAMPLES = 64
+_TARGETS_FIRST = ("y_true", "labels_true", "targets", "target", "labels")
+
+
+def is_own(metric: Any) -> bool:
+    """Return whether a metric is none of jaxhpo's."""
+    return metric not in [known.function for known in METRICS.values()]
+
+
+def rehearse_goal(goal: Goal, data: Dataset, outputs: Any) -> Goal:
+    """Return the goal, with whether its metric is called on arrays because it cannot be traced.
+
+    Loss and metric are called with outputs of several kinds: any numbers, those between 0 and 1, positive ones,
+    probabilities, and numbers about the targets. Only what fails with all of them is refused.
+
+    Args:
+        goal: Loss and metric.
+        data: Examples, whose targets both are called with.
+        outputs: Arrays or shapes of what the network returns, [n, ...]; n is arbitrary.
+
+    Raises:
+        ValueError: if a loss or metric of the user's does not return a finite number; the message begins with its name.
+    """
+    if goal.loss is not None:
+        y = np.asarray(data.y_train[:_EXAMPLES])
+        _check_order("loss", goal.loss)
+        kinds = list(_examples(outputs, y, data))
+        found = _traced("loss", mean_loss(goal.loss), kinds[0], y)
+        if not jnp.issubdtype(found.dtype, jnp.floating):
+            raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
+        compiled = jit(mean_loss(goal.loss))
+        _check_finite("loss", [np.asarray(compiled(kind, y)) for kind in kinds])
+    if not is_own(goal.metric):
+        return goal
+    y = np.asarray(data.y_valid)
+    kinds = list(_examples(outputs, y, data))
+    if not goal.on_arrays:
+        _check_order("metric", goal.metric)
+        try:
+            _traced("metric", goal.metric, kinds[0], y)
+        except ValueError as error:
+            if not isinstance(error.__cause__, Exception):
+                raise
+            goal = goal._replace(on_arrays=True)  # what cannot be traced, for whatever reason, may do on arrays
+    if goal.on_arrays:
+        _check_finite("metric", _called(goal.metric, kinds, y))
+    else:
+        compiled = jit(goal.metric)
+        _check_finite("metric", [np.asarray(compiled(kind, y)) for kind in kinds])
+    return goal
+
+
+def _examples(outputs: Any, y: np.ndarray, data: Dataset) -> Iterator[Any]:
+    """Yield outputs of several kinds for targets, in the shapes of a network's outputs."""
+    random = np.random.default_rng(0)
+    normal = jax.tree.map(lambda leaf: random.normal(size=(len(y), *leaf.shape[1:])), outputs)
+
+    def of(kind: Callable[[np.ndarray], np.ndarray]) -> Any:
+        return jax.tree.map(lambda z, leaf: kind(z).astype(leaf.dtype), normal, outputs)
+
+    def about_targets(z: np.ndarray) -> np.ndarray:
+        return y + np.std(y, dtype=np.float64) * z if z.shape == y.shape else z
+
+    yield of(lambda z: z)
+    yield of(lambda z: 1 / (1 + np.exp(-z)))
+    yield of(np.exp)
+    if data.task == "regression":
+        yield of(about_targets)
+    else:
+        yield of(lambda z: np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True) if z.ndim > 1 else np.abs(z))
+
+
+def _check_order(what: str, function: Callable[..., Any]) -> None:
+    """Raise ValueError where a function names targets first, as scikit-learn does: it is called with outputs first."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return
+    if names[:1] and names[0] in _TARGETS_FIRST:
+        raise ValueError(
+            f"{what} has the arguments ({', '.join(names[:2])}), but is called with outputs first and targets second; "
+            "swap them"
+        )
+
+
+def _traced(what: str, function: Callable[..., Any], outputs: Any, y: np.ndarray) -> jax.ShapeDtypeStruct:
+    """Return the shape of what a function returns, a number; raise ValueError where it returns none."""
+    returned: list[Any] = []
+
+    def note(outputs: Any, y: Any) -> Any:
+        returned.append(function(outputs, y))
+        return returned[0]
+
+    try:
+        found = jax.eval_shape(note, outputs, y)
+    except UNTRACEABLE as error:
+        problem = f"{what} cannot be compiled ({type(error).__name__}); write it with jax.numpy alone"
+        raise ValueError(f"{problem}{place_of(error)}") from error
+    except Exception as error:  # of the user's code
+        if returned and not isinstance(returned[0], jax.Array):
+            raise ValueError(_no_number(what, returned[0])) from None
+        raise ValueError(_failed(what, error)) from error
+    if isinstance(returned[0], bool | int | float | np.generic):
+        raise ValueError(f"{what} returns {returned[0]!r}, whatever the outputs; compute it from outputs and targets")
+    if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
+        raise ValueError(_no_number(what, found))
+    return found
+
+
+def _called(metric: Callable[..., Any], kinds: list[Any], y: np.ndarray) -> list[np.ndarray]:
+    """Return what a metric makes of arrays; raise ValueError where it fails on all of them."""
+    found, failed = [], []
+    for kind in kinds:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # arbitrary outputs leave out classes, say
+                value = metric(kind, y)
+        except Exception as error:  # of the user's code, or scikit-learn's words on it
+            failed.append(error)
+            continue
+        if np.shape(value) != () or not np.issubdtype(np.asarray(value).dtype, np.number):
+            raise ValueError(_no_number("metric", value))
+        found.append(np.asarray(value))
+    if not found:
+        raise ValueError(_failed("metric", failed[0])) from failed[0]
+    return found
+
+
+def _check_finite(what: str, values: list[np.ndarray]) -> None:
+    if not any(np.isfinite(value) for value in values):
+        raise ValueError(f"{what} is {values[0]} of whatever outputs; return a finite number")
+
+
+def _no_number(what: str, value: Any) -> str:
+    shape = getattr(value, "shape", type(value).__name__)
+    return f"{what} returns {shape}, not a single number; take the mean, for instance"
+
+
+def _failed(what: str, error: Exception) -> str:
+    return f"{what} fails on outputs and targets: {type(error).__name__}: {first_line(error, 160)}{place_of(error)}"
