@@ -30,7 +30,7 @@ def products(jaxpr: core.Jaxpr) -> float:
             total += max(products(branch.jaxpr) for branch in parameters["branches"])
         else:
             rounds = parameters["length"] if name == "scan" else 1
-            total += rounds * sum(products(inner) for inner in _inside(parameters))
+            total += rounds * sum(products(inner) for inner in inner_programs(parameters))
     return total
 
 
@@ -38,7 +38,8 @@ def _shape(variable: Any) -> tuple[int, ...]:
     return variable.aval.shape
 
 
-def _inside(parameters: dict[str, Any]) -> list[core.Jaxpr]:
+def inner_programs(parameters: dict[str, Any]) -> list[core.Jaxpr]:
+    """Return the programs in the parameters of an operation, such as a loop's body."""
     found = []
     for value in parameters.values():
         for part in value if isinstance(value, list | tuple) else [value]:

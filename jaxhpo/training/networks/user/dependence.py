@@ -16,11 +16,12 @@ class Dependence:
 
     Attributes:
         outputs: Shapes of what the function returns.
+        program: Its operations.
     """
 
     def __init__(self, function: Callable[..., Any], *arguments: Any):
         closed, self.outputs = jax.make_jaxpr(function, return_shape=True)(*arguments)
-        self._jaxpr, self._arguments = closed.jaxpr, jax.tree.structure(arguments)
+        self.program, self._arguments = closed.jaxpr, jax.tree.structure(arguments)
 
     def of(self, wanted: Any) -> tuple[Any, ...]:
         """Return for each leaf of the arguments whether it has an influence on a part of the outputs.
@@ -28,5 +29,5 @@ class Dependence:
         Args:
             wanted: Whether each leaf of `outputs` is in that part.
         """
-        _, used = partial_eval.dce_jaxpr(self._jaxpr, jax.tree.leaves(wanted))
+        _, used = partial_eval.dce_jaxpr(self.program, jax.tree.leaves(wanted))
         return jax.tree.unflatten(self._arguments, used)

@@ -16,6 +16,7 @@ from jaxhpo.space import Float, Space
 from jaxhpo.training.networks.goal_rehearsal import is_own
 from jaxhpo.training.networks.user.cost import cost_of
 from jaxhpo.training.networks.user.dependence import Dependence
+from jaxhpo.training.networks.user.lanes import check_lanes, others_decide
 from jaxhpo.training.networks.user.model import UnfitError, UserModel
 from jaxhpo.training.networks.user.training_checks import check_training, dropout_layers
 from jaxhpo.training.step.examples import Split, TrainingData
@@ -54,6 +55,7 @@ class Rehearsal:
         y = jax.ShapeDtypeStruct((n, *data.y_train.shape[1:]), data.y_train.dtype)
         targets = (data.target_offset, data.target_scale) if data.task == "regression" else (None, None)
         self.data = TrainingData(Split(x, y), Split(x, y), data.offset, data.scale, *targets)
+        self.read = hyper
         self.hyper = jax.eval_shape(hyper, jax.ShapeDtypeStruct((len(space),), np.float32))
         self.key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
 
@@ -72,6 +74,8 @@ class Rehearsal:
             raise ValueError("model changes the shapes of what it keeps while it trains; keep them as they begin")
         batch_statistics = statistics and jax.eval_shape(self.learner.batch_statistics, self.hyper, statistics)
         check_training(step, drops, still, batch_statistics)
+        if others_decide(step.program) or others_decide(still.program):
+            self._check_lanes()
 
     def cost(self) -> Cost:
         """Return what the form costs."""
@@ -97,6 +101,15 @@ class Rehearsal:
         x, y = self.learner.prepare(data, data.train.x), data.train.y
         batch = Batch(x, y, jax.random.key_data(key), jnp.arange(self.size, dtype=jnp.int32))
         return self.learner.gradients(self.goal, data, hyper, params, statistics, batch)
+
+    def _lane(self, key: Any, hyper: Hyper) -> tuple[Any, Any, Any]:
+        """Return the loss, the outputs and the gradients of a trial's first batch."""
+        d = self.examples
+        split = Split(*(np.asarray(array[: self.size]) for array in (d.x_train, d.y_train)))
+        data = self.data._replace(train=split, valid=split)
+        params, statistics = self._start(key, data, hyper)
+        loss, grads, after = self._step(key, data, hyper, params, statistics)
+        return loss, self._outputs(key, data, hyper, params, after)[0], grads
 
     # --- what is found -----------------------------------------------------------------------------------------------
 
@@ -132,6 +145,11 @@ class Rehearsal:
                 f"model returns {found} for {self.size} examples; give {what}{'' if what[-1] == ']' else str(wanted)}, "
                 f"or {other}"
             )
+
+    def _check_lanes(self) -> None:
+        corners = np.random.default_rng(0).random((2, len(self.space)), np.float32)
+        trials = [(jax.random.key(i, impl="threefry2x32"), self.read(corner)) for i, corner in enumerate(corners)]
+        check_lanes(self._lane, *trials)
 
     def _shapes(self, what: str, function: Callable, *arguments: Any) -> Any:
         return self._traced(what, jax.eval_shape, function, *arguments)

@@ -80,7 +80,7 @@ class _Teller:
         if isinstance(value, functools.partial) and isinstance(value.func, type) and issubclass(value.func, nn.Module):
             named = {n: flag(n, self.trains) for n, v in value.keywords.items() if n in FLAGS and isinstance(v, bool)}
             return functools.partial(value.func, *value.args, **value.keywords | named) if named else value
-        if type(value) in (list, tuple):
+        if isinstance(value, list | tuple) and type(value) in (list, tuple):
             inner = [self._value(part) for part in value]
             return value if all(a is b for a, b in zip(inner, value, strict=True)) else type(value)(inner)
         if isinstance(value, Mapping):
