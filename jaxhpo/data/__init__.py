@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxhpo.data.arrays import check_text, from_arrays
-from jaxhpo.data.checks import check_task
+from jaxhpo.data.checks import check_task, read_labels
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.files import OPTIONS, from_npz, from_path, is_given
 from jaxhpo.data.image_folders import from_folder
@@ -28,6 +28,7 @@ from jaxhpo.data.named.preparation import prepare
 from jaxhpo.data.named.sources import SOURCES, load_named
 from jaxhpo.data.paths import looks_like_path
 from jaxhpo.data.tables.from_table import from_table
+from jaxhpo.data.tables.pairs import join
 from jaxhpo.data.tables.readers import is_frame
 from jaxhpo.data.text import TextOptions, Vocabulary, check_options
 
@@ -87,8 +88,9 @@ def load(
 
     Args:
         data: Name of a data set; path of a file (see `from_npz`, `from_table`) or of a folder of images (see
-            `from_folder`); arrays or texts `(x, y)` (see `from_arrays`); a DataFrame; or a Dataset. A known name always
-            means the named data set, even if a file has the same name.
+            `from_folder`); arrays or texts `(x, y)` (see `from_arrays`); a DataFrame, or a DataFrame of features and
+            its targets, `(x, y)` (see `from_table`); or a Dataset. A known name always means the named data set, even
+            if a file has the same name.
         data_dir: Directory of the prepared TFDS data sets; None takes it from the environment variable `TFDS_DATA_DIR`.
         train_examples: Number of training examples to keep, with the classes in proportion; None keeps all.
         seed: Random seed of the split of the user's own data and of the selection of `train_examples`. Named data sets
@@ -130,6 +132,12 @@ def load(
     elif is_frame(data):
         _refuse_options({"image_size": image_size}, "data is a table")
         dataset = from_table(data, target, drop=drop, task=task or "classification", seed=seed, text=text)
+    elif isinstance(data, tuple) and len(data) == 2 and is_frame(data[0]):
+        _refuse_options({"target": target, "image_size": image_size}, "data is a tuple (x, y)")
+        frame, targets = join(*data)
+        if len(targets) > 1 and task != "regression":
+            read_labels("y", data[1])  # which says what is wrong with them
+        dataset = from_table(frame, targets, drop=drop, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:
         own.pop("task")
         _refuse_options(own, "data is a tuple (x, y)")

@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 
 from jaxhpo.data.checks import (
+    Label,
     check_task,
     check_varied,
+    label_dtype,
+    label_notes,
     read_examples,
     read_labels,
     read_more_labels,
     read_targets,
 )
 from jaxhpo.data.dataset import Dataset
-from jaxhpo.data.splits import three_way, two_way
+from jaxhpo.data.splits import rare_notes, three_way, two_way
 from jaxhpo.data.text import TextOptions, check_options, tokenise
 
 Examples = np.ndarray | list[str]
@@ -34,13 +37,14 @@ def from_arrays(
 ) -> Dataset:
     """Return a Dataset of the user's own arrays or texts, split 60/20/20.
 
-    Every split has the classes in the same proportions.
+    Every split has the classes in the same proportions. Of a class of 3 or 4 examples one is a validation and one a
+    test example; a class of fewer is in the training examples alone, and `notes` say so.
 
     Args:
         x: Examples: vectors [N, F] or images [N, H, W] or [N, H, W, C], as anything that `numpy.asarray` takes; or a
             list of strings.
-        y: Labels, [N]: integers 0 .. K - 1, each of them used, or strings, which are numbered in sorted order. For
-            regression the targets: numbers [N] or [N, K].
+        y: Labels, [N] or [N, 1]: strings, bools or whole numbers, whichever; predictions come back as labels, in their
+            dtype. For regression the targets: numbers [N] or [N, K].
         name: Name of the data set.
         seed: Random seed of the split.
         text: How texts become tokens; None is `TextOptions()`.
@@ -61,7 +65,13 @@ def from_arrays(
     if test is None and valid is not None:
         raise ValueError("valid= goes with test=; give both, or neither for a split 60/20/20")
     suffix = "" if test is None else "_train"
+    dtype, notes = None, ()
+    given = y
     x, y, names = _training(x, y, suffix, task)
+    if task == "classification":
+        dtype = label_dtype(given)
+        parts = 3 if test is None else 2 if valid is None else 1
+        notes = label_notes(f"y{suffix}", y, names) + rare_notes(y, parts, names)
     if test is None:
         rows = three_way(y, seed, names=names)
     else:
@@ -71,7 +81,7 @@ def from_arrays(
     parts = [(_pick(x, part), y[part]) for part in rows]
     if test is not None:
         parts += others
-    return assemble(name, parts, text=text, names=names)
+    return assemble(name, parts, text=text, names=names, dtype=dtype, notes=notes)
 
 
 def assemble(
@@ -79,7 +89,8 @@ def assemble(
     parts: Sequence[tuple[Examples, np.ndarray]],
     *,
     text: TextOptions | None = None,
-    names: tuple[str, ...] | None = None,
+    names: tuple[Label, ...] | None = None,
+    dtype: str | None = None,
     features: tuple[str, ...] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
@@ -90,7 +101,8 @@ def assemble(
         parts: Training, validation and test examples `(x, y)`. x: numbers [N, F] or [N, H, W, C], or texts. y: [N]
             int32 labels, or [N] or [N, K] float32 targets.
         text: How texts become tokens.
-        names: Names of the classes, or None.
+        names: The classes as the user names them, or None.
+        dtype: Dtype of the labels as they were given, or None.
         features: Names of the features of vectors, or None.
         notes: What was understood of the examples and done to them, a sentence each.
 
@@ -101,17 +113,18 @@ def assemble(
     classes = None if y[0].dtype.kind == "f" else int(y[0].max()) + 1
     if classes is None:
         check_varied("y", y[0], "training row")
+    named: dict[str, Any] = {"class_names": names, "label_dtype": dtype, "notes": notes}
     if not isinstance(x[0], list):
         if len({np.asarray(part).dtype for part in x}) > 1:  # bytes in one, floats in another
             x = [np.asarray(part, np.float32) for part in x]
         arrays: list[Any] = [array for pair in zip(x, y, strict=True) for array in pair]
-        dataset = Dataset(name, *arrays, classes=classes, class_names=names, feature_names=features, notes=notes)
+        dataset = Dataset(name, *arrays, classes=classes, feature_names=features, **named)
         check_text(dataset, text)
         return dataset
     check_options(text)
     rows, words = tokenise(*x, options=text)
     arrays = [array for pair in zip(rows, y, strict=True) for array in pair]
-    return Dataset(name, *arrays, classes=classes, vocabulary=len(words), words=words, class_names=names, notes=notes)
+    return Dataset(name, *arrays, classes=classes, vocabulary=len(words), words=words, **named)
 
 
 def check_text(dataset: Dataset, text: TextOptions | None) -> None:
@@ -121,7 +134,7 @@ def check_text(dataset: Dataset, text: TextOptions | None) -> None:
         raise ValueError(f"text={text!r} is for texts, and {dataset.name} holds {dataset.kind} data; leave it out")
 
 
-def _training(x: Any, y: Any, suffix: str, task: str) -> tuple[Examples, np.ndarray, tuple[str, ...] | None]:
+def _training(x: Any, y: Any, suffix: str, task: str) -> tuple[Examples, np.ndarray, tuple[Label, ...] | None]:
     what, names = f"y{suffix}", None
     x = read_examples(f"x{suffix}", x)
     if task == "regression":
@@ -134,7 +147,7 @@ def _training(x: Any, y: Any, suffix: str, task: str) -> tuple[Examples, np.ndar
 
 
 def _another(
-    split: str, given: tuple[Any, Any], x_train: Examples, y_train: np.ndarray, names: tuple[str, ...] | None
+    split: str, given: tuple[Any, Any], x_train: Examples, y_train: np.ndarray, names: tuple[Label, ...] | None
 ) -> tuple[Examples, np.ndarray]:
     """Return the examples of another split, which must be of the same kind as the training examples."""
     if not isinstance(given, tuple | list) or len(given) != 2:

@@ -8,7 +8,10 @@ import numpy as np
 
 TASKS = ("classification", "regression")
 
-_ENCODER = "use sklearn's LabelEncoder"
+Label = str | int | float | bool
+"""A class as a user names it."""
+
+_MANY = 20  # different numbers beyond which labels may be amounts
 _ROWS = "fill or drop such rows"
 
 
@@ -46,7 +49,8 @@ def read_texts(name: str, value: Any, remedy: str = _ROWS) -> list[str] | None:
     if isinstance(value, np.ndarray):
         values = value.tolist() if value.ndim == 1 and value.dtype.kind in "OUST" else []
     else:
-        values = list(value) if isinstance(value, list | tuple) or hasattr(value, "to_list") else []
+        of_pandas = hasattr(value, "to_list") or hasattr(value, "categories")  # a Categorical has no to_list
+        values = list(value) if isinstance(value, list | tuple) or of_pandas else []
     if not any(isinstance(text, str | bytes) for text in values):
         return None
     found = []
@@ -60,12 +64,14 @@ def read_texts(name: str, value: Any, remedy: str = _ROWS) -> list[str] | None:
     return found
 
 
-def read_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """Return training labels as [N] int32 in 0 .. K - 1, and the sorted names of the classes if the labels are texts.
+def read_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[Label, ...] | None]:
+    """Return training labels as [N] int32 in 0 .. K - 1, and the sorted labels as they were given, or None.
+
+    None stands for whole numbers that are 0 .. K - 1 already. `label_dtype` has the dtype of the labels.
 
     Args:
         name: Name of the labels in error messages.
-        value: Whole numbers 0 .. K - 1, each of them used, [N] or [N, 1]; or texts.
+        value: Texts, bools or whole numbers, [N] or [N, 1], as anything that `numpy.asarray` takes.
 
     Raises:
         ValueError: if the labels are invalid; the message says what is wrong and where.
@@ -77,39 +83,47 @@ def read_labels(name: str, value: Any) -> tuple[np.ndarray, tuple[str, ...] | No
             raise ValueError(f"{name} holds the single class {names[0]!r}; give at least two")
         return _encode(words, names), names
     y = _whole(name, value)
-    if y.min() < 0:
-        raise ValueError(f"{name} holds the label {int(y.min())}; labels must be 0 .. K - 1: {_ENCODER}")
-    present = np.unique(y)
-    if present[-1] < 2**62:  # larger ones would overflow, and are shown unchanged
-        present = present.astype(np.int64)
-    if len(present) == 1:
+    present, codes = np.unique(y, return_inverse=True)
+    classes, rows = len(present), len(y)
+    if classes == 1:
         raise ValueError(f"{name} holds the single class {present[0]}; give at least two")
-    if present[-1] != len(present) - 1:
-        missing = int(np.setdiff1d(np.arange(len(present)), present)[0])
-        from_one = present[0] == 1 and present[-1] == len(present)
-        remedy = "subtract 1" if from_one else f"{_ENCODER}, or task='regression' for amounts"
-        labels = f"labels {present[0]} .. {present[-1]} but none is {missing}"
-        raise ValueError(f"{name} holds {labels}; labels must be 0 .. K - 1: {remedy}")
-    return y.astype(np.int32), None
+    if classes > 2 and rows < (5 if classes > _MANY else 3) * classes:
+        problem = f"{name} holds {classes} different numbers in {rows} rows, which read as amounts"
+        raise ValueError(f"{problem}: task='regression'; if they are classes, merge rare ones or give them as texts")
+    counted = y.dtype != bool and np.array_equal(present, np.arange(classes))
+    return codes.reshape(-1).astype(np.int32), None if counted else tuple(present.tolist())
 
 
-def read_more_labels(name: str, value: Any, classes: int, names: tuple[str, ...] | None) -> np.ndarray:
+def label_dtype(value: Any) -> str | None:
+    """Return the dtype in which `read_labels`' labels were given, such as "int64" or "bytes"; None for strings."""
+    if _words("y", value) is None:
+        return str(_whole("y", value).dtype)
+    first = np.asarray(value).ravel()[0]
+    return "bytes" if isinstance(first, bytes) else None
+
+
+def label_notes(name: str, y: np.ndarray, names: tuple[Label, ...] | None) -> tuple[str, ...]:
+    """Return a sentence if labels, [N] int32, were so many different numbers that they may be amounts."""
+    classes = len(np.unique(y))
+    if classes <= _MANY or (names is not None and isinstance(names[0], str)):
+        return ()
+    return (f"the {classes} different numbers in {name} are taken for classes; task='regression' predicts amounts",)
+
+
+def read_more_labels(name: str, value: Any, classes: int, names: tuple[Label, ...] | None) -> np.ndarray:
     """Return the labels of another split, [N] int32, of the classes that `read_labels` found in the training labels."""
     words = _words(name, value)
-    if (words is None) != (names is None):
+    texts = names is not None and isinstance(names[0], str)
+    if (words is not None) != texts:
         theirs, ours = ("numbers", "texts") if words is None else ("texts", "numbers")
         raise ValueError(f"{name} holds {theirs} and the training labels are {ours}; give labels of one kind")
-    if words is not None and names is not None:
-        for row, word in enumerate(words):
-            if word not in names:
-                raise ValueError(f"{name} holds the label {word!r} in row {row}, which no training example has")
-        return _encode(words, names)
-    y = _whole(name, value)
-    outside = (y < 0) | (y >= classes)
-    if outside.any():
-        row = int(outside.argmax())
-        raise ValueError(f"{name} holds the label {int(y[row])} in row {row}, which no training example has")
-    return y.astype(np.int32)
+    given = np.array(words) if words is not None else _whole(name, value)
+    known = np.arange(classes) if names is None else np.array(names)
+    strange = ~np.isin(given, known)
+    if strange.any():
+        row = int(strange.argmax())
+        raise ValueError(f"{name} holds the label {given[row].item()!r} in row {row}, which no training example has")
+    return np.searchsorted(known, given).astype(np.int32)
 
 
 def read_targets(name: str, value: Any) -> np.ndarray:
@@ -144,8 +158,14 @@ def check_varied(name: str, y: np.ndarray, rows: str = "row") -> None:
 
 def _words(name: str, value: Any) -> list[str] | None:
     """Return labels if they are texts, else None."""
-    if getattr(value, "ndim", 1) == 2:
-        value = _one_column(np.asarray(value))
+    nested = isinstance(value, list | tuple) and value and isinstance(value[0], list | tuple | np.ndarray)
+    if nested or getattr(value, "ndim", 1) == 2:
+        try:
+            value = _one_column(np.asarray(value))
+        except ValueError:  # ragged lists, which are refused as numbers
+            return None
+        if value.ndim > 1 and any(isinstance(item, str | bytes) for item in value.ravel()[:1].tolist()):
+            raise ValueError(f"{name} has shape {value.shape}; give one label an example, [N]")
     words = read_texts(name, value, f"{_ROWS}, or give numbers alone")
     if words is not None and "" in words:
         raise ValueError(f"{name} holds an empty label in row {words.index('')}; {_ROWS}")
@@ -158,16 +178,39 @@ def _encode(words: Sequence[str], names: tuple[str, ...]) -> np.ndarray:
 
 
 def _whole(name: str, value: Any) -> np.ndarray:
-    """Return labels that are whole numbers, [N], in their own dtype."""
-    y = _one_column(_array(name, value))
+    """Return labels that are bools or whole numbers, [N], in their own dtype."""
+    value = _narrowed(name, value)
+    array = value if isinstance(value, np.ndarray) and value.dtype == bool and value.size else _array(name, value)
+    y = _one_column(array)
     if y.ndim != 1:
-        raise ValueError(f"{name} has shape {y.shape}; give one integer label an example, [N]")
-    whole = y == np.floor(y)
+        ones = y.ndim == 2 and y.shape[1] > 1 and ((y != 0).sum(1) == 1).all() and (y.sum(1) == 1).all()
+        if ones:
+            raise ValueError(f"{name} has shape {y.shape}, one-hot rows; give the class of each row: y.argmax(1)")
+        raise ValueError(f"{name} has shape {y.shape}; give one label an example, [N]")
+    whole = y == np.floor(y) if y.dtype != bool else np.ones(len(y), bool)
     if not whole.all():
         row = int(np.argmin(whole))
-        remedy = "give class labels 0 .. K - 1, or task='regression'"
+        remedy = "give labels that are whole numbers or texts, or task='regression'"
         raise ValueError(f"{name} holds {y[row]} in row {row}, not a whole number; {remedy}")
     return y
+
+
+def _narrowed(name: str, value: Any) -> Any:
+    """Return an array of Python objects that are all bools, or all whole numbers, in such a dtype; others unchanged."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged lists, which `_array` refuses
+        return value
+    if array.dtype == bool:
+        return array
+    if array.dtype.kind != "O" or array.size == 0 or array.ndim == 0:
+        return value
+    values = [item.item() if isinstance(item, np.generic) else item for item in array.ravel().tolist()]
+    for place, item in enumerate(values):
+        if item is None or type(item).__name__ in ("NAType", "NaTType"):
+            raise ValueError(f"{name} holds {item} first in row {place // (array.size // len(array))}; {_ROWS}")
+    kinds = set(map(type, values))
+    return np.array(values).reshape(array.shape) if kinds in ({bool}, {int}) else value
 
 
 def _one_column(array: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from jaxhpo.data.checks import Label
 from jaxhpo.data.splits import subset
 from jaxhpo.data.text import Vocabulary
 
@@ -31,12 +32,14 @@ class Dataset:
         classes: Number of classes; None for regression.
         vocabulary: Number of tokens, 0 .. vocabulary - 1, where 0 is padding; None unless the data are texts.
         words: Vocabulary that turned texts into tokens; None if the tokens were given.
-        class_names: Names of the classes, in the order of the labels; or None.
+        class_names: The classes as the user names them, in the order of the labels: strings, bools, whole numbers; None
+            names them 0 .. classes - 1.
         feature_names: Names of the features of vectors; or None.
         notes: What the loader understood of the data and did to them, a sentence each, for people to read.
         scale_targets: Whether networks learn standardised regression targets, ``(y - target_offset) / target_scale``.
             None standardises them, except for a model and a loss that are both the user's own. Predictions and metrics
             are in the targets' own units either way.
+        label_dtype: Dtype in which predicted labels come back, such as "int64"; None is int32, or that of strings.
 
     Raises:
         ValueError: if an array has the wrong shape, dtype or values; the message names it.
@@ -60,10 +63,11 @@ class Dataset:
     classes: int | None
     vocabulary: int | None = None
     words: Vocabulary | None = None
-    class_names: tuple[str, ...] | None = None
+    class_names: tuple[Label, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     scale_targets: bool | None = None
+    label_dtype: str | None = None
 
     def __post_init__(self) -> None:
         classes = self.classes
@@ -95,6 +99,11 @@ class Dataset:
         if self.scale_targets is not None and classes is not None:
             problem = f"scale_targets={self.scale_targets} is for regression, and {self.name} has {classes} classes"
             raise ValueError(f"{problem}; leave it out")
+        if self.label_dtype is not None:
+            try:
+                np.dtype(self.label_dtype)
+            except TypeError:
+                raise ValueError(f"label_dtype={self.label_dtype!r} is no dtype of numpy, such as 'int64'") from None
         self._check_names("class_names", classes, "classes")
         self._check_names("feature_names", self.shape[0] if self.kind == "vector" else None, "features")
 
@@ -116,8 +125,10 @@ class Dataset:
         names = getattr(self, field)
         if names is None:
             return
-        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"{field}={names!r} must be a tuple of strings, or None")
+        kinds = Label if what == "classes" else str
+        if not isinstance(names, tuple) or not all(isinstance(name, kinds) for name in names):
+            wanted = "strings, bools or numbers" if what == "classes" else "strings"
+            raise ValueError(f"{field}={names!r} must be a tuple of {wanted}, or None")
         if len(names) != (wanted or 0):
             raise ValueError(f"{field} holds {len(names)} names, but {self.name} has {wanted or 'no'} {what}")
 

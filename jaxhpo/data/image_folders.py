@@ -10,10 +10,17 @@ import numpy as np
 from jaxhpo.data.arrays import assemble
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, refuse_unreadable, stem_of
-from jaxhpo.data.splits import three_way, two_way
+from jaxhpo.data.splits import rare_notes, three_way, two_way
 from jaxhpo.errors import first_line
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+_SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "val", "validation", "dev"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Splits by the names of their folders, in lower case."""
+
 _GREY = ("1", "L", "LA", "La")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes that PIL clips when it converts them to bytes
 
@@ -37,8 +44,9 @@ def from_folder(
 ) -> Dataset:
     """Return the Dataset of a folder of images, `path/CLASS/*.png` (or jpg, jpeg, bmp, gif, webp), split 60/20/20.
 
-    The folder may instead hold `path/train/CLASS/` and `path/test/CLASS/`, and also `path/valid/CLASS/` (or `val`);
-    without the last a fifth of the training images is held out. Images become [H, W, C] uint8, with one channel if all
+    The folder may instead hold `path/train/CLASS/` (or `training`) and `path/test/CLASS/` (or `testing`), and also
+    `path/valid/CLASS/` (or `val`, `validation`, `dev`), in small or capital letters; without the last a fifth of the
+    training images is held out. Images become [H, W, C] uint8, with one channel if all
     are grey, else three; transparency is dropped. Hidden files and files that are not images are ignored.
 
     Args:
@@ -62,14 +70,17 @@ def from_folder(
     if "whole" in splits:
         x, y = images["whole"], splits["whole"].labels
         parts = [(x[rows], y[rows]) for rows in three_way(y, seed, names=names, what=what)]
+        notes = rare_notes(y, 3, names)
     else:
+        notes = ()
         pairs = {split: (images[split], found.labels) for split, found in splits.items()}
         if "valid" not in pairs:
             x, y = pairs["train"]
+            notes = rare_notes(y, 2, names)
             rows, held = two_way(y, seed, names=names, what=str(root / "train"))
             pairs |= {"train": (x[rows], y[rows]), "valid": (x[held], y[held])}
         parts = [pairs[split] for split in ("train", "valid", "test")]
-    return assemble(stem_of(root) if name is None else name, parts, names=names)
+    return assemble(stem_of(root) if name is None else name, parts, names=names, notes=notes)
 
 
 def _check_size(size: Any) -> tuple[int, int] | None:
@@ -83,18 +94,28 @@ def _check_size(size: Any) -> tuple[int, int] | None:
 
 def _find(root: Path) -> dict[str, _Found]:
     """Return the images by split, "train", "valid" if it exists, and "test"; or as one split "whole"."""
-    folders = {folder.name: folder for folder in _folders(root)}
-    if not {"train", "test"} & set(folders):
+    folders = _folders(root)
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if (split := _SPLITS.get(folder.name.lower())) is None:
+            continue
+        if split in found:
+            raise ValueError(f"folder {str(root)!r} has both {found[split].name}/ and {folder.name}/; leave one out")
+        found[split] = folder
+    if not {"train", "test"} & set(found):
         return {"whole": _find_classes(root)}
     for needed in ("train", "test"):
-        if needed not in folders:
-            there = "test" if needed == "train" else "train"
-            raise ValueError(f"folder {str(root)!r} has {there}/ but no {needed}/; give both, or neither")
-    if {"valid", "val"} <= set(folders):
-        raise ValueError(f"folder {str(root)!r} has both valid/ and val/; leave one out")
-    if more := sorted(set(folders) - {"train", "test", "valid", "val"}):
-        raise ValueError(f"folder {str(root)!r} has {more[0]}/ beside train/ and test/; move it away")
-    splits = {"valid" if name == "val" else name: _find_classes(folder) for name, folder in folders.items()}
+        if needed not in found:
+            there = found["test" if needed == "train" else "train"].name
+            remedy = "give both, or neither"
+            if needed == "test" and "valid" in found:
+                name = found["valid"].name
+                remedy = f"rename {name}/ to test/: a fifth of the training images is then held out for validation"
+            raise ValueError(f"folder {str(root)!r} has {there}/ but no {needed}/; {remedy}")
+    if more := [folder for folder in folders if folder not in found.values()]:
+        beside = f"{found['train'].name}/ and {found['test'].name}/"
+        raise ValueError(f"folder {str(root)!r} has {more[0].name}/ beside {beside}; move it away")
+    splits = {split: _find_classes(folder) for split, folder in found.items()}
     train = splits["train"].classes
     for split, found in splits.items():
         if odd := sorted(set(train) ^ set(found.classes)):

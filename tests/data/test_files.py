@@ -60,7 +60,7 @@ def test_images_texts_and_targets(save):
         ({"x": X}, "mine.npz' holds x; name them"),
         ({"x": X, "y": Y, "x_test": X}, "mine.npz' holds x, x_test, y; name them"),
         ({"x": np.array([1, None]), "y": Y}, "mine.npz' cannot be read: Object arrays cannot be loaded"),
-        ({"x": X, "y": Y + 1}, "y holds labels 1 .. 2 but none is 0; labels must be 0 .. K - 1: subtract 1"),
+        ({"x": X, "y": Y + 0.5}, "y holds 0.5 in row 0, not a whole number"),
         ({"x": np.where(X == 6, np.nan, X), "y": Y}, "x holds nan first in row 3"),
         ({"x": X, "y": Y * 0}, "y holds the single class 0"),
         ({"x": X.astype("S"), "y": Y}, "x has dtype |S32, not numbers"),

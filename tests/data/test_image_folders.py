@@ -57,9 +57,17 @@ def test_a_split_that_is_there(tmp_path):
     assert np.bincount(d.y_valid).tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("name", ["valid", "val"])
-def test_all_splits_are_there(tmp_path, name):
-    for split, start in (("train", 0), (name, 50), ("test", 100)):
+@pytest.mark.parametrize(
+    ("train", "valid", "test"),
+    [
+        ("train", "valid", "test"),
+        ("train", "val", "test"),
+        ("Training", "Validation", "Testing"),
+        ("TRAIN", "validation", "Test"),
+    ],
+)
+def test_all_splits_are_there(tmp_path, train, valid, test):
+    for split, start in ((train, 0), (valid, 50), (test, 100)):
         fill(tmp_path / split, count=2, start=start)
     d = load(tmp_path)
     assert [sorted(pixels(x))[0] for x in (d.x_train, d.x_valid, d.x_test)] == [0, 50, 100]
@@ -138,7 +146,8 @@ def nested(pets):
 
 
 def few(pets):
-    (pets / "dog" / "0.png").unlink()
+    for i in range(3):
+        (pets / "dog" / f"{i}.png").unlink()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +159,7 @@ def few(pets):
         (no_image, "pets/cat/1.png' cannot be read: it is no image; mend or delete it"),
         (deep, "pets/cat/deep.png' has more than 8 bits a channel"),
         (nested, "pets/cat' holds the folder 'siamese'; put images straight into it"),
-        (few, "pets' has 4 examples of class 'dog'; a split in three needs at least 5 of each"),
+        (few, "pets': only class 'cat' has 3 examples or more; a split in three needs two such classes"),
     ],
 )
 def test_bad_folders(pets, spoil, message):
@@ -169,8 +178,14 @@ def test_bad_folders(pets, spoil, message):
         ({"train": ("a", "b"), "test": ("a", "c")}, "has the class 'b' in train/ but not in test/"),
         ({"train": ("a", "b"), "test": ("a", "b", "c")}, "has the class 'c' in test/ but not in train/"),
         ({"train": ("a", "b"), "test": ("a", "b"), "val": ("b", "c")}, "has the class 'a' in train/ but not in valid/"),
-        ({"train": ("a", "b"), "test": ("a", "b"), "dev": ("a", "b")}, "has dev/ beside train/ and test/"),
-        (dict.fromkeys(("train", "test", "val", "valid"), ("a", "b")), "has both valid/ and val/; leave one out"),
+        ({"train": ("a", "b"), "test": ("a", "b"), "more": ("a", "b")}, "has more/ beside train/ and test/"),
+        ({"Train": ("a", "b"), "TEST": ("a", "b"), "x": ("a",)}, "has x/ beside Train/ and TEST/; move it away"),
+        ({"train": ("a", "b"), "Training": ("a", "b")}, "has both Training/ and train/; leave one out"),
+        (
+            {"train": ("a", "b"), "val": ("a", "b")},
+            "has train/ but no test/; rename val/ to test/: a fifth of the training images is then held out fo",
+        ),
+        (dict.fromkeys(("train", "test", "val", "valid"), ("a", "b")), "has both val/ and valid/; leave one out"),
         ({"train": ("a", "b"), "test": ("a",)}, "test' holds the single class 'a'"),
         ({}, "holds no folder of a class"),
     ],

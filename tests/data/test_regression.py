@@ -165,7 +165,7 @@ def test_labels_that_are_texts(y):
         ([*WORDS[:29], 3], "y holds 3 in row 29, not a text; fill or drop such rows, or give numbers alone"),
         ([*WORDS[:29], None], "y holds None in row 29, not a text"),
         ([*WORDS[:29], ""], "y holds an empty label in row 29; fill or drop such rows"),
-        ([*WORDS[:26], *["fish"] * 4], "y has 4 examples of class 'fish'; a split in three needs at least 5 of each"),
+        (["cat"] * 28 + ["fish"] * 2, "y: only class 'cat' has 3 examples or more; a split in three needs two such"),
     ],
 )
 def test_bad_labels_that_are_texts(y, message):
@@ -227,8 +227,8 @@ def test_bad_splits(options, message):
 
 
 def test_too_few_to_hold_out():
-    with pytest.raises(ValueError, match=r"y_train has 4 examples of class 1; holding out a fifth needs at least 5 of"):
-        from_arrays(X[:20], np.arange(20) >= 16, test=(X, np.arange(50) % 2))
+    with pytest.raises(ValueError, match=r"y_train: only class 0 has 2 examples or more; holding out a fifth need"):
+        from_arrays(X[:20], np.arange(20) // 19, test=(X, np.arange(50) % 2))
 
 
 def test_a_label_that_training_lacks():

@@ -154,15 +154,15 @@ def cell(column, row, value):
         (edited(colour="red"), {}, "column 'colour' is 'red' in every row"),
         (edited(label="no"), {}, "column 'label' holds the single class 'no'; give at least two"),
         (
-            edited(label=np.arange(30) % 3 + 1),
+            edited(label=np.arange(30) % 12 + 1),
             {},
-            "column 'label' holds labels 1 .. 3 but none is 0; labels must be 0 .. K - 1: subtract 1",
+            "column 'label' holds 12 different numbers in 30 rows, which read as amounts: task='regression'; if they",
         ),
-        (edited(label=["rare"] * 3 + ["common"] * 27), {}, "column 'label' has 3 examples of class 'rare'"),
+        (edited(label=["rare"] * 2 + ["common"] * 28), {}, "column 'label': only class 'common' has 3 examples or mo"),
         (
             FRAME,
             {"target": "price"},
-            "column 'price' holds 2.5 in row 1, not a whole number; give class labels 0 .. K - 1, or task='regression'",
+            "column 'price' holds 2.5 in row 1, not a whole number; give labels that are whole numbers or te",
         ),
         (FRAME, {"task": "regression"}, "column 'label' holds texts, not numbers"),
         (
@@ -183,7 +183,7 @@ def cell(column, row, value):
         (FRAME[["label"]], {}, "the table has no column beside the target 'label'"),
         (FRAME[:0], {}, "the table has no rows"),
         (FRAME[:1], {}, "the table has a single row"),
-        (FRAME[:4], {}, "column 'label' has 2 examples of class 'no'; a split in three needs at least 5 of each"),
+        (FRAME[:4], {}, "column 'label': no class has 3 examples or more; a split in three needs two such"),
         (
             FRAME.set_axis(["a", "b", "a", "c", "label"], axis=1),
             {},

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxhpo.data.arrays import assemble
-from jaxhpo.data.checks import check_task, check_varied, read_labels, read_targets
+from jaxhpo.data.checks import (
+    Label,
+    check_task,
+    check_varied,
+    label_dtype,
+    label_notes,
+    read_labels,
+    read_targets,
+)
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, stem_of
-from jaxhpo.data.splits import three_way
+from jaxhpo.data.splits import rare_notes, three_way
 from jaxhpo.data.tables.columns import check_complete, check_features, encode, is_number, strings
 from jaxhpo.data.tables.readers import Table, is_frame, read_file, read_frame
 from jaxhpo.data.text import TextOptions
@@ -74,16 +82,22 @@ def from_table(
     check_complete(read)
     y, names = _read_targets(read, targets, task)
     check_features(read, features)
+    dtype, notes = None, ()
+    if task == "classification":
+        dtype = label_dtype(read.column(targets[0]))
+        notes = label_notes(f"column {targets[0]!r}", y, names) + rare_notes(y, 3, names)
     parts = list(three_way(y, seed, names=names, what=f"{read.title}: column {targets[0]!r}"))
     labels = [y[rows] for rows in parts]
+    options: dict[str, Any] = {"text": text, "names": names, "dtype": dtype, "notes": notes}
     only = read.column(features[0])
     if len(features) == 1 and not is_number(read, features[0]) and not isinstance(only.dtype, pd.CategoricalDtype):
         cells = strings(only)
         texts = [[cells[i] for i in rows] for rows in parts]
-        return assemble(name or stem, list(zip(texts, labels, strict=True)), text=text, names=names)
+        return assemble(
+            name or stem, list(zip(texts, labels, strict=True)), text=text, names=names, dtype=dtype, notes=notes
+        )
     x, feature_names = encode(read, features, parts)
-    pairs = list(zip(x, labels, strict=True))
-    return assemble(name or stem, pairs, text=text, names=names, features=feature_names)
+    return assemble(name or stem, list(zip(x, labels, strict=True)), features=feature_names, **options)
 
 
 def _without(table: Table, drop: Any) -> Table:
@@ -122,7 +136,7 @@ def _choose_targets(table: Table, target: Any, task: str) -> list[str]:
     return targets
 
 
-def _read_targets(table: Table, targets: list[str], task: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def _read_targets(table: Table, targets: list[str], task: str) -> tuple[np.ndarray, tuple[Label, ...] | None]:
     """Return labels, [N] int32, and the names of the classes; or targets, [N] or [N, K] float32, and None."""
     values = []
     for column in targets:
@@ -130,14 +144,12 @@ def _read_targets(table: Table, targets: list[str], task: str) -> tuple[np.ndarr
         if not is_number(table, column):
             if task == "regression":
                 raise ValueError(f"{what} holds texts, not numbers; regression needs numbers to predict")
-            return read_labels(what, strings(series))
-        values.append(series.to_numpy(np.float64))
-        if task == "regression":
-            values[-1] = read_targets(what, values[-1])
-            check_varied(what, values[-1])
-    if task == "regression":
-        return (values[0] if len(values) == 1 else np.stack(values, 1)), None
-    return read_labels(f"{table.title}: column {targets[0]!r}", values[0])
+            return read_labels(what, series)
+        if task == "classification":
+            return read_labels(what, series)
+        values.append(read_targets(what, series.to_numpy(np.float64)))
+        check_varied(what, values[-1])
+    return (values[0] if len(values) == 1 else np.stack(values, 1)), None
 
 
 def _list(columns: list[str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxhpo.data import Dataset, Vocabulary
+from jaxhpo.data.checks import Label
 from jaxhpo.data.tables.columns import features_of
 from jaxhpo.data.tables.readers import is_frame
 
@@ -23,9 +24,10 @@ class DataSpec:
         outputs: Number of the network's outputs.
         vocabulary: Number of tokens; None unless the data are texts.
         targets: Number of axes of one example's target: 0 or 1.
-        class_names: Names of the classes, or None.
+        class_names: The classes as the user names them, or None.
         feature_names: Column names of a table, or None.
         keep: "first" or "last": the words that are kept of a text longer than `shape`.
+        label_dtype: Dtype in which labels come back; None is int32, or that of strings.
     """
 
     name: str
@@ -36,9 +38,10 @@ class DataSpec:
     outputs: int
     vocabulary: int | None
     targets: int
-    class_names: tuple[str, ...] | None
+    class_names: tuple[Label, ...] | None
     feature_names: tuple[str, ...] | None
     keep: str
+    label_dtype: str | None = None
 
     @classmethod
     def of(cls, data: Dataset) -> "DataSpec":
@@ -53,7 +56,29 @@ class DataSpec:
             class_names=data.class_names,
             feature_names=data.feature_names,
             keep=keep,
+            label_dtype=data.label_dtype,
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the spec as plain data, from which `of_json` makes it."""
+        # Models had no dtype of labels before; one that needs none is written as it was then.
+        return {name: value for name, value in vars(self).items() if name != "label_dtype" or value is not None}
+
+    @classmethod
+    def of_json(cls, row: Any) -> "DataSpec":
+        """Return the spec that `to_json` wrote; raise KeyError or TypeError where it is none."""
+        lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
+        spec = cls(**row | lists | {"shape": tuple(row["shape"])})
+        np.dtype(spec.label_dtype)
+        return spec
+
+    def labels(self, codes: np.ndarray) -> np.ndarray:
+        """Return classes, [N] int32, as the training labels were given: [N]."""
+        if self.class_names is None:
+            return codes if self.label_dtype is None else codes.astype(self.label_dtype)
+        if self.label_dtype == "bytes":
+            return np.array([str(name).encode() for name in self.class_names])[codes]
+        return np.array(self.class_names, self.label_dtype)[codes]
 
     @property
     def dtype(self) -> Any:

@@ -85,8 +85,8 @@ class Model:
             x: Examples in the form of the training data.
 
         Returns:
-            For classification the labels: [N] int32, or [N] names if the classes have names. For regression the
-            predicted targets: [N] or [N, K].
+            For classification the labels, [N], as the training labels were given: the same values in the same dtype.
+            For regression the predicted targets: [N] or [N, K].
 
         Raises:
             ValueError: if the examples do not match the training data, or the outputs of a user's own model are not
@@ -94,8 +94,7 @@ class Model:
         """
         if self.data_spec.task == "regression":
             return self.outputs(x)
-        labels = np.argmax(self._logits(x), axis=-1).astype(np.int32)
-        return labels if self.data_spec.class_names is None else np.array(self.data_spec.class_names)[labels]
+        return self.data_spec.labels(np.argmax(self._logits(x), axis=-1).astype(np.int32))
 
     def probabilities(self, x: Any) -> np.ndarray:
         """Return the probability of each class: [N, classes] float32.
@@ -128,7 +127,7 @@ class Model:
             raise ValueError(f"save: {str(directory)!r} exists already; name a new directory")
         words = None if self.words is None else len(self.words.words)
         tree = {"params": self.params, "statistics": self.statistics, "scaling": self.scaling}
-        saved = {"config": dict(self.config), "data": vars(self.data_spec), "made": self.made, "words": words}
+        saved = {"config": dict(self.config), "data": self.data_spec.to_json(), "made": self.made, "words": words}
         saved["arrays"] = _arrays(tree)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -190,9 +189,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     path = Path(directory).expanduser().absolute()
     try:
         content = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
-        row = content["data"]
-        lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
-        spec = DataSpec(**row | lists | {"shape": tuple(row["shape"])})
+        spec = DataSpec.of_json(content["data"])
         config, made, arrays = content["config"], content["made"], dict(content["arrays"])
         files = dict(content["files"])
         words = None
