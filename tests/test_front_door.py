@@ -70,9 +70,7 @@ def test_a_metric_that_is_minimised(table):
 
 def test_files(table, tmp_path):
     table.to_csv(tmp_path / "rows.csv")  # with an index that has no name
-    with pytest.raises(ValueError, match=r"without a name, .*; name it, or leave it out: drop=\['Unnamed: 0'\]"):
-        jh.tune(tmp_path / "rows.csv", target="kind", **SMALL)
-    study = jh.tune(str(tmp_path / "rows.csv"), target="kind", drop=["Unnamed: 0", "index"], **SMALL)
+    study = jh.tune(str(tmp_path / "rows.csv"), target="kind", **SMALL)  # it and "index" are left out
     assert (study.summary["data"], study.summary["train_examples"]) == ("rows", 72)
     assert set(study.best_model().predict(np.ones((4, 2)))) <= {"red", "blue"}
     x = table[["a", "y"]].to_numpy()
@@ -201,7 +199,7 @@ def test_a_table_from_end_to_end(files):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "y"], "leave it out: --drop 'Unnamed: 0'"),
+        (["--target", "y"], "column 'y' holds 100.37719066328017 in row 0, not a whole number"),
         (["--target", "z", "--drop", "Unnamed: 0"], "error: --target 'z' is no column of"),
         (["--target", "y", "--drop", "index,z"], "error: --drop 'z' is no column of"),
         (["--target", "y", "--task", "regress"], "error: --task 'regress'"),

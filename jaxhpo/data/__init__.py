@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -78,11 +78,13 @@ def load(
     train_examples: int | None = None,
     seed: int = 0,
     text: TextOptions | None = None,
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     drop: str | Sequence[str] = (),
     task: str | None = None,
     image_size: tuple[int, int] | None = None,
     scale_targets: bool | None = None,
+    columns: Mapping[str | int, str] | None = None,
+    header: bool | None = None,
 ) -> Dataset:
     """Return a data set by name, from a file or folder, or from the user's own arrays, texts or table.
 
@@ -97,11 +99,15 @@ def load(
             have a fixed split, so that studies with different seeds can be compared.
         text: How texts become tokens; None is `TextOptions()`.
         target: Target column of a table, or several for regression; None takes the only column called target, label, y
-            or class.
+            or class. -1 is the last column.
         drop: Columns of a table to leave out.
         task: "classification" or "regression", for arrays and tables; None is classification.
         image_size: (height, width) in pixels that images of a folder are resized to; None requires images of one size.
         scale_targets: Whether networks learn standardised regression targets; see `Dataset`.
+        columns: What columns of a table are, by name, where that is not to follow from their cells: "number",
+            "category", "date", "day first", "month first", "text" or "drop"; see `from_table`.
+        header: Whether the first row of a table's file names the columns. None takes it for an example if it looks
+            like the rows below; columns without a header are named "0", "1" and so on.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -115,7 +121,8 @@ def load(
     check_options(text)
     if task is not None:
         check_task(task)
-    own: dict[str, Any] = {"target": target, "drop": drop, "task": task, "image_size": image_size}
+    of_table: dict[str, Any] = {"target": target, "drop": drop, "columns": columns, "header": header}
+    own = of_table | {"task": task, "image_size": image_size}
     if isinstance(data, Dataset):
         _refuse_options(own, f"{data.name} has its own", "is for your own data")
         dataset = data
@@ -131,13 +138,13 @@ def load(
         raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or {others}")
     elif is_frame(data):
         _refuse_options({"image_size": image_size}, "data is a table")
-        dataset = from_table(data, target, drop=drop, task=task or "classification", seed=seed, text=text)
+        dataset = from_table(data, **of_table, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2 and is_frame(data[0]):
         _refuse_options({"target": target, "image_size": image_size}, "data is a tuple (x, y)")
-        frame, targets = join(*data)
-        if len(targets) > 1 and task != "regression":
+        frame, of_table["target"] = join(*data)
+        if len(of_table["target"]) > 1 and task != "regression":
             read_labels("y", data[1])  # which says what is wrong with them
-        dataset = from_table(frame, targets, drop=drop, task=task or "classification", seed=seed, text=text)
+        dataset = from_table(frame, **of_table, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:
         own.pop("task")
         _refuse_options(own, "data is a tuple (x, y)")

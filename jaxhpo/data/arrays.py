@@ -93,6 +93,7 @@ def assemble(
     dtype: str | None = None,
     features: tuple[str, ...] | None = None,
     notes: tuple[str, ...] = (),
+    columns: tuple[Any, ...] | None = None,
 ) -> Dataset:
     """Return the Dataset of checked examples.
 
@@ -105,6 +106,7 @@ def assemble(
         dtype: Dtype of the labels as they were given, or None.
         features: Names of the features of vectors, or None.
         notes: What was understood of the examples and done to them, a sentence each.
+        columns: What becomes of the columns of a table, or None.
 
     Raises:
         ValueError: if all training targets are equal, or `text` is given with numbers.
@@ -113,7 +115,7 @@ def assemble(
     classes = None if y[0].dtype.kind == "f" else int(y[0].max()) + 1
     if classes is None:
         check_varied("y", y[0], "training row")
-    named: dict[str, Any] = {"class_names": names, "label_dtype": dtype, "notes": notes}
+    named: dict[str, Any] = {"class_names": names, "label_dtype": dtype, "notes": notes, "columns": columns}
     if not isinstance(x[0], list):
         if len({np.asarray(part).dtype for part in x}) > 1:  # bytes in one, floats in another
             x = [np.asarray(part, np.float32) for part in x]

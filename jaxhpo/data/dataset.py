@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,7 @@ class Dataset:
             None standardises them, except for a model and a loss that are both the user's own. Predictions and metrics
             are in the targets' own units either way.
         label_dtype: Dtype in which predicted labels come back, such as "int64"; None is int32, or that of strings.
+        columns: What becomes of the columns of a table, with which predictions read new tables; or None.
 
     Raises:
         ValueError: if an array has the wrong shape, dtype or values; the message names it.
@@ -68,6 +70,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     scale_targets: bool | None = None
     label_dtype: str | None = None
+    columns: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         classes = self.classes

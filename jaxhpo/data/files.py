@@ -3,8 +3,9 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,21 +23,25 @@ _VALID = ("x_valid", "y_valid")
 OPTIONS = {
     "target": "names a column of a table",
     "drop": "names columns of a table",
+    "columns": "says what columns of a table are",
+    "header": "is for tables in files",
     "image_size": "is for a folder of images",
 }
 """Options that only some kinds of data have, with their purpose in error messages."""
 
 
 def is_given(value: object) -> bool:
-    """Return whether an option is given: it is neither None nor an empty list."""
-    return value is not None and not (isinstance(value, list | tuple) and not value)
+    """Return whether an option is given: it is neither None nor an empty list or dict."""
+    return value is not None and not (isinstance(value, list | tuple | dict) and not value)
 
 
 def from_path(
     path: str | os.PathLike,
     *,
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     drop: str | Sequence[str] = (),
+    columns: Mapping[str | int, str] | None = None,
+    header: bool | None = None,
     task: str | None = None,
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
@@ -48,6 +53,8 @@ def from_path(
         path: Path of the file or folder.
         target: Target column of a table, or several.
         drop: Columns of a table to leave out.
+        columns: What columns of a table are; see `from_table`.
+        header: Whether the first row of a table names the columns; None finds out.
         task: "classification" or "regression"; None is classification.
         image_size: (height, width) in pixels that images of a folder are resized to.
         seed: Random seed of the split.
@@ -60,12 +67,13 @@ def from_path(
     suffix = suffix_of(found)
     table = suffix in TABLES and not found.is_dir()
     options = {"image_size": None if found.is_dir() else image_size}
-    options |= {} if table else {"target": target, "drop": drop}
+    of_table: dict[str, Any] = {"target": target, "drop": drop, "columns": columns, "header": header}
+    options |= {} if table else of_table
     for option, value in options.items():
         if is_given(value):
             raise ValueError(f"{option}={value!r} {OPTIONS[option]}, and {str(path)!r} is none; leave it out")
     if table:
-        return from_table(found, target, task=task or "classification", drop=drop, seed=seed, text=text)
+        return from_table(found, **of_table, task=task or "classification", seed=seed, text=text)
     if suffix in ARRAYS and not found.is_dir():
         return from_npz(found, task=task or "classification", seed=seed, text=text)
     if not found.is_dir():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import jaxhpo as jh
-from jaxhpo.data.tables.columns import features_of
+from jaxhpo.data.tables.by_name import features_of
 
 ROWS = 60
 
@@ -52,15 +52,37 @@ def test_columns_may_come_in_any_order_and_with_others(model, table, tmp_path):
     ("change", "message"),
     [
         (lambda t: t.drop(columns="size"), "x lacks the column 'size'; it has kind=of, label"),
-        (lambda t: t.drop(columns="kind=of"), "x lacks the column 'kind'; it has size, label"),
+        (lambda t: t[["label"]], "x lacks the columns 'size', 'kind=of'; it has label"),
         (lambda t: t.assign(size="big"), "x column 'size' holds 'big' in row 0, not a number"),
-        (lambda t: t.assign(**{"kind=of": None}), "x column 'kind=of' has no value in row 0; fill or drop such rows"),
+        (
+            lambda t: t[["size", "size", "kind=of"]],
+            "x has the column 'size' twice; rename or drop one",
+        ),
     ],
 )
 def test_another_table_is_refused_in_a_line(model, table, change, message):
     with pytest.raises(ValueError) as refused:
         model.predict(change(table))
     assert str(refused.value) == message
+
+
+@pytest.mark.slow
+def test_what_a_new_table_lacks_is_said_in_a_line(model, table):
+    worse = table.assign(size=table["size"].where(table.index > 1))
+    worse.loc[[0, 5, 6], "kind=of"] = ["d", None, " c "]
+    said = (
+        "x: column 'size' has no value in 2 rows, and always had one in training; column 'kind=of' has 'd' and other "
+        "words that training lacks in 1 row; column 'kind=of' has no value in 1 row, and always had one in training"
+    )
+    with pytest.warns(RuntimeWarning, match=said) as warned:
+        found = model.outputs(worse)
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+    train = jh.data.load(table).x_train
+    filled = np.stack([table["size"], table["kind=of"] == "a=b", table["kind=of"] == "c"], 1).astype(np.float32)
+    filled[:2, 0], filled[[0, 5], 1:] = np.median(train[:, 0]), 0
+    filled[6, 1:] = [0, 1]
+    np.testing.assert_array_equal(found, model.outputs(filled))
 
 
 @pytest.mark.slow

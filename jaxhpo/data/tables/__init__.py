@@ -1,7 +1,12 @@
 """Tables: CSV and parquet files, and DataFrames.
 
 - `from_table.py`: a table as a Dataset
-- `columns.py`: columns as features
+- `features.py`: which columns are used, and what is said of them
 - `pairs.py`: features and targets that come apart
-- `readers.py`: strict readers of files
+- `targets.py`: the target columns
+- `plan.py`: what becomes of a column, fitted to training rows and done alike to new tables
+- `kinds.py`: the kind of each column
+- `cells.py`: words, numbers and dates in cells
+- `readers.py`, `layout.py`: strict readers of files; their separators, headers and decimal commas
+- `by_name.py`: features by their names alone
 """

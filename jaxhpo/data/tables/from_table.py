@@ -3,155 +3,152 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxhpo.data.arrays import assemble
-from jaxhpo.data.checks import (
-    Label,
-    check_task,
-    check_varied,
-    label_dtype,
-    label_notes,
-    read_labels,
-    read_targets,
-)
+from jaxhpo.data.checks import check_task
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, stem_of
-from jaxhpo.data.splits import rare_notes, three_way
-from jaxhpo.data.tables.columns import check_complete, check_features, encode, is_number, strings
+from jaxhpo.data.splits import three_way
+from jaxhpo.data.tables.features import choose_features, encode
+from jaxhpo.data.tables.kinds import KINDS
+from jaxhpo.data.tables.plan import Column
 from jaxhpo.data.tables.readers import Table, is_frame, read_file, read_frame
+from jaxhpo.data.tables.targets import choose_targets, column_of, read_target, with_targets
 from jaxhpo.data.text import TextOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TARGETS = ("target", "label", "y", "class")
-
 
 def from_table(
     table: str | os.PathLike | pd.DataFrame,
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     *,
     task: str = "classification",
     drop: str | Sequence[str] = (),
+    columns: Mapping[str | int, str] | None = None,
+    header: bool | None = None,
     name: str | None = None,
     seed: int = 0,
     text: TextOptions | None = None,
 ) -> Dataset:
     """Return the Dataset of a table, split 60/20/20, with the classes in proportion.
 
-    Columns of numbers and bools are features. Columns of texts and categories are one-hot: one feature for each
-    category of the training rows, with a name like "colour=red"; other categories are encoded as zeros. If the only
-    column besides the target holds texts, these are the examples and become tokens.
+    What a column is follows from its cells, of all rows, in this order:
+
+    - number: numbers and bools; also words such as "1,200", "$3.50", "45 %", and "1,5" where all cells fit. Missing
+      cells get the median, and one more feature marks them.
+    - date: its year, month, weekday (0 is Monday), hour where there are times, and days since the first date. The order
+      of day and month follows from the column, or is asked for.
+    - text: three words or more on average, and more than half of the cells different. If no other column is left, the
+      texts are the examples and become tokens; otherwise the column is left out.
+    - identifier: whole numbers that count the rows, or differ in every row in a column called id, index or the like; or
+      words that differ in every row; of 20 rows or more. It is left out.
+    - category: other words, and pandas' categories. Each category has a feature, with a name like "colour=red". The 50
+      most frequent do where there are more; others, and those in less than a thousandth of the rows, share one. So
+      have missing cells, if there are any. A column of more than 50 different words in more than half of its rows is
+      left out.
+
+    Columns with the same value in every training row are left out, too. Medians, categories and the first date are
+    those of the training rows. `Dataset.notes` tells what was done, and predictions for a DataFrame do the same.
 
     Args:
         table: Path of a file, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz` or `.parquet` (which needs pyarrow); or a DataFrame.
+            Commas, semicolons, tabs or "|" separate the cells of a file.
         target: Target column, or several for regression; None takes the only column called target, label, y or class.
+            -1 is the last column. Rows without a value there are left out.
         task: "classification" or "regression".
         drop: Columns to leave out.
+        columns: What columns are, by name, where it is not to follow from their cells: "number", "category", "date",
+            "day first" or "month first" for dates such as 1/2/2020, "text" or "drop".
+        header: Whether the first row of a file names the columns. None takes it for an example if it looks like the
+            rows below. Columns without a header are named "0", "1" and so on.
         name: Name of the data set; None is the file's name, or "table".
         seed: Random seed of the split.
         text: How texts become tokens.
 
     Raises:
-        ValueError: if the table or an argument is invalid; the message names the file, the column and the row or line.
+        ValueError: if the table or an argument is invalid; the message names the file, and all columns that are.
 
     Example:
         >>> import pandas as pd, jaxhpo
-        >>> frame = pd.DataFrame({"area": range(20), "colour": ["red", "blue"] * 10, "price": range(100, 120)})
+        >>> frame = pd.DataFrame({"area": [30.5, 41, 52, 60] * 5, "colour": ["red", "blue"] * 10, "price": range(20)})
         >>> data = jaxhpo.data.from_table(frame, "price", task="regression")
         >>> data, data.feature_names
         (Dataset('table', vector (3,), regression, 12/4/4 train/valid/test), ('area', 'colour=blue', 'colour=red'))
     """
-    import pandas as pd
-
     check_task(task)
+    if header is not None and not isinstance(header, bool):
+        raise ValueError(f"header={header!r} must be True, False or None")
+    said = _check_columns(columns)
     if is_frame(table):
+        if header is not None:
+            raise ValueError(f"header={header!r} is for files, and the table is a DataFrame; leave it out")
         read, stem = read_frame(table), "table"
     else:
         path = existing(table, "file")
-        read, stem = read_file(path), stem_of(path)
+        kept = [column for column, kind in said.items() if kind != "number"]
+        read, stem = read_file(path, header=header, words=kept), stem_of(path)
     read = _without(read, drop)
-    targets = _choose_targets(read, target, task)
-    features = [column for column in read.frame.columns if column not in targets]
-    if not features:
+    targets = choose_targets(read, target, task)
+    _check_known(read, said, targets)
+    if read.frame.shape[1] == len(targets):
         raise ValueError(f"{read.title} has no column beside the target {targets[0]!r}; give at least one feature")
-    check_complete(read)
-    y, names = _read_targets(read, targets, task)
-    check_features(read, features)
-    dtype, notes = None, ()
-    if task == "classification":
-        dtype = label_dtype(read.column(targets[0]))
-        notes = label_notes(f"column {targets[0]!r}", y, names) + rare_notes(y, 3, names)
-    parts = list(three_way(y, seed, names=names, what=f"{read.title}: column {targets[0]!r}"))
-    labels = [y[rows] for rows in parts]
-    options: dict[str, Any] = {"text": text, "names": names, "dtype": dtype, "notes": notes}
-    only = read.column(features[0])
-    if len(features) == 1 and not is_number(read, features[0]) and not isinstance(only.dtype, pd.CategoricalDtype):
-        cells = strings(only)
-        texts = [[cells[i] for i in rows] for rows in parts]
-        return assemble(
-            name or stem, list(zip(texts, labels, strict=True)), text=text, names=names, dtype=dtype, notes=notes
-        )
-    x, feature_names = encode(read, features, parts)
-    return assemble(name or stem, list(zip(x, labels, strict=True)), features=feature_names, **options)
+    rows, notes = with_targets(read, targets)
+    found = read_target(read, targets, task, rows)
+    features, left_out = choose_features(read, targets, said)
+    parts = three_way(found.y, seed, names=found.names, what=f"{read.title}: column {targets[0]!r}")
+    labels = [found.y[part] for part in parts]
+    parts = [np.flatnonzero(rows)[part] for part in parts]
+    notes = (*read.notes, *notes, *found.notes, *left_out)
+    options: dict[str, Any] = {"text": text, "names": found.names, "dtype": found.dtype}
+    column, first = next(iter(features.items()))
+    if first.kind == "text" and first.words is not None:
+        texts = [[first.words[i] or "" for i in part] for part in parts]
+        plan = (Column(column, "text"),)
+        notes += (f"column {column!r} holds texts, which become tokens",)
+        pairs = list(zip(texts, labels, strict=True))
+        return assemble(name or stem, pairs, columns=plan, notes=notes, **options)
+    x, plan, fitted = encode(read, features, parts)
+    pairs = list(zip(x, labels, strict=True))
+    feature_names = tuple(feature for column in plan for feature in column.features)
+    notes += fitted
+    return assemble(name or stem, pairs, features=feature_names, columns=plan, notes=notes, **options)
 
 
 def _without(table: Table, drop: Any) -> Table:
     columns = list(table.frame.columns)
     if not isinstance(drop, str | list | tuple):
         raise ValueError(f"drop={drop!r} must be a column's name, or a list of them")
-    drop = [drop] if isinstance(drop, str) else list(drop)
-    for column in drop:
+    found = [column_of(each, columns) for each in ([drop] if isinstance(drop, str) else drop)]
+    for column in found:
         if column not in columns:
-            raise ValueError(f"drop={column!r} is no column of {table.title}; it has {_list(columns)}")
-    table = table._replace(frame=table.frame.drop(columns=drop))
-    nameless = [column for column in table.frame.columns if column.startswith("Unnamed: ") or not column]
-    if nameless:
-        problem = f"{table.title} has a column without a name, which pandas writes for an index"
-        raise ValueError(f"{problem}; name it, or leave it out: drop=[{nameless[0]!r}]")
-    return table
+            raise ValueError(f"drop={column!r} is no column of {table.title}; it has {', '.join(columns)}")
+    return table._replace(frame=table.frame.drop(columns=found))
 
 
-def _choose_targets(table: Table, target: Any, task: str) -> list[str]:
-    """Return the target columns."""
+def _check_columns(columns: Any) -> dict[str, str]:
+    """Return what the user says of columns, by name."""
+    if columns is None:
+        return {}
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"columns={columns!r} must be a dict, such as {{'zip': 'category'}}")
+    for column, kind in columns.items():
+        if kind not in KINDS:
+            raise ValueError(f"columns={{{column!r}: {kind!r}}} is unknown; use one of {', '.join(KINDS)}")
+    return {str(column): kind for column, kind in columns.items()}
+
+
+def _check_known(table: Table, said: Mapping[str, str], targets: Sequence[str]) -> None:
     columns = list(table.frame.columns)
-    if target is None:
-        found = [column for column in columns if column.lower() in _TARGETS]
-        if len(found) != 1:
-            problem = f"has the columns {_list(found)}" if found else f"has no column called {', '.join(_TARGETS)}"
-            raise ValueError(f"{table.title} {problem}; give target=, one of {_list(columns)}")
-        return found
-    targets = [target] if isinstance(target, str) else list(target) if isinstance(target, list | tuple) else []
-    if not targets or not all(isinstance(column, str) for column in targets) or len(set(targets)) < len(targets):
-        raise ValueError(f"target={target!r} must be a column's name, or a list of different ones")
-    for column in targets:
+    for column in said:
+        if column in targets:
+            raise ValueError(f"columns names the target {column!r}, which task= describes; leave it out")
         if column not in columns:
-            raise ValueError(f"target={column!r} is no column of {table.title}; it has {_list(columns)}")
-    if task == "classification" and len(targets) > 1:
-        raise ValueError(f"target={target!r} names {len(targets)} columns; give one, or task='regression'")
-    return targets
-
-
-def _read_targets(table: Table, targets: list[str], task: str) -> tuple[np.ndarray, tuple[Label, ...] | None]:
-    """Return labels, [N] int32, and the names of the classes; or targets, [N] or [N, K] float32, and None."""
-    values = []
-    for column in targets:
-        what, series = f"{table.title}: column {column!r}", table.column(column)
-        if not is_number(table, column):
-            if task == "regression":
-                raise ValueError(f"{what} holds texts, not numbers; regression needs numbers to predict")
-            return read_labels(what, series)
-        if task == "classification":
-            return read_labels(what, series)
-        values.append(read_targets(what, series.to_numpy(np.float64)))
-        check_varied(what, values[-1])
-    return (values[0] if len(values) == 1 else np.stack(values, 1)), None
-
-
-def _list(columns: list[str]) -> str:
-    shown = ", ".join(columns[:20])
-    return shown if len(columns) <= 20 else f"{shown} and {len(columns) - 20} more"
+            raise ValueError(
+                f"columns names {column!r}, which is no column of {table.title}; it has {', '.join(columns)}"
+            )

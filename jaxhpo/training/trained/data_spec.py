@@ -7,7 +7,8 @@ import numpy as np
 
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.data.checks import Label
-from jaxhpo.data.tables.columns import features_of
+from jaxhpo.data.tables.by_name import features_of
+from jaxhpo.data.tables.plan import Column, find_columns, read_features
 from jaxhpo.data.tables.readers import is_frame
 
 
@@ -28,6 +29,7 @@ class DataSpec:
         feature_names: Column names of a table, or None.
         keep: "first" or "last": the words that are kept of a text longer than `shape`.
         label_dtype: Dtype in which labels come back; None is int32, or that of strings.
+        columns: What becomes of the columns of a table; None for other data, and for models of earlier releases.
     """
 
     name: str
@@ -42,6 +44,7 @@ class DataSpec:
     feature_names: tuple[str, ...] | None
     keep: str
     label_dtype: str | None = None
+    columns: tuple[Column, ...] | None = None
 
     @classmethod
     def of(cls, data: Dataset) -> "DataSpec":
@@ -57,18 +60,24 @@ class DataSpec:
             feature_names=data.feature_names,
             keep=keep,
             label_dtype=data.label_dtype,
+            columns=data.columns,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain data, from which `of_json` makes it."""
-        # Models had no dtype of labels before; one that needs none is written as it was then.
-        return {name: value for name, value in vars(self).items() if name != "label_dtype" or value is not None}
+        columns = None if self.columns is None else [column.to_json() for column in self.columns]
+        # Models had no dtype of labels and no columns before; one that needs none is written as it was then.
+        added = {"label_dtype": self.label_dtype, "columns": columns}
+        rest = {name: value for name, value in vars(self).items() if name not in added}
+        return rest | {name: value for name, value in added.items() if value is not None}
 
     @classmethod
     def of_json(cls, row: Any) -> "DataSpec":
         """Return the spec that `to_json` wrote; raise KeyError or TypeError where it is none."""
         lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
-        spec = cls(**row | lists | {"shape": tuple(row["shape"])})
+        columns = row.get("columns")
+        columns = None if columns is None else tuple(map(Column.from_json, columns))
+        spec = cls(**row | lists | {"shape": tuple(row["shape"]), "columns": columns})
         np.dtype(spec.label_dtype)
         return spec
 
@@ -98,7 +107,10 @@ def read_examples(x: Any, spec: DataSpec, words: Vocabulary | None) -> np.ndarra
         ValueError: if the examples do not match the training data.
     """
     if is_frame(x):
-        if spec.feature_names is not None:
+        if spec.columns is not None:
+            named = find_columns(x, [column.name for column in spec.columns])
+            x = _texts(named[0]) if spec.kind == "text" else read_features(x, spec.columns)
+        elif spec.feature_names is not None:
             x = features_of(x, spec.feature_names)
         elif spec.kind == "text" and x.shape[1] == 1:
             x = x.iloc[:, 0]
@@ -118,3 +130,8 @@ def read_examples(x: Any, spec: DataSpec, words: Vocabulary | None) -> np.ndarra
     if spec.vocabulary is not None and (x.min() < 0 or x.max() >= spec.vocabulary or np.any(x != x.astype(int))):
         raise ValueError(f"x holds {x.min()} .. {x.max()}; give whole numbers, tokens 0 .. {spec.vocabulary - 1}")
     return x.astype(spec.dtype)
+
+
+def _texts(column: Any) -> list[str]:
+    """Return a column of texts, of which a missing one has no words, as in training."""
+    return ["" if missing else str(text) for text, missing in zip(column, column.isna(), strict=True)]

@@ -1,0 +1,162 @@
+"""A table's columns as features: which are used, what becomes of them, and sentences that tell it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from jaxhpo.data.checks import check_resolved
+from jaxhpo.data.tables.cells import ORDERS, counted, shown
+from jaxhpo.data.tables.kinds import Reading, read_column
+from jaxhpo.data.tables.plan import Column, fit_column
+from jaxhpo.data.tables.readers import Table
+
+_USED = ("number", "date", "category")
+_SHOWN = 8  # columns that a sentence names
+
+
+def choose_features(
+    table: Table, targets: Sequence[str], said: Mapping[str, str]
+) -> tuple[dict[str, Reading], tuple[str, ...]]:
+    """Return how the columns are read that are used, and sentences that tell how, and which are left out.
+
+    There is either a single text, or numbers, dates and categories.
+
+    Args:
+        table: The table.
+        targets: Names of the target columns.
+        said: What a user says of columns, of `kinds.KINDS`.
+
+    Raises:
+        ValueError: if columns are invalid, or none is left; the message names all.
+    """
+    names = [name for name in table.frame.columns if name not in targets]
+    readings = {name: read_column(table, name, said.get(name)) for name in names}
+    problems = [reading.problem for reading in readings.values() if reading.problem]
+    reasons = {name: _reason(reading) for name, reading in readings.items()}
+    used = {name: readings[name] for name in names if not reasons[name] and readings[name].kind in _USED}
+    texts = [name for name in names if readings[name].kind == "text"]
+    notes = []
+    if not used and not texts:  # numbers that count the rows are better than nothing
+        counting = [name for name in names if readings[name].kind == "identifier" and readings[name].words is None]
+        used = {name: replace(readings[name], kind="number") for name in counting}
+        reasons |= dict.fromkeys(counting, "")
+        notes += [f"column {name!r} counts the rows, and is used because no other column is left" for name in counting]
+    for name in texts:
+        if used or len(texts) > 1:
+            reasons[name] = "texts, which are learned from only where no other column is left"
+        if reasons[name] and said.get(name) == "text":
+            problems.append(f"column {name!r} is said to be text, but other columns are left; leave them out: drop=")
+    for name, reading in used.items():
+        if reading.kind == "number" and not problems and reading.values is not None:
+            try:
+                check_resolved(f"column {name!r}", reading.values[~np.isnan(reading.values)])
+            except ValueError as error:
+                problems.append(str(error))
+    if problems:
+        many = f" {len(problems)} columns are wrong:" if len(problems) > 1 else ""
+        raise ValueError(f"{table.title}:{many} {'; '.join(problems)}")
+    left_out = tuple(_left_out(reasons))
+    if not used and (len(texts) != 1 or reasons[texts[0]]):
+        why = f": {'; '.join(left_out)}" if left_out else ""
+        remedy = "say what a column is, such as columns={'NAME': 'category'}, or 'text' for one"
+        raise ValueError(f"{table.title} has no column left to learn from{why}; {remedy}")
+    return used or {texts[0]: readings[texts[0]]}, (*notes, *_understood(used), *left_out)
+
+
+def encode(
+    table: Table, features: Mapping[str, Reading], parts: Sequence[np.ndarray]
+) -> tuple[list[np.ndarray], tuple[Column, ...], tuple[str, ...]]:
+    """Return the features of each part, [N, F] float32; what becomes of the columns, and sentences that tell it.
+
+    Args:
+        table: The table.
+        features: How each column is read that is used.
+        parts: Row numbers of each part, the training examples first.
+
+    Raises:
+        ValueError: if every column has the same value in all training rows.
+    """
+    fitted = {name: fit_column(name, reading, parts[0]) for name, reading in features.items()}
+    plan = [column for column in fitted.values() if column.features]
+    constant = [name for name, column in fitted.items() if not column.features]
+    if not plan:
+        what = f"{_columns(constant, 'has', 'have')} the same value in every training row"
+        raise ValueError(f"{table.title}: {what}, and no other column is left; give columns that differ")
+    blocks = [column.encode(features[column.name].values, features[column.name].words) for column in plan]
+    x = [np.concatenate([block[part] for block in blocks], 1) for part in parts]
+    notes = []
+    if constant:
+        notes.append(f"{_columns(constant)} left out: the same value in every training row")
+    numbers = [column.name for column in plan if column.missing and column.kind != "category"]
+    words = [column.name for column in plan if column.missing and column.kind == "category"]
+    if numbers:
+        notes.append(
+            f"{_columns(numbers)} filled by the training median where cells are missing, which a feature marks"
+        )
+    if words:
+        notes.append(f"{_columns(words, 'has', 'have')} a feature for missing cells")
+    for column in plan:
+        if column.others:
+            found = len({features[column.name].words[row] for row in parts[0]} - {None})  # pyright: ignore
+            kept = f"the {len(column.categories)} most frequent of its {found} words have a feature each"
+            notes.append(f"column {column.name!r}: {kept}, all others share one")
+    return x, tuple(plan), tuple(notes)
+
+
+def _reason(reading: Reading) -> str:
+    """Return why a column is left out, or ""."""
+    cells = reading.words if reading.values is None else reading.values[~np.isnan(reading.values)].tolist()
+    cells = cells or []
+    known = [cell for cell in cells if cell is not None]
+    if reading.kind == "empty":
+        return "no cell has a value"
+    if reading.kind == "identifier":
+        return "identifiers, which differ in every row"
+    if reading.kind == "many":
+        return f"{len(set(known))} different words in {len(known)} rows"
+    rows = len(reading.words or ()) if reading.values is None else len(reading.values)
+    if reading.kind in _USED and len(known) == rows and len(set(known)) == 1:
+        return "the same value in every row"
+    return ""
+
+
+def _left_out(reasons: Mapping[str, str]) -> Iterable[str]:
+    """Yield a sentence for each reason, with the columns that are left out."""
+    names = defaultdict(list)
+    for name, reason in reasons.items():
+        if reason:
+            names[reason].append(name)
+    for reason, columns in names.items():
+        yield f"{_columns(columns)} left out: {reason}"
+
+
+def _understood(used: Mapping[str, Reading]) -> Iterable[str]:
+    """Yield sentences that tell how cells were read, where it is more than numbers and words."""
+    codes = [name for name, reading in used.items() if reading.codes]
+    for order in (None, *ORDERS):
+        dates = [name for name, reading in used.items() if reading.kind == "date" and reading.order == order]
+        if dates:
+            how = f", {order}" if order in ("day first", "month first") else ""
+            yield f"{_columns(dates)} taken as dates{how}: year, month, weekday, and days since the first"
+    if codes:
+        yield f"{_columns(codes)} taken as categories: digits begin with 0"
+    for name, reading in used.items():
+        if reading.dressed:
+            word, number = reading.dressed
+            yield f"column {name!r} is taken as numbers: {word!r} is {number:g}"
+        if reading.infinite:
+            yield f"column {name!r} holds {counted(reading.infinite, 'number')} beyond float32, taken as missing"
+        if reading.marks:
+            yield f"column {name!r} holds {', '.join(map(shown, reading.marks[:3]))}, taken as missing"
+
+
+def _columns(names: Sequence[str], one: str = "is", more: str = "are") -> str:
+    """Return columns with a verb: "column 'a' is", "columns 'a', 'b' are"."""
+    shown = ", ".join(map(repr, names[:_SHOWN]))
+    if len(names) == 1:
+        return f"column {shown} {one}"
+    return f"columns {shown}{f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''} {more}"

@@ -1,0 +1,294 @@
+"""The kind of each column of a table: a stated rule, which a user may overrule by column.
+
+Kinds are decided by all rows, because how cells are written says nothing of what is to be predicted. What is fitted to
+values (`plan.py`) is fitted to the training rows alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxhpo.data.tables.cells import (
+    COMMA,
+    ORDERS,
+    POINT,
+    is_code,
+    read_date,
+    read_number,
+    says_nothing,
+    shown,
+    words_of,
+)
+from jaxhpo.data.tables.readers import Table
+from jaxhpo.data.text import split_words
+
+if TYPE_CHECKING:  # imported where it is used, because the import is slow
+    import pandas as pd
+
+KINDS = ("number", "category", "date", "day first", "month first", "text", "drop")
+"""What a user may say that a column is."""
+
+_NUMBERS = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
+_DATES = ("datetime64", "datetime", "date")
+_IDENTIFIER_ROWS = 20  # fewer rows may differ by chance
+_IDENTIFIERS = re.compile(r"(?:.*[\W_])?(?:id|ids|idx|index|key|pk|uuid|guid|row|rowid|serial)", re.IGNORECASE)
+_CAMEL = re.compile(r".*[a-z](?:Id|ID)")
+_FEW = 50  # number of different words up to which a column is always categorical
+_MOSTLY = 0.9  # share of numbers or dates from which other words among them are taken for faults
+_TEXT_WORDS, _TEXT_SAMPLE = 3, 1000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column is read, and its cells.
+
+    Attributes:
+        kind: "number", "date", "category" or "text"; or why it is left out: "identifier", "many", "empty", "drop".
+        style: How its numbers are written, of `cells`.
+        order: How its dates are written, of `cells.ORDERS`; None for dates that pandas holds.
+        lenient: Whether cells that are no numbers or dates are missing: a user said what the column is.
+        values: Numbers, or dates in days since 1970, [N] float64 with nan for missing cells; None for words.
+        words: Words, [N], with None for missing cells; None for numbers and dates.
+        infinite: Number of cells beyond float32, which are taken as missing.
+        marks: Words that are taken as missing.
+        dressed: A word and the number that it was read as, if the numbers are words with separators or units.
+        codes: Whether words are digits after a 0.
+        problem: What is wrong with the column, or "".
+    """
+
+    kind: str
+    style: str = POINT
+    order: str | None = None
+    lenient: bool = False
+    values: np.ndarray | None = None
+    words: list[str | None] | None = None
+    infinite: int = 0
+    marks: tuple[str, ...] = ()
+    dressed: tuple[str, float] | None = None
+    codes: bool = False
+    problem: str = ""
+
+
+def read_column(table: Table, name: str, said: str | None = None) -> Reading:
+    """Return how a column is read.
+
+    Args:
+        table: The table.
+        name: The column.
+        said: What the user says that it is, of `KINDS`; None decides by its cells.
+    """
+    import pandas as pd
+
+    column = table.column(name)
+    if said == "drop":
+        return Reading("drop")
+    if said in ("category", "text"):
+        return Reading(said, words=words_of(column))
+    inferred = pd.api.types.infer_dtype(column, skipna=True)
+    category = isinstance(column.dtype, pd.CategoricalDtype)
+    if column.isna().all():
+        return Reading("empty")
+    if inferred in _DATES and not category:
+        if said == "number":
+            return _wrong(name, "holds dates, not numbers", "give another kind")
+        return Reading("date", values=dates_of(column, None)[0])
+    if inferred in _NUMBERS and not category and said in (None, "number"):
+        values, _ = numbers_of(column, table.decimal)
+        kind = "identifier" if said is None and _identifies(name, column, values) else "number"
+        return _bounded(Reading(kind, table.decimal, values=values))
+    if category and said is None:
+        return Reading("category", words=words_of(column))
+    odd = next((v for v in column.tolist() if not isinstance(v, str | int | float | np.number | date | Decimal)), "")
+    if odd != "" and not pd.isna(odd):
+        held = f"holds {inferred} values ({column.dtype})"
+        return _wrong(name, held, "make it numbers or words")
+    return _of_words(table, name, column, said)
+
+
+def _of_words(table: Table, name: str, column: pd.Series, said: str | None) -> Reading:
+    """Return how a column of words is read."""
+    words = words_of(column)
+    counts = Counter(word for word in words if word is not None)
+    if not counts:
+        return Reading("empty")
+    said_nothing = tuple(word for word in counts if says_nothing(word))
+    plain = {word: count for word, count in counts.items() if word not in said_nothing}
+    codes = any(map(is_code, plain))
+    faults = []
+    if plain and (said == "number" or (said is None and not codes)):
+        styles = (COMMA, POINT) if table.decimal == COMMA else (POINT, COMMA)
+        style, share = _best(plain, styles, read_number)
+        if share == 1 or (said == "number" and share > 0):
+            values, wrong = numbers_of(column, style)
+            marks = said_nothing if said is None else tuple({w for w, no in zip(words, wrong, strict=True) if no and w})
+            reading = Reading("number", style, None, said is not None, values, marks=marks or said_nothing)
+            if said is None and _identifies(name, column, values):
+                return replace(reading, kind="identifier")
+            return _bounded(replace(reading, dressed=_dressed(plain, style, table.decimal)))
+        faults.append((share, "numbers", lambda word: read_number(word, style) is None))
+    if plain and said in (None, "date", "day first", "month first"):
+        orders = ORDERS if said in (None, "date") else (*ORDERS[:2], said)
+        order, share = _best(plain, orders, read_date)
+        if share == 1 or (said is not None and share > 0):
+            days = {w: read_date(w, order) for w in plain}
+            other = {w: read_date(w, "month first") for w in plain} if order == "day first" else days
+            if said in (None, "date") and days != other and None not in other.values() and "." not in next(iter(plain)):
+                word = next(w for w in plain if days[w] != other[w])
+                held = f"holds dates such as {shown(word)}, whose day or month may come first"
+                remedy = f"say which: columns={{{name!r}: 'day first'}} or 'month first'"
+                return Reading("date", problem=f"column {name!r} {held}; {remedy}")
+            return Reading("date", POINT, order, said is not None, dates_of(column, order)[0], marks=said_nothing)
+        faults.append((share, "dates", lambda word: read_date(word, order) is None))
+    if said is not None:
+        what = "numbers" if said == "number" else "dates"
+        return _wrong(name, f"holds no {what}, but {shown(next(iter(counts)))} first", "give another kind")
+    for share, what, is_wrong in faults:
+        if share >= _MOSTLY:
+            row = next(i for i, word in enumerate(words) if word in plain and is_wrong(word))
+            held = f"holds {shown(str(words[row]))} first in {table.place(row)}, among {what}"
+            kind = "number" if what == "numbers" else "date"
+            return _wrong(name, held, f"mend it; columns={{{name!r}: {kind!r}}} takes such cells as missing")
+    rows = sum(counts.values())
+    kind = "category"
+    if _is_text(list(counts), rows):
+        kind = "text"
+    elif len(counts) == rows and rows >= (2 if is_nameless(name) else _IDENTIFIER_ROWS):
+        kind = "identifier"
+    elif len(counts) > max(_FEW, rows / 2):
+        kind = "many"
+    return Reading(kind, words=words, codes=codes)
+
+
+def numbers_of(column: pd.Series, style: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column's numbers, [N] float64 with nan for missing cells, and which of those hold words, [N] bool.
+
+    Marks such as "?" are missing and no words. What is beyond float32, in which the network computes, is infinite.
+    """
+    import pandas as pd
+
+    if column.dtype != object and pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(np.float64, na_value=np.nan), np.zeros(len(column), bool)
+    known: dict[str, float | None] = {}
+    values, wrong = np.full(len(column), np.nan), np.zeros(len(column), bool)
+    for i, (value, gap) in enumerate(zip(column.tolist(), np.asarray(column.isna()).tolist(), strict=True)):
+        if gap:
+            continue
+        if not isinstance(value, str):
+            try:
+                values[i] = float(value)
+            except OverflowError:
+                values[i] = np.inf
+            except (TypeError, ValueError):
+                wrong[i] = True
+            continue
+        word = value.strip()
+        if word not in known:
+            known[word] = read_number(word, style)
+        number = known[word]
+        if number is None:
+            wrong[i] = word != "" and not says_nothing(word)
+        else:
+            values[i] = number
+    return values, wrong
+
+
+def dates_of(column: pd.Series, order: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column's dates in days since 1970, [N] float64 with nan for missing cells, and which cells are no dates.
+
+    Args:
+        column: Dates of pandas or of Python, whose zone does not change them; or words.
+        order: How words are written, of `cells.ORDERS`; None reads words in none but the first two.
+    """
+    import pandas as pd
+
+    days, wrong = np.full(len(column), np.nan), np.zeros(len(column), bool)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        local = column.dt.tz_localize(None) if column.dt.tz is not None else column
+        days = ((local - pd.Timestamp(1970, 1, 1)) / pd.Timedelta(days=1)).to_numpy(np.float64)
+        return days, wrong
+    orders = ORDERS[:2] if order is None else (order,)
+    known: dict[str | None, float | None] = {None: np.nan}
+    for i, (value, word) in enumerate(zip(column.tolist(), words_of(column), strict=True)):
+        if isinstance(value, date) and word is not None:  # also datetime and Timestamp
+            word = value.isoformat()[:19]
+        if word not in known:
+            found = (read_date(str(word), each) for each in orders)
+            known[word] = next((number for number in found if number is not None), None)
+        number = known[word]
+        if number is None:
+            wrong[i] = not says_nothing(str(word))
+        else:
+            days[i] = number
+    return days, wrong
+
+
+def is_nameless(name: str) -> bool:
+    """Return whether a column has no name, as pandas and R write an index."""
+    return not name.strip() or re.fullmatch(r"Unnamed: \d+", name) is not None
+
+
+def _best(words: dict[str, int], ways: tuple[str, ...], read: Callable[[str, str], float | None]) -> tuple[str, float]:
+    """Return the first of the ways to read words that reads most of the cells, and its share of them."""
+    total = sum(words.values())
+    shares = {way: sum(n for word, n in words.items() if read(word, way) is not None) / total for way in ways}
+    best = max(ways, key=lambda way: shares[way])
+    return best, shares[best]
+
+
+def _dressed(words: dict[str, int], style: str, decimal: str) -> tuple[str, float] | None:
+    """Return a word that is more than digits and the table's sign before decimals, and the number that it means."""
+    for word in words:
+        number = read_number(word, style)
+        plain = word.replace(",", ".") if style == decimal == COMMA else word
+        with contextlib.suppress(ValueError):
+            if float(plain) == number:
+                continue
+        if number is not None:
+            return word, number
+    return None
+
+
+def _identifies(name: str, column: pd.Series, values: np.ndarray) -> bool:
+    """Return whether whole numbers only tell rows apart: they count them, or differ under a name such as "id"."""
+    import pandas as pd
+
+    if pd.api.types.is_float_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return False
+    nameless = is_nameless(name)
+    rows = len(values)
+    if rows < (2 if nameless else _IDENTIFIER_ROWS) or not np.isfinite(values).all() or (values % 1).any():
+        return False
+    if len(np.unique(values)) < rows:
+        return False
+    named = nameless or _IDENTIFIERS.fullmatch(name) or _CAMEL.fullmatch(name)
+    return bool(named or (np.diff(values) == 1).all() or (np.diff(values) == -1).all())
+
+
+def _is_text(words: list[str], rows: int) -> bool:
+    """Return whether cells read as text: several words in each, on average, and mostly different ones."""
+    if len(words) <= rows / 2:
+        return False
+    sample = words[:: max(1, len(words) // _TEXT_SAMPLE)]
+    return sum(len(split_words(text)) for text in sample) >= _TEXT_WORDS * len(sample)
+
+
+def _bounded(reading: Reading) -> Reading:
+    """Return a reading of numbers with those beyond float32, in which the network computes, as missing."""
+    assert reading.values is not None
+    beyond = np.abs(reading.values) > np.finfo(np.float32).max
+    if not beyond.any():
+        return reading
+    return replace(reading, values=np.where(beyond, np.nan, reading.values), infinite=int(beyond.sum()))
+
+
+def _wrong(name: str, held: str, remedy: str) -> Reading:
+    return Reading("drop", problem=f"column {name!r} {held}; {remedy}, or leave it out: drop=[{name!r}]")
