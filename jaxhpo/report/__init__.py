@@ -1,5 +1,5 @@
 """Results as people see them. Reads studies, changes nothing.
 
 - `progress.py`: the progress bar
-- `console.py`: tables and closing lines in the terminal
+- `console.py`: lines before a study begins, tables and closing lines in the terminal
 """

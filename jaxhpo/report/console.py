@@ -1,17 +1,34 @@
-"""What a terminal shows at a study's end."""
+"""What a terminal shows before a study begins, and at its end."""
 
+import html
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
+from jaxhpo.errors import printable
 from jaxhpo.space import Choice, Dimension
 from jaxhpo.study import Study
 
 _LOOKS_LIKE_ANOTHER = re.compile(r"None|True|False|-?|[-+]?\.?\d.*")
 """Strings that look like a value of another type, or like no value at all."""
+
+
+def show_lines(lines: Sequence[str]) -> None:
+    """Show lines above the progress of a study: in a notebook, else on standard error."""
+    lines = [printable(line) for line in lines]
+    if Console(stderr=True).is_jupyter:
+        from IPython.display import HTML, display
+
+        text = html.escape("\n".join(lines))
+        display(HTML(f"<div style='font-family: monospace; white-space: pre-wrap'>{text}</div>"))
+        return
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
 
 
 def shorten(value: Any, dimension: Dimension | None = None) -> str:

@@ -4,6 +4,7 @@
 - `options.py`: its options: types and defaults
 - `algorithm_choice.py`: the algorithm, made and named
 - `workloads.py`: what trials are: trainings, or calls of a function
+- `overview.py`: what was understood, in words, before the study begins
 - `training_study.py`: `TrainingStudy`: the winner, its network, test score and final fit
 - `tuning.py`: `Tuning`, one call of `tune`: checked, run, reported
 """

@@ -74,7 +74,8 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
         output: A new file that gets every finished trial at once, as JSON lines.
         profile: A directory that gets a JAX trace of the run, for TensorBoard or Perfetto.
         cache: Whether to keep compiled programs in the user's cache directory; `JAXHPO_CACHE_DIR` moves it.
-        verbose: Whether to show progress on standard error: a bar in a terminal, else a line a round.
+        verbose: Whether to show on standard error what was understood, and progress: a bar in a terminal, else a line a
+            round.
 
     Returns:
         The study. Every study has `best` (configuration and validation score), `trials` (a DataFrame), `incumbent`,

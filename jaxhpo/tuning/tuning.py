@@ -15,6 +15,7 @@ import jax
 from jaxhpo import algorithms
 from jaxhpo.compilation import CompilationCounter, enable_persistent_cache
 from jaxhpo.objectives import Function, Traceable
+from jaxhpo.report.console import show_lines
 from jaxhpo.report.progress import ProgressBar
 from jaxhpo.space import Space
 from jaxhpo.study import Journal, Study, Trial, check_timeout
@@ -22,6 +23,7 @@ from jaxhpo.study.callbacks import check_callbacks
 from jaxhpo.study.trials import computed_and_asked
 from jaxhpo.tuning.algorithm_choice import choose
 from jaxhpo.tuning.options import Options
+from jaxhpo.tuning.overview import search_words
 from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
 from jaxhpo.types import Algorithm
 
@@ -60,6 +62,8 @@ class Tuning:
         self.study = self.workload.study(made, seed=options.seed, on_trial=on_trial)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
+        search = search_words(space, self.trials, self.study.lanes, self.timeout)
+        self.overview = self.workload.overview(search)
         self._profile = None if options.profile is None else _check_directory(options.profile)
         if options.output is not None:
             words = self.workload.vocabulary()
@@ -69,9 +73,11 @@ class Tuning:
         """Run the trials, score the winner on the test split once, and return the study.
 
         Args:
-            verbose: Whether to show progress on standard error.
+            verbose: Whether to show what was understood, and progress, on standard error.
             details: Whether progress has what only an expert reads.
         """
+        if verbose:
+            show_lines(self.overview)
         try:
             with ProgressBar(self.trials, self.study.lanes, enabled=verbose, details=details) as progress:
                 trace = contextlib.nullcontext() if self._profile is None else jax.profiler.trace(self._profile)
@@ -163,6 +169,7 @@ class Tuning:
         header = self._header()
         computed, asked = computed_and_asked(finished)
         return {
+            "overview": self.overview,
             "best": best,
             "final": None if final is None else final.to_json(),
             "trials": len(finished),

@@ -13,6 +13,7 @@ from jaxhpo.study import Study
 from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
 from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.tuning.options import Options
+from jaxhpo.tuning.overview import function_lines, training_lines
 from jaxhpo.tuning.training_study import TrainingStudy
 from jaxhpo.types import Algorithm
 
@@ -55,6 +56,14 @@ class Workload(Protocol):
 
     def about(self) -> dict[str, Any]:
         """Return what is tuned, as plain data."""
+        ...
+
+    def overview(self, search: str) -> list[str]:
+        """Return what was understood, a line each, for people to read before the study begins.
+
+        Args:
+            search: How much is searched, in words.
+        """
         ...
 
     def vocabulary(self) -> list[str] | None:
@@ -134,6 +143,10 @@ class TrainingWorkload:
             "model": self.trainer.family.name,
         }
 
+    def overview(self, search: str) -> list[str]:
+        """Return what was understood of the data, the network and the search, and the data's notes."""
+        return training_lines(self.trainer.data, self.trainer.family.name, self.budget, search)
+
     def vocabulary(self) -> list[str] | None:
         """Return the words of the vocabulary by token, without the special tokens; None if there are no texts."""
         words = self.trainer.data.words
@@ -207,6 +220,12 @@ class FunctionWorkload:
     def about(self) -> dict[str, Any]:
         """Return what is tuned, as plain data."""
         return {"function": self._name}
+
+    def overview(self, search: str) -> list[str]:
+        """Return how the function is called, and the search."""
+        traced = self._engine == "vmap"
+        called = "a function traced by JAX, all trials of a round at once" if traced else "a function called in Python"
+        return function_lines(self._name, called, None if self._objective.retain is None else self.budget, search)
 
     def vocabulary(self) -> None:
         """Return None: there are no texts."""
