@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'|(?<!\w)"(?:[^"\\]|\\.)*\""""
-_VALUE = rf"{_QUOTED}|\w*\([^()]*\)|\[[^\[\]]*\]|[\w.+-]*\w|"
+_VALUE = rf"""{_QUOTED}|\w*\((?:{_QUOTED}|[^()'"])*\)|\[(?:{_QUOTED}|[^\[\]'"])*\]|[\w.+-]*\w|"""
+_LONG = re.compile(_QUOTED)
+_MOST_QUOTED, _MOST = 300, 2_000
 
 _PYTHON_ONLY = (
     ", or a Flax model of your own",
@@ -64,6 +66,22 @@ def in_options(message: str, names: Iterable[str], given: Mapping[str, Any] | No
         return " ".join(told) or _list([option_of(name) for name in fields])
 
     return token.sub(said, message)
+
+
+def shortened(message: str) -> str:
+    """Return a message whose quotations, and which itself, are not longer than a reader wants.
+
+    Example:
+        >>> shortened("column '" + 500 * "a" + "' is constant") == "column '" + 296 * "a" + "...' is constant"
+        True
+    """
+
+    def cut(found: re.Match[str]) -> str:
+        text = found[0]
+        return text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 3]}...{text[0]}"
+
+    short = _LONG.sub(cut, message)
+    return short if len(short) <= _MOST else short[: _MOST - 3] + "..."
 
 
 def _spell(name: str, text: str) -> str:

@@ -2,7 +2,6 @@
 
 import csv
 import inspect
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -13,6 +12,7 @@ import typer
 
 from jaxhpo.cli import help as panels
 from jaxhpo.data import TextOptions
+from jaxhpo.machine import strict_json
 from jaxhpo.space import Space
 from jaxhpo.training import Machine
 from jaxhpo.tuning import DEFAULTS, Options, tune
@@ -122,7 +122,7 @@ def read_names(text: str) -> tuple[str, ...]:
 def read_size(text: str) -> tuple[int, int]:
     """Return height and width of "32x32"; raise ValueError where it says none."""
     parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
         raise ValueError(f"--image-size {text!r} must be height and width, such as 32x32")
     return int(parts[0]), int(parts[1])
 
@@ -130,7 +130,7 @@ def read_size(text: str) -> tuple[int, int]:
 def read_space(path: Path) -> Space:
     """Return the space in a JSON file; raise ValueError where it holds none."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        content = strict_json.parse(strict_json.read_text(path))
     except OSError as error:
         raise ValueError(f"--space {str(path)!r} cannot be read: {error.strerror}; name a JSON file") from None
     except ValueError as error:

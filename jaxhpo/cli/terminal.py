@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from jaxhpo.cli.language import in_options
+from jaxhpo.cli.language import in_options, shortened
 from jaxhpo.errors import printable
 
 _FILTER = r"""
@@ -33,7 +33,7 @@ def complain(kind: str, message: str, names: Any = (), given: Any = None) -> Non
         names: Arguments that are options of the command.
         given: The values of the options, where they are known.
     """
-    line = " ".join(in_options(message, names, given).split())
+    line = " ".join(in_options(shortened(message), names, given).split())
     print(f"{kind}: {printable(line)}", file=sys.stderr)
 
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jaxhpo.data.arrays import from_arrays
 from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.image_folders import from_folder
 from jaxhpo.data.paths import ARRAYS, SUFFIXES, TABLES, existing, refuse_unreadable, stem_of, suffix_of
 from jaxhpo.data.tables.from_table import from_table
 from jaxhpo.data.text import TextOptions
+from jaxhpo.machine.npz import read_npz
 
 _WHOLE = ("x", "y")
 _SPLIT = ("x_train", "y_train", "x_test", "y_test")
@@ -109,21 +108,16 @@ def from_npz(
     file = existing(path, "file")
     try:
         with file.open("rb") as stream:  # np.load would leave a damaged file open
-            if not zipfile.is_zipfile(stream):
-                raise ValueError("it is no archive of arrays, or it is cut")
-            stream.seek(0)
-            loaded = np.load(stream, allow_pickle=False)
-            wanted = _choose(set(loaded.files), str(path))
-            arrays = {key: loaded[key] for key in wanted}
+            arrays = read_npz(stream, lambda names: _choose(names, str(path)))
     except _LayoutError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # ValueError also for objects
-        refuse_unreadable(file, error)
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        refuse_unreadable(file, error)  # ValueError also for objects, RuntimeError where there is a password
     options = {"name": stem_of(file) if name is None else name, "seed": seed, "text": text, "task": task}
-    if wanted == _WHOLE:
+    if set(arrays) == set(_WHOLE):
         return from_arrays(arrays["x"], arrays["y"], **options)
     test = arrays["x_test"], arrays["y_test"]
-    valid = None if wanted == _SPLIT else (arrays["x_valid"], arrays["y_valid"])
+    valid = None if set(arrays) == set(_SPLIT) else (arrays["x_valid"], arrays["y_valid"])
     return from_arrays(arrays["x_train"], arrays["y_train"], test=test, valid=valid, **options)
 
 

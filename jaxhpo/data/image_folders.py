@@ -1,5 +1,6 @@
 """Folders of images, with one folder per class."""
 
+import math
 import os
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ from jaxhpo.data.dataset import Dataset
 from jaxhpo.data.paths import existing, refuse_unreadable, stem_of
 from jaxhpo.data.splits import rare_notes, three_way, two_way
 from jaxhpo.errors import first_line
+from jaxhpo.machine.bounds import check_memory
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 _SPLITS = {
@@ -21,6 +23,8 @@ _SPLITS = {
 }
 """Splits by the names of their folders, in lower case."""
 
+_LARGEST = 10_000  # pixels of a side
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")  # of these suffixes; PIL would open dozens of others
 _GREY = ("1", "L", "LA", "La")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes that PIL clips when it converts them to bytes
 
@@ -89,6 +93,8 @@ def _check_size(size: Any) -> tuple[int, int] | None:
     whole = isinstance(size, tuple | list) and all(type(n) is int and n >= 1 for n in size)
     if not whole or len(size) != 2:
         raise ValueError(f"image_size={size!r} must be (height, width), two integers of at least 1")
+    if max(size) > _LARGEST:
+        raise ValueError(f"image_size={size!r} must be (height, width), at most {_LARGEST:,} each")
     return size[0], size[1]
 
 
@@ -178,7 +184,8 @@ def _header(file: Path) -> tuple[str, tuple[int, int]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about unusual metadata
-            with Image.open(file) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # 90 million pixels
+            with Image.open(file, formats=_FORMATS) as image:
                 return image.mode, (image.height, image.width)
     except Exception as error:  # damaged files raise many types
         _refuse(file, error)
@@ -189,12 +196,14 @@ def _read(files: list[Path], shape: tuple[int, int, int]) -> np.ndarray:
     from PIL import Image
 
     height, width, channels = shape
+    what = f"{len(files):,} images of {height}x{width}x{channels}"
+    check_memory(what, len(files) * math.prod(shape), "give a smaller image_size=(height, width)")
     images = np.empty((len(files), *shape), np.uint8)
     for row, file in zip(images, files, strict=True):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                with Image.open(file) as image:
+                with Image.open(file, formats=_FORMATS) as image:
                     converted = image.convert("L" if channels == 1 else "RGB")
         except Exception as error:
             _refuse(file, error)
@@ -206,5 +215,6 @@ def _read(files: list[Path], shape: tuple[int, int, int]) -> np.ndarray:
 
 def _refuse(file: Path, error: Exception) -> NoReturn:
     # PIL's message for a file that is not an image only repeats the path.
-    reason = "it is no image" if type(error).__name__ == "UnidentifiedImageError" else first_line(error)
+    unknown = type(error).__name__ == "UnidentifiedImageError"
+    reason = f"it is no image ({', '.join(_FORMATS)})" if unknown else first_line(error)
     raise ValueError(f"image {str(file)!r} cannot be read: {reason}; mend or delete it") from error

@@ -8,10 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
+from jaxhpo.machine.bounds import check_count, check_memory
+
 PADDING, UNKNOWN = 0, 1
 """Tokens for the end of a short row, and for a word that is not in the vocabulary."""
 
 KEEPS = ("first", "last")
+
+_MOST_WORDS, _MOST_TOKENS = 10_000_000, 100_000
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -35,10 +39,8 @@ class TextOptions:
     keep: str = "first"
 
     def __post_init__(self) -> None:
-        for name, lowest in (("words", 1), ("length", 1)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-                raise ValueError(f"{name}={value!r} must be an integer of at least {lowest}")
+        for name, most in (("words", _MOST_WORDS), ("length", _MOST_TOKENS)):
+            check_count(name, getattr(self, name), most)
         if self.keep not in KEEPS:
             raise ValueError(f"keep={self.keep!r} is unknown; use one of {', '.join(KEEPS)}")
 
@@ -126,6 +128,8 @@ def tokenise(
     words = [split_words(text) for text in train]
     vocabulary = _fit(words, options.words, options.keep)
     length = max(1, min(options.length, max(map(len, words), default=0)))
+    texts = len(train) + sum(map(len, others))
+    check_memory(f"{texts:,} texts of {length:,} tokens", 4 * texts * length, "lower length=")
     rows = [vocabulary._encode(words, length, options.keep)]
     return rows + [vocabulary.encode(texts, length=length, keep=options.keep) for texts in others], vocabulary
 

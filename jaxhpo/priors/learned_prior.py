@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.machine.npz import read_npz
 from jaxhpo.priors import hyperparameter_features
 from jaxhpo.space import Space
 from jaxhpo.types import Array
@@ -118,8 +119,7 @@ class LearnedPrior:
     @classmethod
     def _read(cls, content: bytes, path: str) -> "LearnedPrior":
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                held = dict(archive.items())
+            held = read_npz(io.BytesIO(content))
             if int(held["format"]) != _FORMAT:
                 raise ValueError(f"its format is {int(held['format'])}, and this version reads {_FORMAT}")
             network = Network(*(held[f"network_{name}"] for name in Network._fields))

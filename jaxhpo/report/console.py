@@ -8,6 +8,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jaxhpo.errors import printable
@@ -58,7 +59,8 @@ def best_table(study: Study, size: int = 5) -> Table:
     table.add_row(name, *(f"{t.score:.4f}" for t in trials), style="bold")
     for name, dimension in study.space.items():
         # What is inactive in a configuration is not in it.
-        table.add_row(name, *(shorten(t.config[name], dimension) if name in t.config else "-" for t in trials))
+        values = (shorten(t.config[name], dimension) if name in t.config else "-" for t in trials)
+        table.add_row(*(escape(printable(text)) for text in (name, *values)))
     return table
 
 

@@ -9,7 +9,9 @@ size are equal, so that 0.1 + 0.2 <= 0.3 holds on both. A constraint that names 
 """
 
 import ast
+import itertools
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +21,8 @@ from jaxhpo.space.dimensions import Choice, Dimension
 
 POOL = 64  # feasible points that a space keeps
 _DRAWS, _CHUNK, _RAREST = 100_000, 4096, 10_000
+_LONGEST, _DEEPEST, _MOST_NODES = 10_000, 200, 2_000  # characters, and what an expression may hold
+_MOST = 1_000  # constraints of a space
 _CLOSE = 1e-6  # relative difference below which numbers are equal
 
 _ARITHMETIC: dict[type, Callable] = {
@@ -51,14 +55,19 @@ class Constraint:
         if not isinstance(text, str):
             raise ValueError(f"constraint {text!r} must be a string, such as 'units * layers <= 256'")
         self.text, self._dimensions = text, dimensions
+        if len(text) > _LONGEST:
+            raise ValueError(f"constraint {text[:40]!r}... has {len(text):,} characters; give at most {_LONGEST:,}")
         try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the parser's of odd literals
+                self._tree = ast.parse(text.strip(), mode="eval").body
+            _check_size(self._tree)
             self._check_truth(self._tree)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             problem = (
                 "it is no expression" if isinstance(error, SyntaxError | RecursionError | MemoryError) else str(error)
             )
-            raise ValueError(f"constraint {text!r}: {problem}") from None
+            raise ValueError(f"constraint {_cut(text)!r}: {problem}") from None
         nodes = (node for node in ast.walk(self._tree) if isinstance(node, ast.Name))
         self.names = tuple(dict.fromkeys(node.id for node in nodes))
         if not self.names:
@@ -201,7 +210,10 @@ def read_constraints(constraints: Any, dimensions: Mapping[str, Dimension]) -> t
     """Return the constraints of a space; raise ValueError if one is invalid."""
     if isinstance(constraints, str | bytes | Mapping | set | frozenset) or not hasattr(constraints, "__iter__"):
         raise ValueError(f"Space constraints={constraints!r} must be a list of strings; write [{constraints!r}]")
-    return tuple(Constraint(text, dimensions) for text in constraints)
+    texts = list(itertools.islice(constraints, _MOST + 1))
+    if len(texts) > _MOST:
+        raise ValueError(f"Space has more than {_MOST:,} constraints; join them, or narrow the ranges")
+    return tuple(Constraint(text, dimensions) for text in texts)
 
 
 def feasible(constraints: tuple[Constraint, ...], values: Mapping[str, Any], active: Mapping[str, Any], xp: Any) -> Any:
@@ -277,9 +289,25 @@ def _float32(value: float) -> np.float32:
             return np.float32(np.inf)
 
 
+def _check_size(tree: ast.expr) -> None:
+    """Raise ValueError if an expression is too deep or too large to be traced."""
+    level, depth, nodes = [tree], 0, 0
+    while level:
+        depth, nodes = depth + 1, nodes + len(level)
+        if depth > _DEEPEST or nodes > _MOST_NODES:
+            raise ValueError(
+                f"it is longer than {_MOST_NODES:,} parts, or deeper than {_DEEPEST}: a sum of many terms counts each; "
+                "split it into several constraints"
+            )
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+
+
 def _quote(node: ast.AST) -> str:
-    text = ast.unparse(node)
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(_cut(ast.unparse(node)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _spell(sign: ast.cmpop) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.machine.bounds import MOST_HYPERPARAMETERS
 from jaxhpo.space.constraints import Constraint, feasible, find_feasible, read_constraints
 from jaxhpo.space.dimensions import Conditions, Dimension, place
 from jaxhpo.space.plain_data import CONSTRAINTS, from_plain, to_plain
@@ -52,6 +53,8 @@ class Space(Mapping[str, Dimension]):
             raise ValueError(
                 f"Space dimensions={dimensions!r} must be a non-empty dict of name -> Float, Int or Choice"
             )
+        if len(dimensions) > MOST_HYPERPARAMETERS:
+            raise ValueError(f"Space has {len(dimensions)} hyperparameters; give at most {MOST_HYPERPARAMETERS:,}")
         for name, dimension in dimensions.items():
             if not isinstance(name, str) or not name:
                 raise ValueError(f"Space has a hyperparameter named {name!r}; use a non-empty string")

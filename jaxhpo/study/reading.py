@@ -1,6 +1,5 @@
 """Past studies, read from the files that `tune(output=...)` writes."""
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxhpo.machine import strict_json
 from jaxhpo.space import Space
 
 
@@ -85,8 +85,8 @@ def _read_trial(space: Space, row: Mapping[str, Any]) -> PastTrial:
 
 def _parse(path: str | os.PathLike, number: int, line: str, *, last: bool) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError:
+        row = strict_json.parse(line)
+    except ValueError:
         row = None
     if isinstance(row, dict):
         return row

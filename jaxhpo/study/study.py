@@ -13,6 +13,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from jaxhpo.machine.bounds import MOST_BUDGET, MOST_TRIALS, check_count
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
 from jaxhpo.study.callbacks import Callback, check_callbacks
@@ -135,8 +136,8 @@ class Study(Results):
         Raises:
             ValueError: if the space has no such configuration, or `budget` is not an integer of at least 1.
         """
-        if budget is not None and (isinstance(budget, bool) or not isinstance(budget, int) or budget < 1):
-            raise ValueError(f"budget={budget!r} must be an integer of at least 1, or None")
+        if budget is not None:
+            check_count("budget", budget, MOST_BUDGET, more=", or None")
         self._queue.add(self.space.from_config(config), budget)
 
     def ask(self) -> list[Suggestion]:
@@ -207,8 +208,7 @@ class Study(Results):
         Raises:
             ValueError: if an argument is invalid, the study has no objective, or a round of `ask` has not been told.
         """
-        if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-            raise ValueError(f"trials={trials!r} must be an integer of at least 1")
+        check_count("trials", trials, MOST_TRIALS - len(self._trials))
         timeout, called = check_timeout(timeout), check_callbacks(callbacks)
         if on_round is not None:
             warnings.warn("on_round of Study.run will go; use callbacks=[...]", DeprecationWarning, stacklevel=2)

@@ -8,6 +8,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxhpo.compilation import HostFunction, jit, warn_of_lacking_options
+from jaxhpo.machine.bounds import MOST_TRIALS, check_count
 from jaxhpo.study.rounds import Carry, Clock, Record, make_steps, round_step
 from jaxhpo.types import Algorithm, Array, Objective
 
@@ -59,8 +60,7 @@ def run_traced(
             "objective must be an Objective whose evaluate can be traced, not that of a function with static "
             "hyperparameters (a Choice of words is one) or of a Python function; use Study"
         )
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise ValueError(f"rounds={rounds!r} must be an integer of at least 1")
+    check_count("rounds", rounds, MOST_TRIALS)
     if direction not in ("maximize", "minimize"):
         raise ValueError(f"direction={direction!r} must be 'maximize' or 'minimize'")
     steps = make_steps(algorithm, objective, 1.0 if direction == "maximize" else -1.0)

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxhpo.machine.bounds import MOST_SEEDS, check_count
 from jaxhpo.space import Choice, Space, describe
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
@@ -76,8 +77,7 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
     Raises:
         ValueError: if `seeds` is not an integer of at least 1.
     """
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise ValueError(f"seeds={seeds!r} must be an integer of at least 1")
+    check_count("seeds", seeds, MOST_SEEDS)
     data = trainer.data
     # The validation examples stay in their place too; the scores that they give each epoch are ignored.
     both = replace(

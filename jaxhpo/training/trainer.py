@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxhpo.compilation import HostFunction
 from jaxhpo.data import Dataset
+from jaxhpo.machine.bounds import MOST_EPOCHS, check_count, check_visits
 from jaxhpo.space import Space
 from jaxhpo.training.networks import Family, UserFamily, make_family
 from jaxhpo.training.planning.plan import EARLY
@@ -68,8 +69,7 @@ class Trainer:
     ):
         if not isinstance(data, Dataset):
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
-        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-            raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
+        check_count("epochs", epochs, MOST_EPOCHS)
         machine = machine_of(machine, old, "Trainer")
         family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
         self._begin(family, read_resources(lanes, machine, continues))
@@ -92,6 +92,7 @@ class Trainer:
     def _begin(self, family: Family, resources: Resources) -> None:
         self.family, self.data, self.space = family, family.data, family.space
         self.goal, self.epochs = family.goal, family.epochs
+        check_visits(self.epochs, len(self.data.y_train))
         self.resources, self.continues = resources, resources.continues
         self.plan = family.plan(resources)
         self.executor = Executor(self.plan.launches)

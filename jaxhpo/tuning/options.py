@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, Unpack, ge
 
 from jaxhpo.algorithms import Portfolio
 from jaxhpo.data import TextOptions
+from jaxhpo.machine.bounds import MOST_LANES, MOST_TRIALS, check_count
 from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Space
 from jaxhpo.study import Callback
@@ -120,9 +121,9 @@ class Options:
         twice it (`python -m benchmarks.ablation batch`). But a round has eight, which hardly cost it anything.
         """
         trials, lanes = self.trials, self.lanes
-        for name, value in (("trials", trials), ("lanes", lanes)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name}={value!r} must be an integer of at least 1")
+        for name, value, most in (("trials", trials, MOST_TRIALS), ("lanes", lanes, MOST_LANES)):
+            if value is not None:
+                check_count(name, value, most)
         if trials is not None and lanes is not None and lanes > trials:
             raise ValueError(f"lanes={lanes} exceeds trials={trials}; lower lanes or raise trials")
         if lanes is None:

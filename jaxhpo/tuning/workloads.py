@@ -7,6 +7,7 @@ import jax
 
 from jaxhpo.data import load
 from jaxhpo.errors import first_line
+from jaxhpo.machine.bounds import MOST_BUDGET, MOST_EPOCHS, MOST_SEEDS, check_count
 from jaxhpo.objectives import Function, Traceable
 from jaxhpo.space import Space
 from jaxhpo.study import Study
@@ -109,10 +110,11 @@ class TrainingWorkload:
         epochs = options.epochs
         if epochs is None:
             epochs = _EPOCHS_SMALL if len(dataset.y_train) <= _SMALL else _EPOCHS_LARGE
-        _check_epochs(epochs)
+        check_count("epochs", epochs, MOST_EPOCHS)
         seeds = options.final_fit
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 0:
             raise ValueError(f"final_fit={seeds!r} must be a number of trainings, 0 for none")
+        check_count("final_fit", seeds, MOST_SEEDS, least=0)
         goal = read_goal(dataset.task, options.loss, options.metric, options.minimize)
         self._family = make_family(dataset, options.model, options.space, goal, epochs)
         self.space, self.lanes, self.budget, self.metric = self._family.space, lanes, epochs, goal.name
@@ -192,7 +194,7 @@ class FunctionWorkload:
         if not isinstance(options.minimize, bool):
             raise ValueError(f"minimize={options.minimize!r} must be True or False")
         budget = 1 if options.epochs is None else options.epochs
-        _check_epochs(budget)
+        check_count("epochs", budget, MOST_BUDGET)
         self.space, self.lanes, self.budget = options.space, lanes, budget
         self.metric, self._direction = "score", "minimize" if options.minimize else "maximize"
         called = function.train if isinstance(function, Traceable) else function.score
@@ -235,11 +237,6 @@ class FunctionWorkload:
 
     def finish(self) -> None:
         """Do nothing: a function's winner has no network."""
-
-
-def _check_epochs(epochs: Any) -> None:
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"epochs={epochs!r} must be an integer of at least 1")
 
 
 def continues_trials(algorithm: Any) -> bool:

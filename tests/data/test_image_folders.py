@@ -156,7 +156,7 @@ def few(pets):
         (empty, "pets/fish' holds no image (png, jpg, jpeg, bmp, gif, webp); fill or delete it"),
         (single, "pets' holds the single class 'dog'; give a folder for each of two classes or more"),
         (damaged, "pets/cat/1.png' cannot be read: "),
-        (no_image, "pets/cat/1.png' cannot be read: it is no image; mend or delete it"),
+        (no_image, "pets/cat/1.png' cannot be read: it is no image (PNG, JPEG, BMP, GIF, WEBP); mend"),
         (deep, "pets/cat/deep.png' has more than 8 bits a channel"),
         (nested, "pets/cat' holds the folder 'siamese'; put images straight into it"),
         (few, "pets': only class 'cat' has 3 examples or more; a split in three needs two such classes"),

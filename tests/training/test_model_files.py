@@ -161,6 +161,8 @@ def test_broken_facts_are_refused(models, name, tmp_path):
     models["mlp"].save(tmp_path / "m")
     path = tmp_path / "m" / "model.json"
     path.write_text(FACTS[name](path.read_text()))
+    check_refused(r"m' holds no model \(model.json was altered\); name a directory", tmp_path / "m")
+    (tmp_path / "m" / "sha256sums.txt").unlink()  # as before there were any
     check_refused(r"m' holds no model \(\w+ in model.json or words.txt\); name a directory", tmp_path / "m")
 
 
@@ -168,9 +170,12 @@ def test_broken_facts_are_refused(models, name, tmp_path):
 def test_broken_words_are_refused(models, tmp_path):
     models["rnn"].save(tmp_path / "m")
     path = tmp_path / "m" / "words.txt"
-    whole = path.read_bytes()
+    whole, sums = path.read_bytes(), (tmp_path / "m" / "sha256sums.txt").read_bytes()
     for content in (whole[:-6], whole + b"\nmore", b"", b"\xff\xfe" + whole):
         path.write_bytes(content)
+        (tmp_path / "m" / "sha256sums.txt").write_bytes(sums)
+        check_refused(r"holds no model \(words.txt was altered\)", tmp_path / "m")
+        (tmp_path / "m" / "sha256sums.txt").unlink()
         check_refused(r"holds no model \(\w+ in model.json or words.txt\)", tmp_path / "m")
     path.unlink()
     check_refused(r"holds no model \(No such file or directory\)", tmp_path / "m")
@@ -197,6 +202,7 @@ def test_broken_weights_are_refused(models, tmp_path):
 def test_another_networks_weights_are_refused(models, tmp_path):
     models["mlp"].save(tmp_path / "m")
     path = tmp_path / "m" / "model.json"
+    (tmp_path / "m" / "sha256sums.txt").unlink()
     for old, new in (('"units": 4', '"units": 8'), ('"units": 4', '"units": 2'), ('"layers": 1', '"layers": 2')):
         text = path.read_text()
         made = text.index('"made"')
@@ -259,3 +265,19 @@ def test_a_data_sets_numpy_numbers_are_written():
     x, y = np.ones((4, 2), np.float32), np.array([0, 1, 0, 1], np.int32)
     spec = DataSpec.of(Dataset("mine", x, y, x, y, x, y, classes=np.int64(2)))
     assert json.loads(json.dumps(vars(spec)))["classes"] == 2
+
+
+def test_what_is_saved_can_be_checked(models, tmp_path):
+    import hashlib
+
+    models["mlp"].save(tmp_path / "m")
+    lines = (tmp_path / "m" / "sha256sums.txt").read_text().splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["model.json"]  # weights have theirs in it
+    content = (tmp_path / "m" / "model.json").read_bytes()
+    assert lines[0].split("  ")[0] == hashlib.sha256(content).hexdigest()
+    (tmp_path / "m" / "model.json").write_bytes(content.replace(b'"layers": 1', b'"layers": 1 '))
+    check_refused(r"m' holds no model \(model.json was altered\); name a directory", tmp_path / "m")
+    (tmp_path / "m" / "sha256sums.txt").unlink()
+    assert_same(load_model(tmp_path / "m").params, models["mlp"].params)
+    (tmp_path / "m" / "model.json").write_bytes(content.replace(b'"config"', b'"made": {}, "config"'))
+    check_refused(r"holds no model \(ValueError in model.json or words.txt\)", tmp_path / "m")

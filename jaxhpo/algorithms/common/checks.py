@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jaxhpo.machine.bounds import MOST_BUDGET, MOST_LANES, check_count
 from jaxhpo.space import Space
 
 
@@ -10,13 +11,12 @@ def check_common(space: Any, lanes: Any, budget: Any) -> None:
     if not isinstance(space, Space):
         raise ValueError(f"space={space!r} must be a jaxhpo.Space")
     check_integer("lanes", lanes, 1)
-    check_integer("budget", budget, 1)
+    check_integer("budget", budget, 1, MOST_BUDGET)
 
 
-def check_integer(name: str, value: Any, least: int) -> None:
-    """Raise ValueError if a value is not an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}")
+def check_integer(name: str, value: Any, least: int, most: int = MOST_LANES) -> None:
+    """Raise ValueError if a value is not an integer in [least, most]."""
+    check_count(name, value, most, least=least)
 
 
 def check_number(name: str, value: Any, low: float, high: float) -> None:

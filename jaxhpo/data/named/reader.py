@@ -189,7 +189,7 @@ def _decode_images(rows: Any) -> dict[str, np.ndarray]:
     images: np.ndarray | None = None
     for i in range(len(rows)):
         row = rows[i]
-        image = np.asarray(Image.open(io.BytesIO(row["image"])))
+        image = np.asarray(Image.open(io.BytesIO(row["image"]), formats=("PNG", "JPEG")))
         if images is None:
             images = np.empty((len(rows), *image.shape), np.uint8)
         images[i], labels[i] = image, row["label"]

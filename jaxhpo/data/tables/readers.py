@@ -179,6 +179,8 @@ def _checked(frame: pd.DataFrame, title: str, first_line: int | None) -> Table:
 
 
 def _check_unique(names: list[str], title: str) -> None:
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
-    if twice:
-        raise ValueError(f"{title} has the column {twice[0]!r} twice; rename or drop one")
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{title} has the column {name!r} twice; rename or drop one")
+        seen.add(name)

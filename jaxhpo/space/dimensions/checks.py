@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxhpo.machine.bounds import check_count
+
 IMPLICIT_LEVELS = 1024  # without `levels`, every value of an Int with at most this many values is a level
+MOST_LEVELS = 10_000
 RESOLUTION = 2.0**-24  # spacing of float32 just below 1
 SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
@@ -42,8 +45,8 @@ def check_range(kind: str, low: float, high: float, log: bool, levels: int | Non
         raise ValueError(f"{kind} log={log!r} must be True or False")
     if log and low <= 0:
         raise ValueError(f"{kind} low={low!r} must be above 0 with log=True; raise low or drop log")
-    if levels is not None and (isinstance(levels, bool) or not isinstance(levels, int) or levels < 2):
-        raise ValueError(f"{kind} levels={levels!r} must be an integer of at least 2, or None")
+    if levels is not None:
+        check_count(f"{kind} levels", levels, MOST_LEVELS, least=2, more=", or None")
 
 
 def spread(low: float, high: float, log: bool, levels: int) -> np.ndarray:
@@ -72,7 +75,10 @@ def read_when(kind: str, when: Any) -> tuple[tuple[str, tuple[Any, ...]], ...] |
     for parent, values in when.items():
         if not isinstance(parent, str) or isinstance(values, Mapping | set | frozenset):
             raise ValueError(f"{kind} when={dict(when)!r} must name values by hyperparameter, {example}")
-        several = tuple(values) if isinstance(values, tuple | list | np.ndarray | range) else (values,)
+        several = isinstance(values, tuple | list | np.ndarray | range)
+        if several and len(values) > MOST_LEVELS:  # pyright: ignore[reportArgumentType]
+            raise ValueError(f"{kind} when: {parent} has {len(values)} values; give at most {MOST_LEVELS:,}")
+        several = tuple(values) if several else (values,)
         several = tuple(value.item() if isinstance(value, np.generic) else value for value in several)
         if not several:
             raise ValueError(f"{kind} when: {parent} has no values; name those with which it is active")

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.space.dimensions.checks import When, fits_float32, fits_int32, number, read_when
+from jaxhpo.space.dimensions.checks import MOST_LEVELS, When, fits_float32, fits_int32, number, read_when
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,10 @@ class Choice:
         # Not a set: its order, and so the coordinate of every option, changes between processes.
         if isinstance(self.options, str | bytes | set | frozenset) or not hasattr(self.options, "__iter__"):
             raise ValueError(f"Choice options={self.options!r} must be a list of options, in a fixed order")
-        options = tuple(o.item() if isinstance(o, np.generic) else o for o in self.options)
+        several = islice(self.options, MOST_LEVELS + 1)  # it may never end
+        options = tuple(o.item() if isinstance(o, np.generic) else o for o in several)
+        if len(options) > MOST_LEVELS:
+            raise ValueError(f"Choice has more than {MOST_LEVELS:,} options; use Int or Float for a range")
         if not options:
             raise ValueError("Choice options are empty; give at least one")
         for option in options:

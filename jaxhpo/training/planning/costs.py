@@ -4,14 +4,13 @@ They only have to rank plans, and are rounded from what `benchmarks.speed` and `
 is not in the table is taken for its backend's.
 """
 
-import os
 from typing import NamedTuple
 
 import jax
 
+from jaxhpo.machine import memory_bytes
 from jaxhpo.models import Cost
 
-_GIB = 2.0**30
 _NUMBER = 4  # bytes of a float32
 _TILE = 8  # images
 _SLACK = 1.5  # of the memory estimate: padding, copies between layouts, what runs beside
@@ -63,10 +62,7 @@ def memory_limit() -> float:
     stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
     if stats and "bytes_limit" in stats:
         return 0.75 * stats["bytes_limit"]
-    try:
-        return 0.5 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # no Unix
-        return 4 * _GIB
+    return 0.5 * memory_bytes()
 
 
 def lane_bytes(

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxhpo.machine import cores
+from jaxhpo.machine.bounds import MOST_LANES, check_count
 from jaxhpo.training.planning.costs import device_costs, memory_limit
 from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan
 from jaxhpo.training.step.engines import ENGINES, SHARDED, THREADS
 
 _GIB = 2.0**30
+_MOST_GIB = 2**20
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -120,7 +122,7 @@ def read_resources(lanes: int | None, machine: Machine, continues: bool = False)
         ValueError: if a field is invalid, or not for this machine; the message names it.
     """
     lanes = default_lanes() if lanes is None else lanes
-    _check_count("lanes", lanes)
+    check_count("lanes", lanes, MOST_LANES)
     if machine.horizon not in HORIZONS:
         raise ValueError(f"horizon={machine.horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(machine.engine, machine.devices)
@@ -130,7 +132,7 @@ def read_resources(lanes: int | None, machine: Machine, continues: bool = False)
 def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:
     there = len(jax.devices())
     if devices is not None:
-        _check_count("devices", devices)
+        check_count("devices", devices, MOST_LANES)
         if devices > there:
             raise ValueError(f"devices={devices} exceeds the {there} that JAX sees; use at most {there}")
     if engine is not None and engine not in ENGINES:
@@ -152,11 +154,6 @@ def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:
 def _check_memory(memory: float | None) -> float:
     if memory is None:
         return memory_limit()
-    if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0 < memory < float("inf"):
-        raise ValueError(f"memory={memory!r} must be a number of GiB above 0")
+    if isinstance(memory, bool) or not isinstance(memory, int | float) or not 0 < memory <= _MOST_GIB:
+        raise ValueError(f"memory={memory!r} must be a number of GiB above 0, at most {_MOST_GIB:,}")
     return memory * _GIB
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}={value!r} must be an integer of at least 1")

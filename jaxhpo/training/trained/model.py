@@ -17,6 +17,7 @@ import numpy as np
 from jaxhpo.compilation import jit
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.errors import first_line
+from jaxhpo.machine import strict_json
 from jaxhpo.models import FAMILIES
 from jaxhpo.space import describe
 from jaxhpo.training.networks.builtin import build_network
@@ -27,6 +28,8 @@ from jaxhpo.training.step.learner import Learner, Masked
 from jaxhpo.training.trained.data_spec import DataSpec, read_examples
 
 _DESCRIPTION, _WORDS, _WEIGHTS = "model.json", "words.txt", "weights"
+_SUMS = "sha256sums.txt"  # of the first two, as sha256sum writes and checks them
+_MOST_WORDS = 2**30  # bytes
 _BATCH = 512  # examples of a forward pass
 
 
@@ -141,6 +144,8 @@ class Model:
                     checkpointer.wait_until_finished()
                 saved["files"] = _digests(new / _WEIGHTS)
                 (new / _DESCRIPTION).write_text(json.dumps(saved, indent=1), encoding="utf-8")
+                sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(new, below=False).items())
+                (new / _SUMS).write_text(sums, encoding="utf-8")
                 new.rename(path)
         except (OSError, ValueError) as error:  # a full disk is a ValueError to Orbax
             full = os.strerror(errno.ENOSPC)
@@ -174,6 +179,10 @@ class Model:
         return outputs
 
 
+class _AlteredError(ValueError):
+    """A file is not what was saved; the message names it."""
+
+
 def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     """Return the model that `Model.save` wrote.
 
@@ -188,13 +197,14 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
 
     path = Path(directory).expanduser().absolute()
     try:
-        content = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
+        _check_sums(path)
+        content = strict_json.parse(strict_json.read_text(path / _DESCRIPTION))
         spec = DataSpec.of_json(content["data"])
         config, made, arrays = content["config"], content["made"], dict(content["arrays"])
         files = dict(content["files"])
         words = None
         if content["words"] is not None:
-            text = (path / _WORDS).read_text(encoding="utf-8")
+            text = strict_json.read_text(path / _WORDS, _MOST_WORDS)
             words = Vocabulary(tuple(text.split("\n")) if text else (), spec.keep)
             if len(words.words) != content["words"]:
                 raise ValueError(f"{_WORDS} has {len(words.words)} words")
@@ -202,6 +212,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         builtin = None if "own" in made else _builtin_learner(made, spec)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = getattr(error, "strerror", None) or f"{type(error).__name__} in {_DESCRIPTION} or {_WORDS}"
+        problem = str(error) if isinstance(error, _AlteredError) else problem
         raise ValueError(
             f"{str(directory)!r} holds no model ({problem}); name a directory that Model.save wrote"
         ) from None
@@ -284,7 +295,19 @@ def _arrays(tree: Any) -> dict[str, str]:
     return {jax.tree_util.keystr(path): f"{leaf.dtype} {list(leaf.shape)}" for path, leaf in leaves}
 
 
-def _digests(directory: Path) -> dict[str, str]:
-    """Return the sha256 of every file below a directory, by its relative path."""
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
+def _check_sums(directory: Path) -> None:
+    """Raise ValueError if the description or the words are not those that were saved."""
+    if not (directory / _SUMS).exists():  # an earlier release wrote none
+        return
+    lines = strict_json.read_text(directory / _SUMS).splitlines()
+    said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    found = _digests(directory, below=False)
+    for name in (_DESCRIPTION, _WORDS):
+        if name in found and said.get(name) != found[name]:  # what is missing is said where it is read
+            raise _AlteredError(f"{name} was altered")
+
+
+def _digests(directory: Path, *, below: bool = True) -> dict[str, str]:
+    """Return the sha256 of every file in a directory, and `below` it, by its relative path."""
+    files = sorted(path for path in directory.glob("**/*" if below else "*") if path.is_file())
     return {p.relative_to(directory).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}

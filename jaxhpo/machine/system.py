@@ -1,4 +1,4 @@
-"""The machine that this process runs on: its usable cores and its cache directory."""
+"""Usable cores, memory and cache directory of the machine."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,14 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
+
+
+def memory_bytes() -> int:
+    """Return the bytes of the machine's memory, or 8 GiB where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # no Unix
+        return 8 << 30
 
 
 def cache_directory() -> Path:
