@@ -43,11 +43,12 @@ WRONG = {
     "words": ("9", "--words 9 is for texts, and digits holds image data; leave it out"),
     "length": ("9", "--length 9 is for texts, and digits holds image data; leave it out"),
     "keep": ("first", "--keep first is for texts, and digits holds image data; leave it out"),
+    "columns": ("age", "--column 'age' must be NAME=KIND, such as zip=category"),
     "save": ("/dev/null", "--save '/dev/null' exists already; name a new directory"),
 }
 """A value of each option that is refused, and how the line begins."""
 
-FLAGS = {"cache", "as_json", "details"}
+FLAGS = {"cache", "header", "as_json", "details"}
 
 
 def parameters():
@@ -86,6 +87,9 @@ def test_every_argument_becomes_its_option():
         ("image_size=(32, 48) must", "--image-size 32x48 must"),
         ("or task='regression' for amounts", "or --task 'regression' for amounts"),
         ("cache=False", "--no-cache"),
+        ("header=False is for", "--no-header is for"),
+        ("say which: columns={'it': 'day first'} or", "say which: --column 'it=day first' or"),
+        ("columns={'a': 'date', 'b': 'drop'}", "--column a=date --column b=drop"),
         ("drop=('a', 'b') is", "--drop 'a,b' is"),
         ("column 'target=3' is constant", "column 'target=3' is constant"),
         ("file \"it's seed=1\" and the model's lanes=2", "file \"it's seed=1\" and the model's --lanes 2"),

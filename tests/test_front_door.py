@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import jaxhpo as jh
 from jaxhpo import cli
+from jaxhpo.cli.options import read_options
 from jaxhpo.report.console import best_table, closing_lines
 
 SPACE = jh.Space(
@@ -136,7 +137,7 @@ def check_refused(message, data, **options):
         ("arrays", {"task": "ranking"}, "task='ranking'"),
         ("table", {"target": "z"}, "target='z' is no column of"),
         ("table", {"target": "y", "drop": "z"}, "drop='z' is no column of"),
-        ("table", {"target": "y", "drop": 3}, "drop=3 must be a column's name, or a list of them"),
+        ("table", {"target": "y", "drop": 3.5}, "drop=3.5 must be a column's name, or a list of them"),
         ("table", {"target": "y", "drop": "y"}, "target='y' is no column of"),
         ("table", {"image_size": (4, 4)}, "image_size=(4, 4) is for a folder of images, and data is a table"),
         ("csv", {"target": "y", "image_size": (4, 4)}, "image_size=(4, 4) is for a folder of images, and '"),
@@ -196,6 +197,18 @@ def test_a_table_from_end_to_end(files):
     assert "vocabulary" not in lines[0]["header"]
 
 
+def test_options_of_data_that_tune_lacks(files):
+    given = {"target": "-1", "drop": "0", "columns": ["2=drop", "1=number"], "header": False, "train_examples": 50}
+    (files / "rows.csv").write_text("".join(f"{i},{i / 4},x{i % 2},{'no' if i % 3 else 'yes'}\n" for i in range(120)))
+    data, options = read_options(str(files / "rows.csv"), given | {"seed": 3, "words": None, "trials": 5})
+    assert (data.feature_names, data.class_names, len(data.y_train)) == (("1",), ("no", "yes"), 50)
+    named = jh.data.load(files / "rows.csv", target=3, drop=0, columns={2: "drop"}, train_examples=50, seed=3)
+    np.testing.assert_array_equal(named.x_train, data.x_train)
+    assert (options.seed, options.trials, options.target, options.drop) == (3, 5, None, ())
+    path, options = read_options("rows.csv", {"target": "-1", "columns": []})
+    assert (path, options.target) == ("rows.csv", "-1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -206,6 +219,15 @@ def test_a_table_from_end_to_end(files):
         (["--target", "y", "--drop", "Unnamed: 0", "--task", "regression", "--metric", "accuracy"], "'accuracy' is no"),
         (["--target", "y", "--drop", "Unnamed: 0", "--final-fit", "-1"], "error: "),
         (["--target", "y", "--image-size", "8x8"], "error: --image-size 8x8 is for a folder of images, and '"),
+        (["--target", "y", "--column", "z=drop"], "error: --column z=drop is for no column of file '"),
+        (["--target", "y", "--column", "a=colour"], "error: --column a=colour is unknown; use one of number, category"),
+        (
+            ["--target", "y", "--column", "y=number"],
+            "error: --column y=number is for the target; leave it out, ",
+        ),
+        (["--column", "a=date", "--column", "a=drop"], "error: --column says twice what 'a' is: date and drop"),
+        (["--target", "y", "--column", "a=day first"], "; column 'a' holds no dates, but '"),
+        (["--target", "y", "--no-header"], "error: --target 'y' is no column of file '"),
         (["--image-size", "8"], "error: --image-size '8' must be height and width, such as 32x32"),
         (["--image-size", "8x-8"], "error: --image-size '8x-8' must be height and width, such as 32x32"),
         (["--image-size", "8x8x3"], "error: --image-size '8x8x3' must be"),

@@ -87,7 +87,7 @@ def tune(
         try:
             if save is not None and os.path.lexists(save):
                 raise ValueError(f"--save {str(save)!r} exists already; name a new directory")
-            tuning = Tuning(dataset, read_options(given))
+            tuning = Tuning(*read_options(dataset, given))
         except ValueError as error:
             _refuse(str(error), given, given)
         code = 0

@@ -2,11 +2,12 @@
 
 import ast
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 _QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'|(?<!\w)"(?:[^"\\]|\\.)*\""""
-_VALUE = rf"""{_QUOTED}|\w*\((?:{_QUOTED}|[^()'"])*\)|\[(?:{_QUOTED}|[^\[\]'"])*\]|[\w.+-]*\w|"""
+_VALUE = rf"""{_QUOTED}|\w*\((?:{_QUOTED}|[^()'"])*\)|\[(?:{_QUOTED}|[^\[\]'"])*\]|\{{(?:{_QUOTED}|[^{{}}'"])*\}}|[\w.+-]*\w|"""
 _LONG = re.compile(_QUOTED)
 _MOST_QUOTED, _MOST = 300, 2_000
 
@@ -30,7 +31,7 @@ def option_of(name: str) -> str:
         >>> option_of("train_examples")
         '--train-examples'
     """
-    return "--" + name.replace("_", "-")
+    return "--column" if name == "columns" else "--" + name.replace("_", "-")
 
 
 def in_options(message: str, names: Iterable[str], given: Mapping[str, Any] | None = None) -> str:
@@ -96,6 +97,8 @@ def _spell(name: str, text: str) -> str:
         value = None
     if isinstance(value, bool):
         return option_of(name if value else f"no-{name}")
+    if isinstance(value, dict):
+        return " ".join(f"{option_of(name)} {shlex.quote(f'{key}={kind}')}" for key, kind in value.items())
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         text = repr(",".join(f'"{item}"' if "," in item else item for item in value))
     return f"{option_of(name)} {text}"

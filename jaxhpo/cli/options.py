@@ -3,7 +3,7 @@
 import csv
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from jaxhpo.cli import help as panels
-from jaxhpo.data import TextOptions
+from jaxhpo.cli.language import option_of
+from jaxhpo.data import Dataset, TextOptions, load
+from jaxhpo.data.tables.kinds import KINDS
 from jaxhpo.machine import strict_json
 from jaxhpo.space import Space
 from jaxhpo.training import Machine
@@ -52,8 +54,13 @@ _SPELLED = {
     "space": "a JSON file with what varies, as Space.to_json() returns it",
     "drop": "columns of a table to leave out, with commas between them",
     "image_size": "what the images of a folder are resized to: 32x32, the height first",
+    "columns": f"what a column of a table is: NAME=KIND, once for each column; KIND is one of {', '.join(KINDS)}",
+    "header": "whether the first row of a table's file names the columns; unless given, the rows below it tell",
 }
 """What help says of options that a command line spells otherwise than Python."""
+
+_OF_DATA: dict[str, Any] = {"columns": list[str], "header": bool}
+"""Options of `jaxhpo.data.load` that `tune` lacks: where one is given, the command loads the data itself."""
 
 _OF_MACHINE: dict[str, type] = {"engine": str, "devices": int, "memory": float, "horizon": str}
 _OF_TEXT: dict[str, type] = {"words": int, "length": int, "keep": str}
@@ -77,6 +84,7 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
         _option(name, kind, passed[name], of_tune.get(name, name), panel_of.get(name, panels.DATA))
         for name, kind in _OF_TUNE.items()
     ]
+    made += [_option(name, kind, None, _SPELLED[name], panels.DATA) for name, kind in _OF_DATA.items()]
     for holder, names, panel in ((Machine, _OF_MACHINE, panels.MACHINE), (TextOptions, _OF_TEXT, panels.TEXTS)):
         said, defaults = documented(holder), {field.name: field.default for field in fields(holder)}
         made += [_option(name, kind, None, said.get(name, name), panel, defaults[name]) for name, kind in names.items()]
@@ -87,31 +95,56 @@ def add_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _option(name: str, kind: type, default: Any, said: str, panel: str, shown: Any = None) -> inspect.Parameter:
+def _option(name: str, kind: Any, default: Any, said: str, panel: str, shown: Any = None) -> inspect.Parameter:
     """Return an option: `shown` is a default that the command does not pass on."""
     said = said.partition(" In Python")[0].replace("`", "").rstrip(".;,")
     said = f"{said[0].upper()}{said[1:]}." + ("" if shown is None else f"  [default: {shown}]")
-    flags = ("--cache/--no-cache",) if kind is bool else ()
-    declared = typer.Option(*flags, help=said, rich_help_panel=panel)
+    flags = (f"--{name}/--no-{name}",) if kind is bool else (option_of(name),)
+    metavar = "NAME=KIND" if name == "columns" else None
+    declared = typer.Option(*flags, help=said, metavar=metavar, rich_help_panel=panel)
     annotation = kind if default is not None else kind | None
     where = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, where, default=default, annotation=Annotated[annotation, declared])
 
 
-def read_options(given: Mapping[str, Any]) -> Options:
-    """Return the options of `tune` that a command line means.
+def read_options(data: str, given: Mapping[str, Any]) -> tuple[str | Dataset, Options]:
+    """Return the data and the options of `tune` that a command line means.
+
+    Args:
+        data: Name or path of the data.
+        given: What typer read, by the names of the options.
+
+    Returns:
+        The data, loaded if an option says how that `tune` does not have; and the other options.
 
     Raises:
         ValueError: if an option is invalid; the message names it.
     """
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: value for name, value in given.items() if value is not None and value != []}
     machine = Machine(**{name: values.pop(name) for name in _OF_MACHINE if name in values})
     text = {name: values.pop(name) for name in _OF_TEXT if name in values}
-    readers = {"space": read_space, "image_size": read_size, "drop": read_names}
+    readers = {"space": read_space, "image_size": read_size, "drop": read_names, "columns": read_columns}
     values |= {name: read(values[name]) for name, read in readers.items() if name in values}
     if text:
         values["text"] = TextOptions(**text)
-    return Options(machine=machine, **values)
+    if not any(name in values for name in _OF_DATA):
+        return data, Options(machine=machine, **values)
+    of_data = {name: values.pop(name) for name in inspect.signature(load).parameters if name in values}
+    seed = of_data.setdefault("seed", DEFAULTS["seed"])
+    return load(data, **of_data), Options(machine=machine, seed=seed, **values)
+
+
+def read_columns(texts: Sequence[str]) -> dict[str, str]:
+    """Return the kinds of columns in texts such as "zip=category", by name; raise ValueError where one has none."""
+    columns: dict[str, str] = {}
+    for text in texts:
+        name, _, kind = text.rpartition("=")
+        if not name:
+            raise ValueError(f"--column {text!r} must be NAME=KIND, such as zip=category")
+        if name in columns:
+            raise ValueError(f"--column says twice what {name!r} is: {columns[name]} and {kind}")
+        columns[name] = kind
+    return columns
 
 
 def read_names(text: str) -> tuple[str, ...]:

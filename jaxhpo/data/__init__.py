@@ -79,7 +79,7 @@ def load(
     seed: int = 0,
     text: TextOptions | None = None,
     target: str | int | Sequence[str | int] | None = None,
-    drop: str | Sequence[str] = (),
+    drop: str | int | Sequence[str | int] = (),
     task: str | None = None,
     image_size: tuple[int, int] | None = None,
     scale_targets: bool | None = None,

@@ -38,7 +38,7 @@ def from_path(
     path: str | os.PathLike,
     *,
     target: str | int | Sequence[str | int] | None = None,
-    drop: str | Sequence[str] = (),
+    drop: str | int | Sequence[str | int] = (),
     columns: Mapping[str | int, str] | None = None,
     header: bool | None = None,
     task: str | None = None,

@@ -174,10 +174,13 @@ def cell(column, row, value):
             "column 'price' holds dates such as '8/1/2020', whose day or month may come first; say which: columns={'",
         ),
         (
-            cell("price", 7, "dear").assign(new=[[1]] * 30, colour=pd.date_range("2020", periods=30)),
+            cell("price", 7, "dear").assign(
+                new=[[1]] * 30, colour=pd.date_range("2020", periods=30), label=FRAME["size"] + 0.5
+            ),
             {"columns": {"colour": "number"}},
-            "the table: 3 columns are wrong: column 'colour' holds dates, not numbers; give another kind, or leave it "
-            "out: drop=['colour']; column 'new' holds mixed values (object); make it numbers or words, or leave it "
+            "the table: 4 columns are wrong: column 'label' holds 0.5 in row 0, not a whole number; give labels that "
+            "are whole numbers or texts, or task='regression'; column 'colour' holds dates, not numbers; give another "
+            "kind, or leave it out: drop=['colour']; column 'new' holds mixed values (object); make it numbers or words, or leave it "
             "out: drop=['new']; column 'price' holds 'dear' first in row 7, among numbers; mend it; columns={'pri",
         ),
         (
@@ -192,11 +195,11 @@ def cell(column, row, value):
             "columns={'colour': 'words'} is unknown; use one of number, category, date, day first, month first, ",
         ),
         (FRAME, {"columns": ["colour"]}, "columns=['colour'] must be a dict, such as {'zip': 'category'}"),
-        (FRAME, {"columns": {"cost": "drop"}}, "columns names 'cost', which is no column of the table; it has size, "),
+        (FRAME, {"columns": {"cost": "drop"}}, "columns={'cost': 'drop'} is for no column of the table; it has size, "),
         (
             FRAME,
             {"columns": {"label": "drop"}},
-            "columns names the target 'label', which task= describes; leave it out",
+            "columns={'label': 'drop'} is for the target; leave it out, and see task=",
         ),
         (FRAME, {"columns": {"colour": "text"}}, "column 'colour' is said to be text, but other columns are left"),
         (FRAME, {"columns": {"colour": "date"}}, "column 'colour' holds no dates, but 'red' first; give another kind"),
@@ -254,8 +257,8 @@ def test_bad_tables(frame, options, message):
 
 
 def test_bad_drops():
-    with pytest.raises(ValueError, match="drop=3 must be a column's name, or a list of them"):
-        from_table(FRAME, drop=3)
+    with pytest.raises(ValueError, match=r"drop=3.5 must be a column's name, or a list of them"):
+        from_table(FRAME, drop=3.5)
     with pytest.raises(ValueError, match="drop='id' is no column of the table; it has size, "):
         from_table(FRAME, drop=["id"])
     with pytest.raises(ValueError, match="target='price' is no column of the table"):

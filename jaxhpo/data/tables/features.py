@@ -19,7 +19,7 @@ _SHOWN = 8  # columns that a sentence names
 
 
 def choose_features(
-    table: Table, targets: Sequence[str], said: Mapping[str, str]
+    table: Table, targets: Sequence[str], said: Mapping[str, str], wrong: Sequence[str]
 ) -> tuple[dict[str, Reading], tuple[str, ...]]:
     """Return how the columns are read that are used, and sentences that tell how, and which are left out.
 
@@ -29,13 +29,15 @@ def choose_features(
         table: The table.
         targets: Names of the target columns.
         said: What a user says of columns, of `kinds.KINDS`.
+        wrong: What is wrong with the target columns.
 
     Raises:
         ValueError: if columns are invalid, or none is left; the message names all.
     """
     names = [name for name in table.frame.columns if name not in targets]
     readings = {name: read_column(table, name, said.get(name)) for name in names}
-    problems = [reading.problem for reading in readings.values() if reading.problem]
+    problems = list(wrong)
+    problems += [reading.problem for reading in readings.values() if reading.problem]
     reasons = {name: _reason(reading) for name, reading in readings.items()}
     used = {name: readings[name] for name in names if not reasons[name] and readings[name].kind in _USED}
     texts = [name for name in names if readings[name].kind == "text"]

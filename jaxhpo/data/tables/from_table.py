@@ -17,7 +17,7 @@ from jaxhpo.data.tables.features import choose_features, encode
 from jaxhpo.data.tables.kinds import KINDS
 from jaxhpo.data.tables.plan import Column
 from jaxhpo.data.tables.readers import Table, is_frame, read_file, read_frame
-from jaxhpo.data.tables.targets import choose_targets, column_of, read_target, with_targets
+from jaxhpo.data.tables.targets import choose_targets, column_of, listed, read_target, with_targets
 from jaxhpo.data.text import TextOptions
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def from_table(
     target: str | int | Sequence[str | int] | None = None,
     *,
     task: str = "classification",
-    drop: str | Sequence[str] = (),
+    drop: str | int | Sequence[str | int] = (),
     columns: Mapping[str | int, str] | None = None,
     header: bool | None = None,
     name: str | None = None,
@@ -99,8 +99,13 @@ def from_table(
     if read.frame.shape[1] == len(targets):
         raise ValueError(f"{read.title} has no column beside the target {targets[0]!r}; give at least one feature")
     rows, notes = with_targets(read, targets)
-    found = read_target(read, targets, task, rows)
-    features, left_out = choose_features(read, targets, said)
+    found, wrong = None, []
+    try:
+        found = read_target(read, targets, task, rows)
+    except ValueError as error:
+        wrong.append(str(error).removeprefix(f"{read.title}: "))
+    features, left_out = choose_features(read, targets, said, wrong)
+    assert found is not None  # or `choose_features` has told what is wrong
     parts = three_way(found.y, seed, names=found.names, what=f"{read.title}: column {targets[0]!r}")
     labels = [found.y[part] for part in parts]
     parts = [np.flatnonzero(rows)[part] for part in parts]
@@ -122,12 +127,12 @@ def from_table(
 
 def _without(table: Table, drop: Any) -> Table:
     columns = list(table.frame.columns)
-    if not isinstance(drop, str | list | tuple):
+    if isinstance(drop, bool) or not isinstance(drop, str | int | list | tuple):
         raise ValueError(f"drop={drop!r} must be a column's name, or a list of them")
-    found = [column_of(each, columns) for each in ([drop] if isinstance(drop, str) else drop)]
+    found = [column_of(each, columns) for each in ([drop] if isinstance(drop, str | int) else drop)]
     for column in found:
         if column not in columns:
-            raise ValueError(f"drop={column!r} is no column of {table.title}; it has {', '.join(columns)}")
+            raise ValueError(f"drop={column!r} is no column of {table.title}; it has {listed(columns)}")
     return table._replace(frame=table.frame.drop(columns=found))
 
 
@@ -145,10 +150,9 @@ def _check_columns(columns: Any) -> dict[str, str]:
 
 def _check_known(table: Table, said: Mapping[str, str], targets: Sequence[str]) -> None:
     columns = list(table.frame.columns)
-    for column in said:
+    for column, kind in said.items():
         if column in targets:
-            raise ValueError(f"columns names the target {column!r}, which task= describes; leave it out")
+            raise ValueError(f"columns={{{column!r}: {kind!r}}} is for the target; leave it out, and see task=")
         if column not in columns:
-            raise ValueError(
-                f"columns names {column!r}, which is no column of {table.title}; it has {', '.join(columns)}"
-            )
+            there = f"it has {listed(columns)}"
+            raise ValueError(f"columns={{{column!r}: {kind!r}}} is for no column of {table.title}; {there}")

@@ -32,8 +32,8 @@ def choose_targets(table: Table, target: Any, task: str) -> list[str]:
     if target is None:
         found = [column for column in columns if column.lower() in _TARGETS]
         if len(found) != 1:
-            problem = f"has the columns {_list(found)}" if found else f"has no column called {', '.join(_TARGETS)}"
-            raise ValueError(f"{table.title} {problem}; give target=, one of {_list(columns)}")
+            problem = f"has the columns {listed(found)}" if found else f"has no column called {', '.join(_TARGETS)}"
+            raise ValueError(f"{table.title} {problem}; give target=, one of {listed(columns)}")
         return found
     given = list(target) if isinstance(target, list | tuple) else [target]
     targets = [column_of(each, columns) for each in given]
@@ -41,7 +41,7 @@ def choose_targets(table: Table, target: Any, task: str) -> list[str]:
         raise ValueError(f"target={target!r} must be a column's name, or a list of different ones")
     for column in targets:
         if column not in columns:
-            raise ValueError(f"target={column!r} is no column of {table.title}; it has {_list(columns)}")
+            raise ValueError(f"target={column!r} is no column of {table.title}; it has {listed(columns)}")
     if task == "classification" and len(targets) > 1:
         raise ValueError(f"target={target!r} names {len(targets)} columns; give one, or task='regression'")
     return [str(column) for column in targets]
@@ -147,11 +147,12 @@ def _labels(table: Table, name: str, rows: np.ndarray) -> Any:
         return words
     if pd.api.types.infer_dtype(column) in ("mixed", "mixed-integer"):  # some are words
         return words_of(column)
-    if table.from_text and column.dtype == np.float64 and (column % 1 == 0).all() and column.abs().max() < 2**53:
+    if table.from_text and column.dtype == np.float64 and (column % 1 == 0).all() and (abs(column) < 2**53).all():
         return column.astype(np.int64)  # a cell without a value had made floats of them
     return column
 
 
-def _list(columns: list[str]) -> str:
+def listed(columns: list[str]) -> str:
+    """Return columns with commas between them, the first 20 of more."""
     shown = ", ".join(columns[:20])
     return shown if len(columns) <= 20 else f"{shown} and {len(columns) - 20} more"
