@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _QUOTED = r"""(?<!\w)'(?:[^'\\]|\\.)*'|(?<!\w)"(?:[^"\\]|\\.)*\""""
-_VALUE = rf"""{_QUOTED}|\w*\((?:{_QUOTED}|[^()'"])*\)|\[(?:{_QUOTED}|[^\[\]'"])*\]|\{{(?:{_QUOTED}|[^{{}}'"])*\}}|[\w.+-]*\w|"""
+_BRACKETS = "|".join(
+    rf"""{before}\{first}(?:{_QUOTED}|[^\{first}\{last}'"])*\{last}"""
+    for before, first, last in ((r"\w*", "(", ")"), ("", "[", "]"), ("", "{", "}"))
+)
+_VALUE = rf"{_QUOTED}|{_BRACKETS}|[\w.+-]*\w|"
 _LONG = re.compile(_QUOTED)
 _MOST_QUOTED, _MOST = 300, 2_000
 

@@ -180,8 +180,9 @@ def cell(column, row, value):
             {"columns": {"colour": "number"}},
             "the table: 4 columns are wrong: column 'label' holds 0.5 in row 0, not a whole number; give labels that "
             "are whole numbers or texts, or task='regression'; column 'colour' holds dates, not numbers; give another "
-            "kind, or leave it out: drop=['colour']; column 'new' holds mixed values (object); make it numbers or words, or leave it "
-            "out: drop=['new']; column 'price' holds 'dear' first in row 7, among numbers; mend it; columns={'pri",
+            "kind, or leave it out: drop=['colour']; column 'new' holds mixed values (object); make it numbers or "
+            "words, or leave it out: drop=['new']; column 'price' holds 'dear' first in row 7, among numbers; mend it; "
+            "columns={'pri",
         ),
         (
             FRAME[["size", "label"]].assign(size=2.5),
