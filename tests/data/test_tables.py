@@ -140,8 +140,8 @@ def cell(column, row, value):
         (
             cell("price", 7, "dear"),
             {},
-            "the table: column 'price' holds 'dear' first in row 7, among numbers; mend it; columns={'price': "
-            "'number'} takes such cells as missing, or leave it out: drop=['price']",
+            "the table: column 'price' holds 'dear' first in row 7, among numbers; mend it, or say columns={'price': "
+            "'number'}, which takes such cells as missing, or leave it out: drop=['price']",
         ),
         (
             cell("price", 7, np.inf),
@@ -181,8 +181,7 @@ def cell(column, row, value):
             "the table: 4 columns are wrong: column 'label' holds 0.5 in row 0, not a whole number; give labels that "
             "are whole numbers or texts, or task='regression'; column 'colour' holds dates, not numbers; give another "
             "kind, or leave it out: drop=['colour']; column 'new' holds mixed values (object); make it numbers or "
-            "words, or leave it out: drop=['new']; column 'price' holds 'dear' first in row 7, among numbers; mend it; "
-            "columns={'pri",
+            "words, or leave it out: drop=['new']; column 'price' holds 'dear' first in row 7, among num",
         ),
         (
             FRAME[["size", "label"]].assign(size=2.5),

@@ -104,8 +104,8 @@ def encode(
     for column in plan:
         if column.others:
             found = len({features[column.name].words[row] for row in parts[0]} - {None})  # pyright: ignore
-            kept = f"the {len(column.categories)} most frequent of its {found} words have a feature each"
-            notes.append(f"column {column.name!r}: {kept}, all others share one")
+            kept = f"of its {found} words in training the {len(column.categories)} most frequent have a feature each"
+            notes.append(f"column {column.name!r}: {kept}, the others share one")
     return x, tuple(plan), tuple(notes)
 
 
@@ -152,6 +152,8 @@ def _understood(used: Mapping[str, Reading]) -> Iterable[str]:
             yield f"column {name!r} is taken as numbers: {word!r} is {number:g}"
         if reading.infinite:
             yield f"column {name!r} holds {counted(reading.infinite, 'number')} beyond float32, taken as missing"
+        if reading.mixed:
+            yield f"column {name!r} is taken as categories: it holds {shown(reading.mixed)} among numbers"
         if reading.marks:
             yield f"column {name!r} holds {', '.join(map(shown, reading.marks[:3]))}, taken as missing"
 

@@ -46,12 +46,13 @@ def from_table(
       of day and month follows from the column, or is asked for.
     - text: three words or more on average, and more than half of the cells different. If no other column is left, the
       texts are the examples and become tokens; otherwise the column is left out.
-    - identifier: whole numbers that count the rows, or differ in every row in a column called id, index or the like; or
-      words that differ in every row; of 20 rows or more. It is left out.
-    - category: other words, and pandas' categories. Each category has a feature, with a name like "colour=red". The 50
-      most frequent do where there are more; others, and those in less than a thousandth of the rows, share one. So
-      have missing cells, if there are any. A column of more than 50 different words in more than half of its rows is
-      left out.
+    - identifier: whole numbers that count the rows from 0 or 1, unless they are called year, day or the like, or that
+      differ in every row and are called id, index or the like; or words that differ in every row; of 20 rows or more.
+      It is left out.
+    - category: other words, and pandas' categories. Each category has a feature, with a name like "colour=red". Rare
+      ones share a feature: those in less than a thousandth of the training rows, and of more than 50 categories those
+      in fewer than 5 rows, and all but the 200 most frequent. Missing cells are a category. A column with different
+      words in more than half of its rows, and more than 50, is left out.
 
     Columns with the same value in every training row are left out, too. Medians, categories and the first date are
     those of the training rows. `Dataset.notes` tells what was done, and predictions for a DataFrame do the same.

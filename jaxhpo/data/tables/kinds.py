@@ -41,8 +41,10 @@ _NUMBERS = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
 _DATES = ("datetime64", "datetime", "date")
 _IDENTIFIER_ROWS = 20  # fewer rows may differ by chance
 _IDENTIFIERS = re.compile(r"(?:.*[\W_])?(?:id|ids|idx|index|key|pk|uuid|guid|row|rowid|serial)", re.IGNORECASE)
+_TIMES = re.compile(r"(?:.*[\W_])?(?:years?|yr|quarter|months?|weeks?|days?|hours?|time|date|age|t)", re.IGNORECASE)
 _CAMEL = re.compile(r".*[a-z](?:Id|ID)")
 _FEW = 50  # number of different words up to which a column is always categorical
+_REPEATED = 3  # rows of a word, on average, from which few numbers with words among them are categories
 _MOSTLY = 0.9  # share of numbers or dates from which other words among them are taken for faults
 _TEXT_WORDS, _TEXT_SAMPLE = 3, 1000
 
@@ -62,6 +64,7 @@ class Reading:
         marks: Words that are taken as missing.
         dressed: A word and the number that it was read as, if the numbers are words with separators or units.
         codes: Whether words are digits after a 0.
+        mixed: A word of categories that are numbers for the most part, or "".
         problem: What is wrong with the column, or "".
     """
 
@@ -75,6 +78,7 @@ class Reading:
     marks: tuple[str, ...] = ()
     dressed: tuple[str, float] | None = None
     codes: bool = False
+    mixed: str = ""
     problem: str = ""
 
 
@@ -154,9 +158,13 @@ def _of_words(table: Table, name: str, column: pd.Series, said: str | None) -> R
     for share, what, is_wrong in faults:
         if share >= _MOSTLY:
             row = next(i for i, word in enumerate(words) if word in plain and is_wrong(word))
+            if len(counts) <= _FEW and len(counts) * _REPEATED <= len(words):
+                return Reading("category", words=words, mixed=str(words[row]) if what == "numbers" else "")
             held = f"holds {shown(str(words[row]))} first in {table.place(row)}, among {what}"
             kind = "number" if what == "numbers" else "date"
-            return _wrong(name, held, f"mend it; columns={{{name!r}: {kind!r}}} takes such cells as missing")
+            return _wrong(
+                name, held, f"mend it, or say columns={{{name!r}: {kind!r}}}, which takes such cells as missing"
+            )
     rows = sum(counts.values())
     kind = "category"
     if _is_text(list(counts), rows):
@@ -270,7 +278,8 @@ def _identifies(name: str, column: pd.Series, values: np.ndarray) -> bool:
     if len(np.unique(values)) < rows:
         return False
     named = nameless or _IDENTIFIERS.fullmatch(name) or _CAMEL.fullmatch(name)
-    return bool(named or (np.diff(values) == 1).all() or (np.diff(values) == -1).all())
+    counting = values[0] in (0, 1) and (np.diff(values) == 1).all() and not _TIMES.fullmatch(name)
+    return bool(named or counting)
 
 
 def _is_text(words: list[str], rows: int) -> bool:

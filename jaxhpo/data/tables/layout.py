@@ -36,8 +36,8 @@ def layout_of(text: str, header: bool | None, separator: str) -> Layout:
 
     A tab, ";", "|" or "," separates cells if it splits all rows into equally many. The first row is an example, and no
     header, if every column's first cell is what its other cells are: a number among numbers, a date among dates, a word
-    that stands there again. Numbers that count up from left to right, such as years, are names. Columns whose words are
-    mostly different say nothing.
+    that stands there again. Columns whose words are mostly different say nothing. But whole numbers at equal steps,
+    such as 0, 1, 2 or years, are names, and so is a row that has no cell above an index.
 
     Args:
         text: Content of the file, not blank.
@@ -86,6 +86,8 @@ def _is_example(rows: Sequence[Sequence[str]]) -> bool:
         return False
     votes, numbers = [], []
     for i, name in enumerate(first):
+        if not name and all(row[i] for row in rest):
+            return False  # the column of an index, which has no name
         cells = [row[i] for row in rest if row[i] and not says_nothing(row[i])]
         if not cells or not name or says_nothing(name):
             continue
@@ -103,7 +105,8 @@ def _is_example(rows: Sequence[Sequence[str]]) -> bool:
             votes.append(False)
     if not votes or not all(votes):
         return False
-    return not (len(numbers) > 2 and all(b - a == 1 for a, b in pairwise(numbers)))
+    steps = {b - a for a, b in pairwise(numbers)}
+    return not (len(numbers) > 2 and len(steps) == 1 and min(steps) > 0 and not any(a % 1 for a in numbers))
 
 
 def _style(cells: Sequence[str]) -> str | None:

@@ -16,8 +16,9 @@ from jaxhpo.data.tables.kinds import Reading, dates_of, numbers_of
 if TYPE_CHECKING:  # imported where it is used, because the import is slow
     import pandas as pd
 
-MOST_CATEGORIES = 50
+_FEW, _MOST = 50, 200  # categories of a column: up to which only the first rule of rarity holds; at most
 _RARE = 1000  # a category is rare that has less than one in so many training rows
+_RARE_ROWS = 5  # and, of many categories, one that has fewer training rows
 
 _CALENDAR = ("year", "month", "weekday", "hour", "days")
 
@@ -117,7 +118,8 @@ def fit_column(name: str, reading: Reading, train: np.ndarray) -> Column:
     if reading.words is not None:
         words = [reading.words[row] for row in train]
         counts = Counter(word for word in words if word is not None)
-        kept = [word for word, n in counts.most_common() if n * _RARE >= len(words)][:MOST_CATEGORIES]
+        least = max(len(words) / _RARE, _RARE_ROWS if len(counts) > _FEW else 0)
+        kept = [word for word, n in counts.most_common(_MOST) if n >= least]
         others = len(kept) < len(counts)
         missing = len(words) > sum(counts.values())
         if len(kept) + others + missing == 1:  # the same in every training row
