@@ -4,6 +4,7 @@
 - `features.py`: which columns are used, and what is said of them
 - `pairs.py`: features and targets that come apart
 - `targets.py`: the target columns
+- `leaks.py`: columns that give the answer away
 - `plan.py`: what becomes of a column, fitted to training rows and done alike to new tables
 - `kinds.py`: the kind of each column
 - `cells.py`: words, numbers and dates in cells

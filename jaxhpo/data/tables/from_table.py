@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from jaxhpo.data.paths import existing, stem_of
 from jaxhpo.data.splits import three_way
 from jaxhpo.data.tables.features import choose_features, encode
 from jaxhpo.data.tables.kinds import KINDS
+from jaxhpo.data.tables.leaks import find_leaks
 from jaxhpo.data.tables.plan import Column
 from jaxhpo.data.tables.readers import Table, is_frame, read_file, read_frame
 from jaxhpo.data.tables.targets import choose_targets, column_of, listed, read_target, with_targets
@@ -55,7 +57,8 @@ def from_table(
       words in more than half of its rows, and more than 50, is left out.
 
     Columns with the same value in every training row are left out, too. Medians, categories and the first date are
-    those of the training rows. `Dataset.notes` tells what was done, and predictions for a DataFrame do the same.
+    those of the training rows. `Dataset.notes` tells what was done, and predictions for a DataFrame do the same. A
+    warning names columns that give the target away: the accuracy or R2 with one of them alone is .999 or more.
 
     Args:
         table: Path of a file, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz` or `.parquet` (which needs pyarrow); or a DataFrame.
@@ -121,9 +124,18 @@ def from_table(
         return assemble(name or stem, pairs, columns=plan, notes=notes, **options)
     x, plan, fitted = encode(read, features, parts)
     pairs = list(zip(x, labels, strict=True))
+    _warn_of_leaks(plan, x, labels)
     feature_names = tuple(feature for column in plan for feature in column.features)
     notes += fitted
     return assemble(name or stem, pairs, features=feature_names, columns=plan, notes=notes, **options)
+
+
+def _warn_of_leaks(plan: Sequence[Column], x: Sequence[np.ndarray], y: Sequence[np.ndarray]) -> None:
+    """Warn of columns that give the target away, by the training and validation examples."""
+    if leaks := find_leaks(plan, np.concatenate(x[:2]), np.concatenate(y[:2])):
+        which = f"column {leaks[0]!r} alone gives" if len(leaks) == 1 else f"each of the columns {listed(leaks)} gives"
+        remedy = f"if it is not known before the target is, leave it out: drop={leaks!r}"
+        warnings.warn(f"{which} the target away, on rows not fitted; {remedy}", RuntimeWarning, stacklevel=4)
 
 
 def _without(table: Table, drop: Any) -> Table:
