@@ -153,10 +153,16 @@ class LaneResult(NamedTuple):
     Attributes:
         score: The lane's `Outcome.score`, as the objective gives it; nan where the trial failed.
         aux: The lane's part of `Outcome.aux`, NumPy arrays by name.
+        reason: Why the trial failed, in one line; None if it did not, or if all that is known is that the score is not
+            finite.
+        exception: A text that is the same for trials that failed by the same exception, of one type from one line; None
+            if it was no exception. A study ends if it is the same in the whole first round.
     """
 
     score: float
     aux: dict[str, Any]
+    reason: str | None = None
+    exception: str | None = None
 
 
 Finished = Callable[[int, LaneResult], None]

@@ -1,7 +1,10 @@
 """A user's Python function as an Objective: called in a pool of processes, or in this process."""
 
+import io
 import threading
+import types
 import warnings
+from collections import ChainMap
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +16,7 @@ import numpy as np
 from jaxhpo.compilation import HostFunction
 from jaxhpo.machine import cores
 from jaxhpo.objectives.pool import Call, Pool, Reply
-from jaxhpo.objectives.signatures import check_signature
+from jaxhpo.objectives.signatures import check_signature, say_trials
 from jaxhpo.objectives.worker import attempt
 from jaxhpo.space import Space
 from jaxhpo.types import (
@@ -99,12 +102,15 @@ class _Calls:
         score = np.full(len(active), np.nan, np.float32)
 
         def done(call: int, reply: Reply) -> None:
-            finished(lanes[call], LaneResult(reply.score, {}))
+            finished(lanes[call], LaneResult(reply.score, {}, reply.error, reply.exception))
 
+        failed: dict[str, list[int]] = {}
         for i, reply in zip(lanes, self._replies(calls, len(active), done), strict=True):
             score[i] = reply.score
             if reply.error is not None:
-                warnings.warn(f"trial {trial[i]} failed: {reply.error}", RuntimeWarning, stacklevel=2)
+                failed.setdefault(reply.error, []).append(int(trial[i]))
+        for error, trials in failed.items():
+            warnings.warn(f"{say_trials(trials)} failed: {error}", RuntimeWarning, stacklevel=2)
         return state, Outcome(score, {})
 
     def _replies(self, calls: list[Call], lanes: int, done: Callable[[int, Reply], None]) -> list[Reply]:
@@ -129,7 +135,8 @@ def function(score: Callable[..., Any], *, workers: int | None = None, timeout: 
             function may also take the arguments `seed`, an int in [0, 2**31) that depends on the study's seed and the
             trial, and `budget`, an int: the total budget of the trial, even if it continues another one. A trial fails,
             with a RuntimeWarning, if the function raises an exception, its result is not a finite number, or its
-            process dies.
+            process dies; `study.trials` has the reason. If one and the same line raises in every trial of the first
+            round, the study ends with a ValueError.
         workers: Number of processes, at most the number of lanes. None is the number of cores. 0 calls the function in
             this process, one configuration after another, for debugging. BLAS and OpenMP use an equal share of the
             cores in each process, unless the environment says otherwise (OMP_NUM_THREADS, ...).
@@ -162,12 +169,24 @@ def _no_state(key: Key) -> tuple:
 def _pickled(score: Callable[..., Any]) -> bytes:
     import cloudpickle
 
+    table = cloudpickle.CloudPickler.dispatch_table
+    reduce = table[types.CodeType]
+    # cloudpickle leaves out the names of files, which say where an exception was raised.
+    named = ChainMap({types.CodeType: lambda code: _with_file(reduce(code), code.co_filename)}, table)
+    file = io.BytesIO()
     try:
-        return cloudpickle.dumps(score)
+        type("Pickler", (cloudpickle.CloudPickler,), {"dispatch_table": named})(file).dump(score)
+        return file.getvalue()
     except Exception as error:
         raise ValueError(
             f"score={score!r} cannot be sent to a process: {error}; make what it refers to inside it, or use workers=0"
         ) from error
+
+
+def _with_file(reduced: tuple, name: str) -> tuple:
+    """Return a reduced code object with a file's name in place of what cloudpickle writes."""
+    make, arguments = reduced
+    return make, tuple(name if isinstance(a, str) and a == "<dynamic-code>" else a for a in arguments)
 
 
 @jax.jit

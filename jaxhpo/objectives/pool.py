@@ -47,10 +47,12 @@ class Reply(NamedTuple):
     Attributes:
         score: Score, nan if the trial failed.
         error: Description of the failure, or None.
+        exception: Which exception of the function it was, or None.
     """
 
     score: float
     error: str | None
+    exception: str | None = None
 
 
 def _ignore(call: int, reply: Reply) -> None:

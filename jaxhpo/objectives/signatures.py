@@ -1,4 +1,4 @@
-"""Checks of the signature of a user's function."""
+"""Checks of the signature of a user's function, and words of messages about it."""
 
 import functools
 import inspect
@@ -35,3 +35,8 @@ def check_signature(argument: str, function: Callable[..., Any], count: int, opt
         raise ValueError(f"{name} takes {signature}; it must be {argument}, and may also take {' and '.join(optional)}")
     # Parameters that a partial has set keep their values.
     return taken - set(function.keywords) if isinstance(function, functools.partial) else taken
+
+
+def say_trials(trials: list[int]) -> str:
+    """Return "trial 3", or "trials 3, 5"."""
+    return f"{'trial' if len(trials) == 1 else 'trials'} {', '.join(map(str, trials))}"

@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from jaxhpo.compilation import COMPILERS, HostFunction, jit
-from jaxhpo.errors import first_line
 from jaxhpo.objectives.hyperparameters import combinations
+from jaxhpo.objectives.signatures import say_trials
+from jaxhpo.objectives.worker import describe, identify
 from jaxhpo.space import Space
 from jaxhpo.types import Finished, Key, LaneResult, Outcome, Proposal, State, ignore_result
 
@@ -66,21 +67,27 @@ class Groups:
             rows = np.pad(lanes, (0, size - len(lanes)), mode="edge")
             return key, point[rows], budget[rows], trial[rows]
 
-        for group, error in self._compile(values, size, arguments([0])).items():
-            failed = ", ".join(str(number) for number in trial[groups.pop(group)].tolist())
-            warnings.warn(f"trials {failed} failed: {first_line(error)}", RuntimeWarning, stacklevel=2)
-        chunks = [(g, lanes[i : i + size]) for g, lanes in groups.items() for i in range(0, len(lanes), size)]
-        launched = [self._programs[group, size](*arguments(lanes)) for group, lanes in chunks]  # all at once
         score = np.full(len(active), np.nan, np.float32)
         aux = {n: np.zeros((len(active), *a.shape), a.dtype) for n, a in self._aux.items()}
+
+        def report(lane: int, reason: str | None = None, exception: str | None = None) -> None:
+            own = {name: value[lane].copy() for name, value in aux.items()}
+            finished(lane, LaneResult(float(score[lane]), own, reason, exception))
+
+        for group, error in self._compile(values, size, arguments([0])).items():
+            failed, reason = groups.pop(group), describe(error)
+            for lane in failed:
+                report(lane, reason, identify(error))
+            warnings.warn(f"{say_trials(trial[failed].tolist())} failed: {reason}", RuntimeWarning, stacklevel=2)
+        chunks = [(g, lanes[i : i + size]) for g, lanes in groups.items() for i in range(0, len(lanes), size)]
+        launched = [self._programs[group, size](*arguments(lanes)) for group, lanes in chunks]  # all at once
         for (_, lanes), result in zip(chunks, launched, strict=True):
             scores, more = jax.device_get(result)
             score[lanes] = scores[: len(lanes)]
             for name, value in more.items():
                 aux[name][lanes] = value[: len(lanes)]
             for lane in lanes:
-                own = {name: value[lane].copy() for name, value in aux.items()}
-                finished(lane, LaneResult(float(score[lane]), own))
+                report(lane)
         return state, Outcome(score, aux)
 
     def _compile(

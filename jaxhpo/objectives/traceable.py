@@ -15,6 +15,7 @@ from jaxhpo.objectives.effects import Fixed, Traced, all_combinations, trace, wi
 from jaxhpo.objectives.hyperparameters import MOST_COMBINATIONS, static_names, traced_values
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.static_groups import Groups, check_aux
+from jaxhpo.objectives.worker import describe, place
 from jaxhpo.space import Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
@@ -53,9 +54,9 @@ class Traceable:
             space: Search space.
 
         Raises:
-            ValueError: if the function cannot be traced or does not return a score; if a static hyperparameter is a
-                Float or is not in the space; if hyperparameters are static that `static` does not name, and there are
-                more than 16 combinations.
+            ValueError: if the function cannot be traced, raises an exception or does not return a score; if a static
+                hyperparameter is a Float or is not in the space; if hyperparameters are static that `static` does not
+                name, and there are more than 16 combinations.
         """
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
@@ -131,9 +132,9 @@ class Traceable:
         try:
             return self._trace(space, fixed)
         except Exception as error:
-            message = self._explain(space, fixed, error)
-            if message is None:  # an error in the function itself
-                raise
+            if isinstance(error, _ResultError):
+                raise ValueError(str(error)) from None
+            message = self._explain(space, fixed, error) or f"train raises {describe(error)}"
             raise ValueError(message) from error
 
     def _trace(self, space: Space, fixed: Fixed) -> Traced:
@@ -147,6 +148,8 @@ class Traceable:
 
     def _explain(self, space: Space, fixed: Fixed, error: Exception) -> str | None:
         """Return a message that explains an error while tracing, or None if tracing is not its cause."""
+        at = place(error)
+        where = f" ({at[0]}, line {at[1]})" if at else ""
 
         def traces(names: list[str]) -> bool:
             values = {name: space[name].to_value(0.5) if name in space else 1 for name in names}
@@ -158,20 +161,20 @@ class Traceable:
 
         # Find the arguments that the function needs as Python values: without any one of them tracing fails.
         needed = [name for name in space if name not in fixed] + [_BUDGET]
-        if traces(needed):
+        if isinstance(error, (TypeError, *UNTRACEABLE)) and traces(needed):
             for name in list(needed):
                 fewer = [other for other in needed if other != name]
                 needed = fewer if traces(fewer) else needed
             names = f"name it in static={(*self.static, *needed)!r}, " if _BUDGET not in needed else ""
             return (
-                f"train cannot be traced: Python needs the value of {', '.join(needed)}; {names}"
+                f"train cannot be traced: Python needs the value of {', '.join(needed)}{where}; {names}"
                 "use jnp.where and jax.lax.cond, scan or while_loop, or use jaxhpo.function"
             )
         if isinstance(error, UNTRACEABLE):
             first = str(error).partition("\n")[0].rstrip(".")
             return (
-                f"train cannot be traced: {first}; use jnp and jax.lax, give the plain function where it is jitted, "
-                "or use jaxhpo.function"
+                f"train cannot be traced: {first}{where}; use jnp and jax.lax, give the plain function where it is "
+                "jitted, or use jaxhpo.function"
             )
         if isinstance(error, KeyError) and isinstance(error.args[0], str) and error.args[0] not in space:
             return f"train reads {error.args[0]!r}, which is not in the space; it has {', '.join(space)}"
@@ -220,19 +223,23 @@ def _no_state(key: Key) -> tuple:
     return ()
 
 
+class _ResultError(ValueError):
+    """The function returns what is no result."""
+
+
 def _split(result: Any) -> tuple[Array, dict[str, Array]]:
-    """Return the score, [] float32, and aux; raise ValueError if `result` is neither a score nor (score, aux)."""
+    """Return the score, [] float32, and aux; raise _ResultError if `result` is neither a score nor (score, aux)."""
     pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)
     score, aux = result if pair else (result, {})
     if not _is_array(score):
         kind = type(score).__name__
-        raise ValueError(f"train returns a {kind}; it must return a scalar score, or (score, dict of arrays)")
+        raise _ResultError(f"train returns a {kind}; it must return a scalar score, or (score, dict of arrays)")
     score = jnp.asarray(score)
     if score.shape != () or not (jnp.issubdtype(score.dtype, jnp.floating) or jnp.issubdtype(score.dtype, jnp.integer)):
-        raise ValueError(f"train returns a score of shape {score.shape}, {score.dtype}; it must be one real number")
+        raise _ResultError(f"train returns a score of shape {score.shape}, {score.dtype}; it must be one real number")
     for name, value in aux.items():
         if not isinstance(name, str) or not _is_array(value):
-            raise ValueError(f"train's aux {name!r} is {type(value).__name__}; it must be an array under a string")
+            raise _ResultError(f"train's aux {name!r} is {type(value).__name__}; it must be an array under a string")
     return score.astype(jnp.float32), {name: jnp.asarray(value) for name, value in aux.items()}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxhpo.compilation import HostFunction, Program
 from jaxhpo.study.rounds import Clock, Keys, Steps, make_steps
+from jaxhpo.study.trials import Failures
 from jaxhpo.types import FRESH, Algorithm, LaneResult, Objective, Outcome, Proposal, State
 
 _START, _PROPOSE, _OBSERVE, _RESUMABLE = "start", "propose", "observe", "resumable"
@@ -91,10 +92,18 @@ class _Lanes:
         record: Called with the proposal, a lane and its result; None if nobody listens.
         known: Results that are there already, by trial; they are not recorded.
         sign: -1 where lower scores of the objective are better.
+        failures: Keeps why lanes failed.
     """
 
-    def __init__(self, proposal: Proposal, record: Recorder | None, known: Mapping[int, LaneResult], sign: float):
-        self._proposal, self._record, self._sign = proposal, record, sign
+    def __init__(
+        self,
+        proposal: Proposal,
+        record: Recorder | None,
+        known: Mapping[int, LaneResult],
+        sign: float,
+        failures: Failures,
+    ):
+        self._proposal, self._record, self._sign, self._failures = proposal, record, sign, failures
         self._waiting = set(np.flatnonzero(proposal.active).tolist())
         self.known = {lane: known[trial] for lane in self._waiting if (trial := int(proposal.trial[lane])) in known}
         self._waiting -= set(self.known)
@@ -105,6 +114,7 @@ class _Lanes:
         with self._lock:
             if lane in self._waiting:
                 self._waiting.remove(lane)
+                self._failures.record(int(self._proposal.trial[lane]), result)
                 if self._record is not None:
                     self._record(self._proposal, lane, result)
 
@@ -142,7 +152,7 @@ class Host:
     """
 
     def __init__(self, algorithm: Algorithm, objective: Objective | None, sign: float, lanes: int):
-        self.seconds = Seconds()
+        self.seconds, self.failures = Seconds(), Failures()
         self._pure = make_steps(algorithm, objective, sign)
         self._algorithm, self._objective, self._sign, self._lanes = algorithm, objective, sign, lanes
         self._programs: dict[tuple, Program] = {}
@@ -173,7 +183,7 @@ class Host:
 
         def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
             self._check_sources(proposal)
-            lanes = _Lanes(proposal, record, known, self._sign)
+            lanes = _Lanes(proposal, record, known, self._sign, self.failures)
             state, outcome = self._evaluate(keys, state, proposal, lanes)
             return state, lanes.complete(outcome)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from jaxhpo.study.trials import Trial
 
-_COLUMNS = ("trial", "round", "lane", "source", "budget", "trained_from", "config", "score", "seconds")
+_COLUMNS = ("trial", "round", "lane", "source", "budget", "trained_from", "config", "score", "reason", "seconds")
 
 
 def plain(value: Any) -> Any:

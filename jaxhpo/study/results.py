@@ -42,7 +42,7 @@ class Results:
         """One row a trial: the columns of RESERVED, and one for each hyperparameter before the score.
 
         trial, round, lane; source: the trial that it continues, -1 if none; budget; trained_from: the budget from which
-        it was trained, 0 if from the start; the hyperparameters; score, state, seconds.
+        it was trained, 0 if from the start; the hyperparameters; score; state; reason: why it failed; seconds.
 
         Values are as they were told: the option None is None, and an inactive hyperparameter is `pd.NA`. A file that
         `to_csv` writes has an empty cell for both; the journal (`output=` of `tune`) tells them apart.

@@ -206,7 +206,8 @@ class Study(Results):
             on_round: Will go; use `callbacks`.
 
         Raises:
-            ValueError: if an argument is invalid, the study has no objective, or a round of `ask` has not been told.
+            ValueError: if an argument is invalid, the study has no objective, or a round of `ask` has not been told; if
+                the same exception fails every trial of the first round; if the score of a trial depends on others.
         """
         check_count("trials", trials, MOST_TRIALS - len(self._trials))
         timeout, called = check_timeout(timeout), check_callbacks(callbacks)
@@ -260,6 +261,7 @@ class Study(Results):
                 break
             self._carry = carry
             done = self._record(record)
+            self._host.failures.check_first(self._trials)
             longest = max(longest, took)
             for callback in callbacks:
                 callback(self, done)
@@ -301,7 +303,8 @@ class Study(Results):
         record = to_host(record)
         seconds = time.perf_counter() - self._begun
         begins = self._trained_from(record.proposal)
-        done = tables.finished(self.space, record, begins, len(self._metrics), seconds, self._sign)
+        reason = self._host.failures.reason
+        done = tables.finished(self.space, record, begins, reason, len(self._metrics), seconds, self._sign)
         self._trials += done
         self._pending = None
         self._queue.done()

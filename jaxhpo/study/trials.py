@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BEFORE = ("trial", "round", "lane", "source", "budget", "trained_from")
-AFTER = ("score", "state", "seconds")
+AFTER = ("score", "state", "reason", "seconds")
 RESERVED = (*BEFORE, *AFTER)
 """Columns of the table of trials other than the hyperparameters."""
 
 _DTYPES = {int: ("int64", "Int64"), float: ("float64", "Float64"), bool: ("bool", "boolean"), str: ("str", "string")}
 _OBJECTS = ("object", "object")
+_NOT_FINITE = "the score is not finite"
+_FEWEST = 2  # trials that have to fail alike to end a study; one alone may have a configuration that cannot work
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Trial:
         aux: Further results of the objective by name, such as a learning curve.
         trained_from: Budget from which it was trained: that of its source, or 0 if it was trained from the start. A
             function of the user's is trained from the start even if the trial continues another one.
+        reason: Why it failed, such as an exception with its file and line; None if it did not.
     """
 
     trial: int
@@ -73,6 +76,7 @@ class Trial:
     point: np.ndarray = field(repr=False)
     aux: dict[str, np.ndarray] = field(repr=False)
     trained_from: int = 0
+    reason: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -119,10 +123,11 @@ def trial_of(
     space: Space, proposal: Proposal, lane: int, result: LaneResult, trained_from: int, round_: int, seconds: float
 ) -> Trial:
     """Return the trial of one active lane of a round (NumPy arrays); a score that is not finite is nan."""
+    failed = not math.isfinite(result.score)
     return Trial(
         trial=int(proposal.trial[lane]),
         config=space.to_config(proposal.point[lane]),
-        score=float(result.score) if math.isfinite(result.score) else math.nan,
+        score=math.nan if failed else float(result.score),
         budget=int(proposal.budget[lane]),
         source=int(proposal.source[lane]),
         round=round_,
@@ -131,6 +136,7 @@ def trial_of(
         point=np.asarray(proposal.point[lane]),
         aux=result.aux,
         trained_from=trained_from,
+        reason=result.reason or _NOT_FINITE if failed else None,
     )
 
 
@@ -152,7 +158,13 @@ def computed_and_asked(trials: Sequence[Trial]) -> tuple[int, int]:
 
 
 def finished(
-    space: Space, record: Record, begins: Sequence[int], round_: int, seconds: float, sign: float
+    space: Space,
+    record: Record,
+    begins: Sequence[int],
+    reason: Callable[[int], str | None],
+    round_: int,
+    seconds: float,
+    sign: float,
 ) -> list[Trial]:
     """Return the trials of one told round.
 
@@ -160,6 +172,7 @@ def finished(
         space: The search space.
         record: The round, as NumPy arrays.
         begins: Budget from which each lane was trained.
+        reason: Returns why a trial failed, or None if that is not known.
         round_: Index of the round.
         seconds: Time since the study's start.
         sign: -1 if lower scores of the objective are better, else 1.
@@ -168,7 +181,7 @@ def finished(
     found = []
     for lane in np.flatnonzero(proposal.active).tolist():
         aux = {name: np.asarray(value[lane]) for name, value in outcome.aux.items()}
-        result = LaneResult(sign * float(outcome.score[lane]), aux)
+        result = LaneResult(sign * float(outcome.score[lane]), aux, reason(int(proposal.trial[lane])))
         found.append(trial_of(space, proposal, lane, result, begins[lane], round_, seconds))
     return found
 
@@ -190,7 +203,8 @@ def trials_table(space: Space, trials: Iterable[Trial]) -> pd.DataFrame:
         for name, dimension in space.items()
     }
     state = ["failed" if t.failed else "complete" for t in done]
-    after = {"score": [t.score for t in done], "state": state, "seconds": [t.seconds for t in done]}
+    after = {"score": [t.score for t in done], "state": state, "reason": [t.reason for t in done]}
+    after |= {"seconds": [t.seconds for t in done]}
     return pd.DataFrame(before | values | after)
 
 
@@ -217,3 +231,37 @@ def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:
 def best_trial(trials: Iterable[Trial], sign: float) -> Trial | None:
     """Return the earliest trial with the best score; None if no trial has a score."""
     return max((t for t in trials if not t.failed), key=lambda t: (sign * t.score, -t.trial), default=None)
+
+
+class Failures:
+    """The failures of a study's trials, as the objective reports them."""
+
+    def __init__(self) -> None:
+        self._results: dict[int, LaneResult] = {}
+        self._over = False
+
+    def record(self, trial: int, result: LaneResult) -> None:
+        """Keep why a trial failed, if it did."""
+        if result.reason is not None:
+            self._results[trial] = result
+
+    def reason(self, trial: int) -> str | None:
+        """Return why a trial failed; None if the objective has not said it."""
+        return self._results[trial].reason if trial in self._results else None
+
+    def check_first(self, trials: Sequence[Trial]) -> None:
+        """Raise ValueError if all trials of the first round failed by the same exception.
+
+        Args:
+            trials: All finished trials. A first round of one trial waits for the second.
+        """
+        if self._over or len(trials) < _FEWEST:
+            return
+        self._over = True
+        found = [self._results.get(trial.trial) for trial in trials]
+        exceptions = {None if result is None else result.exception for result in found}
+        if len(exceptions) == 1 and None not in exceptions:
+            raise ValueError(
+                f"objective fails in all of the first {len(trials)} trials in the same way, {found[0].reason}; "
+                "mend it, or the space if no configuration of it can work"
+            )

@@ -89,7 +89,7 @@ def test_seed_and_budget_are_given_to_who_takes_them(workers):
     [(3, 3), (2.5, 2.5), (np.float64(0.1), 0.1), (np.array(4), 4), (jnp.bfloat16(2), 2), (Fraction(1, 4), 0.25)],
 )
 def test_numbers_of_any_kind_are_scores(value, expected):
-    assert attempt(lambda config: value, {}, {}) == (float(expected), None)
+    assert attempt(lambda config: value, {}, {}) == (float(expected), None, None)
 
 
 @pytest.mark.parametrize(
@@ -108,17 +108,21 @@ def test_numbers_of_any_kind_are_scores(value, expected):
     ],
 )
 def test_other_results_are_failures(value, message):
-    score, error = attempt(lambda config: value, {}, {})
+    score, error, exception = attempt(lambda config: value, {}, {})
     assert math.isnan(score)
     assert error is not None
     assert error == message
+    # Numbers that are not finite may be the configuration's fault, results of another type are the function's.
+    assert (exception is None) == error.startswith(("the score is nan", "the score is -inf", "the score is 1e"))
 
 
 @WORKERS
 def test_an_exception_fails_its_trial_alone(workers):
+    failing = function(lambda c: 1 / (c["x"] - 2), workers=workers)
     with pytest.warns(RuntimeWarning) as caught:
-        scores = scores_of(function(lambda c: 1 / (c["x"] - 2), workers=workers), [1, 2, 3], trials=[7, 3, 9])
-    assert [str(w.message) for w in caught] == ["trial 3 failed: ZeroDivisionError: division by zero"]
+        scores = scores_of(failing, [1, 2, 3], trials=[7, 3, 9])
+    place = f"test_function.py, line {failing.score.__code__.co_firstlineno}"
+    assert [str(w.message) for w in caught] == [f"trial 3 failed: ZeroDivisionError: division by zero ({place})"]
     np.testing.assert_array_equal(scores, np.float32([-1, np.nan, 1]))
 
 
@@ -126,9 +130,10 @@ def test_a_long_message_is_one_line():
     def score(config):
         raise ValueError("first\nsecond " + "x" * 1000)
 
-    _, error = attempt(score, {}, {})
+    _, error, _ = attempt(score, {}, {})
     assert error is not None
     assert error.startswith("ValueError: first second xx")
+    assert error.endswith(f"x... (test_function.py, line {score.__code__.co_firstlineno + 1})")
     assert len(error) == 300
 
 

@@ -269,8 +269,14 @@ def test_static_values_that_fail_during_a_study_fail_alone():
         study.run(4)
     assert study.trials["score"].fillna(0).tolist() == [3, 0, 0, 4]
     said = [str(w.message) for w in warned]
-    assert said[0] == "trials 1 failed: broken at 50"
-    assert said[1].startswith("trials 2 failed: train's aux 'ones' must not depend on static values; with size=51")
+    raised = train.__code__.co_firstlineno + 2
+    assert said[0] == f"trial 1 failed: RuntimeError: broken at 50 (test_traceable.py, line {raised})"
+    assert said[1].startswith(
+        "trial 2 failed: ValueError: train's aux 'ones' must not depend on static values; with size=51"
+    )
+    reasons = [trial.reason for trial in study.finished]
+    assert [f"trial {trial} failed: {reasons[trial]}" for trial in (1, 2)] == said
+    assert (reasons[0], reasons[3]) == (None, None)
 
 
 def test_one_program_for_everything_without_static_names():
@@ -349,10 +355,14 @@ def on_numpy(key, hparams):
 @pytest.mark.parametrize(
     ("train", "static", "message"),
     [
-        (shaped, (), r"needs the value of units, steps; name it in static=\('units', 'steps'\), use jnp.where"),
-        (shaped, ("steps",), r"needs the value of units; name it in static=\('steps', 'units'\)"),
-        (branching, (), r"needs the value of rate; .* or use jaxhpo.function"),
-        (looping, (), "needs the value of budget; use jnp.where"),
+        (
+            shaped,
+            (),
+            r"value of units, steps \(test_traceable.py, line \d+\); name it in static=\('units', 'steps'\), use jnp",
+        ),
+        (shaped, ("steps",), r"needs the value of units \(.*\); name it in static=\('steps', 'units'\)"),
+        (branching, (), r"needs the value of rate \(.*\); .* or use jaxhpo.function"),
+        (looping, (), r"needs the value of budget \(.*\); use jnp.where"),
         (on_numpy, (), "train cannot be traced: .*; use jnp and jax.lax"),
         (lambda key, hparams: jnp.zeros(3), (), r"a score of shape \(3,\), float32; it must be one real number"),
         (lambda key, hparams: hparams["rate"] > 0, (), r"a score of shape \(\), bool"),
@@ -404,12 +414,34 @@ def test_a_space_is_a_space():
         traceable(noisy).objective({})
 
 
-def test_an_error_of_the_functions_own_stays_as_it_is():
+def test_an_error_of_the_functions_own_is_said_with_its_line():
     def train(key, hparams):
         raise RuntimeError("mine")
 
-    with pytest.raises(RuntimeError, match="mine"):
+    with pytest.raises(ValueError) as caught:
         traceable(train).objective(SPACE)
+    line = train.__code__.co_firstlineno + 1
+    assert str(caught.value) == f"train raises RuntimeError: mine (test_traceable.py, line {line})"
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (lambda key, h: h["rate"] * h["units"], "train raises jax.dtypes.TypePromotionError: Input dtypes"),
+        (lambda key, h: jnp.zeros(2) @ jnp.zeros(3) + h["rate"], "train raises TypeError: dot_general requires"),
+        (
+            lambda key, h: jax.pure_callback(lambda x: x, h["rate"], h["rate"]),
+            "train raises NotImplementedError: vmap is",
+        ),
+    ],
+)
+def test_an_error_of_another_kind_is_not_taken_for_one_of_tracing(train, message):
+    with pytest.raises(ValueError) as caught:
+        traceable(train).objective(SPACE)
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).endswith(f" (test_traceable.py, line {train.__code__.co_firstlineno})")
+    assert "\n" not in str(caught.value)
 
 
 def test_other_parameters_with_defaults_and_partials_are_fine():

@@ -24,7 +24,7 @@ def test_the_tables_say_what_happened():
     study = run(10)
     table = study.trials
     before = ["trial", "round", "lane", "source", "budget", "trained_from"]
-    assert list(table) == [*before, "a", "b", "c", "score", "state", "seconds"]
+    assert list(table) == [*before, "a", "b", "c", "score", "state", "reason", "seconds"]
     assert table["trial"].tolist() == list(range(10))
     assert table["round"].tolist() == [0] * 4 + [1] * 4 + [2] * 2
     assert table["lane"].tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
