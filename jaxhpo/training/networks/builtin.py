@@ -12,7 +12,7 @@ from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
 from jaxhpo.training.config.space_reader import Structure, read_hyper, read_ranges, read_structure
-from jaxhpo.training.networks.families import check_space, examples_bytes
+from jaxhpo.training.networks.families import check_space, examples_bytes, unread_by_optimizers, warn_of_unread
 from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.planning.costs import tile_of
 from jaxhpo.training.planning.plan import Plan
@@ -42,16 +42,18 @@ class Builtin:
     Raises ValueError where the space asks for what the model or the data cannot give.
     """
 
-    def __init__(self, name: str, data: Dataset, space: Space, goal: Goal, epochs: int):
+    def __init__(self, name: str, data: Dataset, space: Space, goal: Goal, epochs: int, *, warns: bool = True):
         self.name, self.data, self.space, self.epochs = name, data, space, epochs
         self.ranges = read_ranges(space, name, image=data.shape[:2] if data.kind == "image" else None)
         check_space(space, self.ranges, data, goal)
         shape = (1, data.classes) if data.task == "classification" else (1, *data.y_train.shape[1:])
+        if warns:
+            warn_of_unread(unread_by_optimizers(space, self.ranges))
         self.goal = rehearse_goal(goal, data, jax.ShapeDtypeStruct(shape, np.float32))
 
     def again(self, data: Dataset, space: Space) -> "Builtin":
         """Return the same network for other data and another space."""
-        return Builtin(self.name, data, space, self.goal, self.epochs)
+        return Builtin(self.name, data, space, self.goal, self.epochs, warns=False)
 
     def plan(self, resources: Resources) -> Plan:
         """Return the plan of how they run."""

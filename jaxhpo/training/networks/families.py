@@ -1,6 +1,7 @@
 """What a family of networks provides to training, and which of jaxhpo's fits a data set."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from jaxhpo.data import Dataset
@@ -96,6 +97,24 @@ def check_space(space: Iterable[str], ranges: Ranges, data: Dataset, goal: Goal)
     if smoothed and (data.task != "classification" or goal.loss is not None):
         whose = "a loss of your own" if goal.loss is not None else "regression"
         raise ValueError(f"space has label_smoothing, which is of the cross-entropy of classes, not {whose}; drop it")
+
+
+def unread_by_optimizers(space: Iterable[str], ranges: Ranges) -> dict[str, str]:
+    """Return the hyperparameters of a space that none of its optimizers reads, with what they are of."""
+    lacking = () if "momentum" in ranges.optimizers else ("momentum",)
+    return {name: "of the optimizer momentum" for name in space if canonical_name(name) in lacking}
+
+
+def warn_of_unread(names: Mapping[str, str]) -> None:
+    """Warn once of hyperparameters that have no effect, if there are any; each with what it is of, or ""."""
+    if names:
+        several = ", ".join(f"{name!r} ({of})" if of else repr(name) for name, of in names.items())
+        has, it = ("have", "them") if len(names) > 1 else ("has", "it")
+        warnings.warn(
+            f"space: {several} {has} no effect, as no computation reads {it}; leave {it} out, or use {it}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def examples_bytes(data: Dataset) -> int:

@@ -8,6 +8,7 @@
 - `rehearsal.py`: what a model must fulfil, traced for shapes before anything is trained
 - `training_checks.py`: whether it trains in training, and not in evaluation
 - `dependence.py`: which arguments of a traced function have an influence on which outputs
+- `unread.py`: which hyperparameters have no effect
 - `lanes.py`: whether a trial computes the same beside another one as alone
 - `cost.py`: floating-point operations and memory, counted in the traced program
 """

@@ -17,10 +17,12 @@ class Dependence:
     Attributes:
         outputs: Shapes of what the function returns.
         program: Its operations.
+        constants: Arrays that it has of its own.
     """
 
     def __init__(self, function: Callable[..., Any], *arguments: Any):
         closed, self.outputs = jax.make_jaxpr(function, return_shape=True)(*arguments)
+        self.constants = closed.consts
         self.program, self._arguments = closed.jaxpr, jax.tree.structure(arguments)
 
     def of(self, wanted: Any) -> tuple[Any, ...]:

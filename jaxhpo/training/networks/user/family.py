@@ -14,7 +14,7 @@ from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Costed, Variant
 from jaxhpo.models.family import TRACED
 from jaxhpo.space import Dimension, Float, Int, Space
-from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS
+from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, canonical_name
 from jaxhpo.training.config.space_reader import (
     Hyper,
     Ranges,
@@ -26,11 +26,12 @@ from jaxhpo.training.config.space_reader import (
     read_names,
     read_structure,
 )
-from jaxhpo.training.networks.families import check_space, examples_bytes
+from jaxhpo.training.networks.families import check_space, examples_bytes, unread_by_optimizers, warn_of_unread
 from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.networks.user.factory import name_of, read_factory
 from jaxhpo.training.networks.user.model import UserModel
 from jaxhpo.training.networks.user.rehearsal import Rehearsal
+from jaxhpo.training.networks.user.unread import Form, unread
 from jaxhpo.training.planning.costs import lane_bytes
 from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two
 from jaxhpo.training.planning.resources import Resources
@@ -57,7 +58,7 @@ class UserFamily:
     Raises ValueError where model, space, loss, metric and data do not go together.
     """
 
-    def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int):
+    def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int, *, warns: bool = True):
         self.data, self.space, self.goal, self.epochs = _resolved(data, goal), space, goal, epochs
         self._model = model
         self.name = name_of(model)
@@ -68,15 +69,26 @@ class UserFamily:
         check_space(trained, self.ranges, data, goal)
         self._fast = jax.default_backend() == "cpu"
         self.costs: dict[Variant, Cost] = {}
-        self._rehearsed: set[Variant] = set()
+        self._rehearsed: dict[Variant, Form] = {}
         self._outputs: set[tuple] = set()  # shapes that loss and metric go with
         variants = self.ranges.variants
         for i in np.unique(np.linspace(0, len(variants) - 1, min(EARLY, len(variants))).round().astype(int)):
             self._rehearse(variants[i])
+        if warns:
+            own = dict.fromkeys(unread(space, self.factory.takes, self._rehearsed), "")
+            warn_of_unread(own | self._unread_by_training(trained))
+
+    def _unread_by_training(self, trained: dict[str, Dimension]) -> dict[str, str]:
+        """Return the hyperparameters of training that have no effect on these models, with what they are of."""
+        found = unread_by_optimizers(trained, self.ranges)
+        if not any(form.kernels for form in self._rehearsed.values()):
+            penalties = (name for name in trained if canonical_name(name) in ("l1", "l2"))
+            found |= dict.fromkeys(penalties, "of parameters called kernel")
+        return found
 
     def again(self, data: Dataset, space: Space) -> "UserFamily":
         """Return the same model for other data and another space."""
-        return UserFamily(self._model, data, space, self.goal, self.epochs)
+        return UserFamily(self._model, data, space, self.goal, self.epochs, warns=False)
 
     def _read_ranges(self) -> Ranges:
         space, own = self.space, self._own
@@ -204,8 +216,7 @@ class UserFamily:
 
     def _rehearse(self, variant: Variant) -> None:
         if variant not in self._rehearsed:
-            self.rehearsal(variant).run()
-            self._rehearsed.add(variant)
+            self._rehearsed[variant] = self.rehearsal(variant).run()
 
     def _check_goal(self, outputs: Any) -> Goal:
         """Return the goal; raise ValueError where outputs of these shapes do not go with loss and metric."""

@@ -19,6 +19,7 @@ from jaxhpo.training.networks.user.dependence import Dependence
 from jaxhpo.training.networks.user.lanes import check_lanes, others_decide
 from jaxhpo.training.networks.user.model import UnfitError, UserModel
 from jaxhpo.training.networks.user.training_checks import check_training, dropout_layers
+from jaxhpo.training.networks.user.unread import Form, form_of
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Batch
@@ -59,9 +60,10 @@ class Rehearsal:
         self.hyper = jax.eval_shape(hyper, jax.ShapeDtypeStruct((len(space),), np.float32))
         self.key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
 
-    def run(self) -> None:
-        """Raise ValueError if the model cannot be trained; the message says why."""
-        params, statistics = self._shapes("built", self._start, self.key, self.data, self.hyper)
+    def run(self) -> Form:
+        """Return what the form's programs are; raise ValueError if it cannot be trained, which says why."""
+        built = self._traced("built", Dependence, self._start, self.key, self.data, self.hyper)
+        params, statistics = built.outputs
         self._check_params(params)
         arguments = self.key, self.data, self.hyper, params, statistics
         still = self._traced("called", Dependence, self._outputs, *arguments)
@@ -76,6 +78,7 @@ class Rehearsal:
         check_training(step, drops, still, batch_statistics)
         if others_decide(step.program) or others_decide(still.program):
             self._check_lanes()
+        return form_of(params, (built, still, step))
 
     def cost(self) -> Cost:
         """Return what the form costs."""
@@ -150,9 +153,6 @@ class Rehearsal:
         corners = np.random.default_rng(0).random((2, len(self.space)), np.float32)
         trials = [(jax.random.key(i, impl="threefry2x32"), self.read(corner)) for i, corner in enumerate(corners)]
         check_lanes(self._lane, *trials)
-
-    def _shapes(self, what: str, function: Callable, *arguments: Any) -> Any:
-        return self._traced(what, jax.eval_shape, function, *arguments)
 
     def _traced(self, what: str, trace: Callable, *arguments: Any) -> Any:
         """Return `trace(*arguments)`; raise ValueError where it fails by what is the user's."""
