@@ -111,7 +111,7 @@ BAD_SPACES = {
     "not-json": ("{", "is not JSON"),
     "list": ("[]", "space must be a JSON object"),
     "type": ('{"units": {"type": "real"}}', "needs a type, one of float, int, choice"),
-    "reversed": ('{"units": {"type": "int", "low": 9, "high": 2}}', "Int low=9 must be below high=2"),
+    "reversed": ('{"units": {"type": "int", "low": 9, "high": 2}}', "Int low=9 must not be above high=2"),
     "log-zero": ('{"l1": {"type": "float", "low": 0, "high": 1, "log": true}}', "must be above 0 with log=True"),
     "empty": ('{"units": {"type": "choice", "options": []}}', "Choice options are empty"),
     "duplicate": ('{"units": {"type": "choice", "options": [8, 8]}}', "hold a duplicate"),

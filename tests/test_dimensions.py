@@ -188,8 +188,7 @@ def test_what_is_ordered_and_numeric():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Float(1.0, 1.0), "Float low=1.0 must be below high=1.0"),
-        (lambda: Float(2.0, 1.0), "Float low=2.0 must be below high=1.0"),
+        (lambda: Float(2.0, 1.0), "Float low=2.0 must not be above high=1.0"),
         (lambda: Float(0.0, 1.0, log=True), "Float low=0.0 must be above 0 with log=True; raise low or drop log"),
         (lambda: Float(-1.0, 1.0, log=True), "must be above 0 with log=True"),
         (lambda: Float(0.0, math.inf), "Float high=inf is not finite"),
@@ -204,7 +203,6 @@ def test_what_is_ordered_and_numeric():
         (lambda: Float(0.0, 1.0, levels=1), "Float levels=1 must be an integer of at least 2"),
         (lambda: Float(0.0, 1.0, levels=2.5), "Float levels=2.5 must be"),
         (lambda: Float(0.0, 1.0, log="yes"), "Float log='yes' must be True or False"),
-        (lambda: Int(3, 3), "Int low=3 must be below high=3"),
         (lambda: Int(1.5, 3), "Int low=1.5 is not a whole number; use Float"),
         (lambda: Int(0, 8, log=True), "Int low=0 must be above 0 with log=True"),
         (lambda: Int(1, 4, levels=9), "Int levels=9 do not fit between 1 and 4; use fewer"),

@@ -115,6 +115,11 @@ def test_a_study_of_a_function_begins_with_how_it_is_called(called, epochs, firs
     assert json.loads(json.dumps(study.summary))["overview"] == lines
 
 
+def test_constants_are_counted_apart():
+    space = jh.Space({"x": jh.Float(0.1, 0.1), "n": jh.Int(3, 3), "c": jh.Choice((1,)), "y": jh.Float(0.0, 1.0)})
+    assert overview.search_words(space, 1000, 8, None) == "1 hyperparameter and 3 constants; 1,000 trials, 8 at a time"
+
+
 def test_nothing_is_shown_where_it_is_not_wanted(capfd):
     study = jh.tune(jh.function(score, workers=0), space=SPACE, trials=2, lanes=2, epochs=1, cache=False, verbose=False)
     captured = capfd.readouterr()

@@ -187,10 +187,10 @@ def test_bad_spaces(dimensions, message):
         ({"a": {"type": "float", "low": 0}}, "space 'a': high is missing"),
         ({"a": {"type": "choice"}}, "space 'a': options is missing"),
         (
-            {"a": {"type": "int", "low": 1, "high": 2, "step": 1}},
-            "space 'a': unknown step; it takes high, levels, log, low",
+            {"a": {"type": "int", "low": 1, "high": 2, "steps": 1}},
+            "space 'a': unknown steps; it takes high, levels, log, low, step",
         ),
-        ({"a": {"type": "int", "low": 2, "high": 1}}, "space 'a': Int low=2 must be below high=1"),
+        ({"a": {"type": "int", "low": 2, "high": 1}}, "space 'a': Int low=2 must not be above high=1"),
     ],
 )
 def test_bad_json(data, message):

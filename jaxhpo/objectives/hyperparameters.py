@@ -53,7 +53,7 @@ def traced_values(space: Space, point: Array) -> dict[str, Array]:
 def combinations(space: Space, names: Iterable[str]) -> int:
     """Return how many combinations of values some hyperparameters have; none of them is a Float."""
     return math.prod(
-        len(dimension.level_values) or (dimension.high - dimension.low + 1 if isinstance(dimension, Int) else 1)
+        len(dimension.level_values) or (len(dimension.values) if isinstance(dimension, Int) else 1)
         for dimension in map(space.__getitem__, names)
     )
 

@@ -45,7 +45,7 @@ class Space(Mapping[str, Dimension]):
         ...     constraints=["layers < 3 or optimizer == 'adam'"],
         ... )
         >>> list(space), space["layers"]
-        (['layers', 'optimizer', 'momentum'], Int(low=1, high=3, log=False, levels=None, when=None))
+        (['layers', 'optimizer', 'momentum'], Int(low=1, high=3, log=False, levels=None, step=1, when=None))
     """
 
     def __init__(self, dimensions: Mapping[str, Dimension], constraints: Iterable[str] = ()):

@@ -35,8 +35,11 @@ def function_lines(name: str, called: str, budget: int | None, search: str) -> l
 
 def search_words(space: Space, trials: int, lanes: int, timeout: float | None) -> str:
     """Return how much is searched: hyperparameters, trials, and how many of these run at a time."""
+    constants = sum(len(dimension.level_values) == 1 for dimension in space.values())
+    searched = _count(len(space) - constants, "hyperparameter")
+    searched += f" and {_count(constants, 'constant')}" if constants else ""
     limit = "" if timeout is None else f", in at most {timeout:g} s"
-    return f"{_count(len(space), 'hyperparameter')}; {_count(trials, 'trial')}, {lanes:,} at a time{limit}"
+    return f"{searched}; {_count(trials, 'trial')}, {lanes:,} at a time{limit}"
 
 
 def _examples(data: Dataset) -> str:

@@ -103,7 +103,7 @@ class MixedSpace:
 
 def _widest_cell(dimension: Float | Int | Choice) -> float:
     """Return the width of the widest cell of a rounded dimension; 0 for a real number."""
-    if isinstance(dimension, Float):
+    if dimension.continuous:
         return 0.0
     units = np.asarray(dimension.level_units, np.float64)
     if len(units) < 2:

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxhpo.algorithms.common.history import History, first_new
 from jaxhpo.algorithms.common.proposals import legal, ordered, uniform
-from jaxhpo.space import Float, Space
+from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
 TRIES = 3  # children per lane to find a new configuration, before as many uniform draws
@@ -24,8 +24,8 @@ class Variation:
 
     def __init__(self, space: Space, step: float, near: float):
         self._space, self._step, self._near = space, step, near
-        # Float levels are only for methods that need a grid; an Int of a very large range has no levels.
-        counts = [0 if isinstance(d, Float) else n for d, n in zip(space.values(), space.level_counts, strict=True)]
+        # Levels of a continuous Float are for methods that need a grid only; an Int of a large range has no levels.
+        counts = [0 if d.continuous else n for d, n in zip(space.values(), space.level_counts, strict=True)]
         self._counts = np.array(counts, np.int32)
         self._ordered = ordered(space)
         self._movable = self._counts != 1

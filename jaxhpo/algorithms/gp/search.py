@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.algorithms.common.proposals import ordered
-from jaxhpo.space import Float, Space
+from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
 STARTS = 4  # number of starting points
@@ -47,7 +47,7 @@ class Search:
         self._alone = len(space) * 2 * _LENGTHS  # candidates of a search that differ in one dimension
         self._part = self._alone + -(-candidates // STARTS)
         self._ordered = ordered(space)[None, None]
-        counts = [0 if isinstance(d, Float) else n for d, n in zip(space.values(), space.level_counts, strict=True)]
+        counts = [0 if d.continuous else n for d, n in zip(space.values(), space.level_counts, strict=True)]
         self._counts = np.array(counts, np.float32)[None, None]
 
     def maximise(self, key: Key, start: Array, value: Callable[[Array], Array], told: Array, batch: Array) -> Array:

@@ -1,5 +1,6 @@
 """The tree-structured Parzen estimator, multivariate."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -55,7 +56,7 @@ class Kernels:
         self.cells = np.array([max(len(e) - 1, 0) for e in edges], np.int32)  # [D]: 0 where continuous
         self.continuous = np.flatnonzero(self.cells == 0).tolist()
         # An unconditional real number practically never repeats.
-        self.endless = any(isinstance(d, Float) and not d.when for d in space.values())
+        self.endless = any(d.continuous and not d.when for d in space.values())
         # The S cells of all dimensions, one after another.
         self.of = np.repeat(np.arange(len(edges), dtype=np.int32), self.cells)  # [S]: the dimension
         self.low = np.concatenate([e[:-1] for e in edges]).astype(np.float32)  # [S]
@@ -227,9 +228,9 @@ def pick(kernels: Kernels, history: History, better: Parzen, worse: Parzen, poin
 
 def _edges(dimension: Float | Int | Choice) -> np.ndarray:
     """Return the edges of a dimension's cells in the unit interval: [cells + 1] float64; [1] if continuous."""
-    if isinstance(dimension, Float) or (isinstance(dimension, Int) and dimension.high - dimension.low >= _CELLS):
+    whole = dimension if isinstance(dimension, Choice) else replace(dimension, levels=None)
+    if dimension.continuous or (not isinstance(dimension, Choice) and not 1 <= len(whole.level_values) <= _CELLS):
         return np.zeros(1)
-    whole = Int(dimension.low, dimension.high, log=dimension.log) if isinstance(dimension, Int) else dimension
     edges = [0.0]
     for middle in whole.level_units.astype(float):
         edges.append(2.0 * middle - edges[-1])

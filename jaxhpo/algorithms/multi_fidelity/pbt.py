@@ -88,7 +88,7 @@ def pbt(
         budget: Total budget of each member, in units of the objective such as epochs.
         population: Number of members, a multiple of `lanes`; None is `lanes`.
         interval: Budget between two steps; None is a tenth of `budget`, rounded up.
-        explore: Names of the hyperparameters that may change during training; None is every Float.
+        explore: Names of the hyperparameters that may change during training; None is every Float that varies.
         truncation: Share of the population that is replaced, and that is copied; at most a half.
         resample: Share of the perturbations that draw a new value.
 
@@ -215,9 +215,11 @@ def pbt(
 def explored(space: Space, names: Any) -> tuple[str, ...]:
     """Return the hyperparameters that `pbt` explores; None is every Float. Raise ValueError if there is none."""
     if names is None:
-        names = tuple(name for name, kind in zip(space, space.values(), strict=True) if isinstance(kind, Float))
+        names = tuple(name for name, kind in space.items() if isinstance(kind, Float) and kind.low < kind.high)
         if not names:
-            raise ValueError("pbt has nothing to explore: the space has no Float; name hyperparameters in explore=")
+            raise ValueError(
+                "pbt has nothing to explore: the space has no Float that varies; name hyperparameters in explore="
+            )
         return names
     if isinstance(names, str) or not isinstance(names, tuple | list) or not names:
         raise ValueError(f"explore={names!r} must be names of hyperparameters, such as ({next(iter(space))!r},)")

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.algorithms.evolution.variation import Variation
-from jaxhpo.space import Float, Space
+from jaxhpo.space import Space
 from jaxhpo.types import Array, Key
 
-_FACTORS = 0.8, 1.2  # factors for the value of a Float
+_FACTORS = 0.8, 1.2  # factors for a continuous value
 _STEP = 0.05  # average step of other ordered hyperparameters, as a fraction of the range; it is at least one level
 
 
@@ -26,7 +26,7 @@ class Perturbation:
     def __init__(self, space: Space, names: tuple[str, ...], resample: float):
         self._space, self._resample = space, resample
         self._varies = np.array([name in names for name in space])
-        self._real = np.array([isinstance(dimension, Float) for dimension in space.values()])
+        self._real = np.array([dimension.continuous for dimension in space.values()])
         # Multiplying a value by a factor is a linear function of the unit coordinate: [2, D] each, down and up.
         lines = [[_line(dimension, factor) for dimension in space.values()] for factor in _FACTORS]
         self._slope, self._shift = np.moveaxis(np.array(lines, np.float32), -1, 0)
@@ -55,8 +55,8 @@ class Perturbation:
 
 
 def _line(dimension: object, factor: float) -> tuple[float, float]:
-    """Return the slope and the shift that multiply a Float's value by a factor; for other dimensions 1 and 0."""
-    if not isinstance(dimension, Float):
+    """Return the slope and the shift that multiply a continuous value by a factor; for other dimensions 1 and 0."""
+    if not dimension.continuous:
         return 1.0, 0.0
     if dimension.log:
         return 1.0, math.log(factor) / math.log(dimension.high / dimension.low)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxhpo.algorithms.common.checks import check_integer
 from jaxhpo.algorithms.common.history import History, first_new, put
 from jaxhpo.algorithms.common.proposals import uniform
-from jaxhpo.space import Float, Space
+from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Array, Key, Outcome, Proposal
 
 _TRIES, _MORE = 4, 64  # draws in a finite space: per required configuration, and in addition
@@ -59,7 +59,7 @@ def draw_new(key: Key, space: Space, history: History, number: int) -> Array:
 
     All multi-fidelity methods use this function, so a model of the scores would replace it here.
     """
-    if any(isinstance(dimension, Float) and dimension.when is None for dimension in space.values()):
+    if any(dimension.continuous and dimension.when is None for dimension in space.values()):
         return uniform(key, space, number)  # real numbers do not repeat
     return first_new(history, uniform(key, space, _TRIES * number + _MORE), number)
 

@@ -1,6 +1,7 @@
 """The range of one hyperparameter: Float, Int, Choice; and the conditions under which it is active.
 
 - `real.py`, `whole.py`, `choice.py`: `Float`, `Int` and `Choice`
+- `cells.py`: values of `step=`, and of wide ranges
 - `kinds.py`: what holds for all three
 - `conditions.py`: when a hyperparameter is active
 - `checks.py`: checks of arguments

@@ -39,14 +39,16 @@ def fits_int32(value: int) -> bool:
 
 def check_range(kind: str, low: float, high: float, log: bool, levels: int | None) -> None:
     """Raise ValueError if a range is invalid."""
-    if low >= high:
-        raise ValueError(f"{kind} low={low!r} must be below high={high!r}")
+    if low > high:
+        raise ValueError(f"{kind} low={low!r} must not be above high={high!r}")
     if not isinstance(log, bool):
         raise ValueError(f"{kind} log={log!r} must be True or False")
     if log and low <= 0:
         raise ValueError(f"{kind} low={low!r} must be above 0 with log=True; raise low or drop log")
     if levels is not None:
         check_count(f"{kind} levels", levels, MOST_LEVELS, least=2, more=", or None")
+    if levels is not None and low == high:
+        raise ValueError(f"{kind} levels={levels} do not fit where low and high are {low!r}; leave levels out")
 
 
 def spread(low: float, high: float, log: bool, levels: int) -> np.ndarray:

@@ -69,6 +69,11 @@ class Choice:
         return all(isinstance(o, int | float) and not isinstance(o, bool) for o in self.options)
 
     @property
+    def continuous(self) -> bool:
+        """Whether the values are real numbers of a range: never."""
+        return False
+
+    @property
     def level_values(self) -> tuple:
         """The options, in order."""
         return self.options

@@ -110,7 +110,7 @@ class Conditions:
                 raise ValueError(f"Space[{name!r}] when names {parent!r}; the space has {', '.join(self._names)}")
             index = self._names.index(parent)
             of = self._dimensions[index]
-            if isinstance(of, Float) and of.levels is None:
+            if isinstance(of, Float) and not of.level_values:
                 raise ValueError(
                     f"Space[{name!r}] when names {parent!r}, a Float without levels; give it levels= or use a Choice"
                 )
@@ -169,7 +169,8 @@ def _takes(dimension: Dimension, value: Any) -> bool:
 def _range_of(dimension: Dimension) -> str:
     if isinstance(dimension, Float | Choice):
         return f"one of {list(dimension.level_values)!r}"
-    return f"a whole number in [{dimension.low}, {dimension.high}]"
+    steps = "" if dimension.step == 1 else f" by steps of {dimension.step}"
+    return f"a whole number in [{dimension.low}, {dimension.high}]{steps}"
 
 
 def _spell(parent: str, values: tuple[Any, ...]) -> str:

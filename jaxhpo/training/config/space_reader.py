@@ -88,10 +88,12 @@ def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | No
     ranges = ranges_of(by_name)._replace(variants=_variants(by_name, model))
     micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
     odd = [b for b in possible("batch_size", batches) if b % micro] if batches else []
-    if odd or (isinstance(batches, Int) and micro > 1):
+    if isinstance(batches, Int):
+        odd += [b for b in batches.values if b % micro]
+    if odd:
         raise ValueError(
-            f"space batch_size: {odd[0] if odd else batches!r} is not among multiples of the smallest, "
-            f"{micro}; use a Choice such as Choice(({micro}, {2 * micro}, {4 * micro}))"
+            f"space batch_size: {odd[0]} is not among multiples of the smallest, {micro}; use a Choice such as "
+            f"Choice(({micro}, {2 * micro}, {4 * micro})), or an Int with step={micro}"
         )
     if any(variant.exact_depth for variant in ranges.variants) and ranges.layers_values[-1] > _DEEPEST:
         raise ValueError(f"space layers: {ranges.layers_values[-1]} is too deep for growth 2; use at most {_DEEPEST}")
@@ -183,6 +185,10 @@ def _check_numbers(name: str, limits: Limits, values: tuple[Any, ...], whole_typ
 
 def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, ...]:
     """Return the values of a dimension of whole numbers in order, or representatives if there are many."""
+    if isinstance(dimension, Int) and dimension.step > 1:
+        every = dimension.values
+        some = np.linspace(0, len(every) - 1, min(_REPRESENTATIVES, len(every))).round().astype(int)
+        return tuple(sorted({*(every[i] for i in some), *values}))
     if isinstance(dimension, Int):
         count = min(_REPRESENTATIVES, dimension.high - dimension.low + 1)
         between = np.geomspace if dimension.log else np.linspace

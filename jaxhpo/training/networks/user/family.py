@@ -251,7 +251,7 @@ def _resolved(data: Dataset, goal: Goal) -> Dataset:
 
 def _options(dimension: Dimension) -> Sequence[Any]:
     """Return all values of a whole number or choice."""
-    return range(dimension.low, dimension.high + 1) if isinstance(dimension, Int) else extremes(dimension)
+    return dimension.values if isinstance(dimension, Int) else extremes(dimension)
 
 
 class _Form(NamedTuple):
