@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxhpo.machine.bounds import check_memory
+
 TASKS = ("classification", "regression")
 
 Label = str | int | float | bool
@@ -218,6 +220,8 @@ def _one_column(array: np.ndarray) -> np.ndarray:
 
 
 def _array(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, range):  # which takes no memory, where an array does
+        check_memory(f"{name}, {value!r}", 8 * ((value.stop - value.start) // value.step), "give fewer examples")
     try:
         array = np.asarray(value)
     except ValueError:  # ragged lists
