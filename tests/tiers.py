@@ -41,6 +41,7 @@ NEEDED = {
     "digits": r"test_tune\.test_the_summary_is_json",
     "table": r"test_front_door\.test_a_table_from_end_to_end",
     "images": r"test_front_door\.test_a_folder_of_images",
+    "sequences": r"test_sequences\.test_an_own_model_sees",
     "texts": r"test_front_door\.test_texts",
     "prepared data set": r"test_prepared\.test_a_small_mnist",
 }

@@ -6,7 +6,8 @@
 - `named/`: digits, MNIST, CIFAR-10, IMDB
 - `files.py`, `paths.py`: which loader reads a path, and `.npz` files
 - `splits.py`: training, validation and test examples
-- `checks.py`: checks of examples, labels and targets
+- `shapes.py`: images, sequences or vectors: how arrays are read
+- `checks.py`: checks of texts, labels and targets
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from jaxhpo.data.named import digits
 from jaxhpo.data.named.preparation import prepare
 from jaxhpo.data.named.sources import SOURCES, load_named
 from jaxhpo.data.paths import looks_like_path
+from jaxhpo.data.shapes import check_reading
 from jaxhpo.data.tables.from_table import from_table
 from jaxhpo.data.tables.pairs import join
 from jaxhpo.data.tables.readers import is_frame
@@ -85,6 +87,8 @@ def load(
     scale_targets: bool | None = None,
     columns: Mapping[str | int, str] | None = None,
     header: bool | None = None,
+    kind: str | None = None,
+    channels: str | None = None,
 ) -> Dataset:
     """Return a data set by name, from a file or folder, or from the user's own arrays, texts or table.
 
@@ -108,6 +112,8 @@ def load(
             "category", "date", "day first", "month first", "text" or "drop"; see `from_table`.
         header: Whether the first row of a table's file names the columns. None takes it for an example if it looks
             like the rows below; columns without a header are named "0", "1" and so on.
+        kind: "image", "sequence" or "vector": how arrays [N, A, B] are read; see `from_arrays`.
+        channels: "first" for arrays of images [N, C, H, W] or sequences [N, F, T]; None is "last".
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -119,10 +125,12 @@ def load(
         Dataset('arrays', vector (4,), 2 classes, 40/20/20 train/valid/test)
     """
     check_options(text)
+    check_reading(kind, channels)
     if task is not None:
         check_task(task)
     of_table: dict[str, Any] = {"target": target, "drop": drop, "columns": columns, "header": header}
     own = of_table | {"task": task, "image_size": image_size}
+    own |= {"kind": kind, "channels": channels}
     if isinstance(data, Dataset):
         _refuse_options(own, f"{data.name} has its own", "is for your own data")
         dataset = data
@@ -137,18 +145,20 @@ def load(
         others = "your own (x, y), file or folder"
         raise ValueError(f"dataset {data!r} is unknown; {hint}known are {', '.join(_ROWS)}, or {others}")
     elif is_frame(data):
-        _refuse_options({"image_size": image_size}, "data is a table")
+        _refuse_options({"image_size": image_size, "kind": kind, "channels": channels}, "data is a table")
         dataset = from_table(data, **of_table, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2 and is_frame(data[0]):
         _refuse_options({"target": target, "image_size": image_size}, "data is a tuple (x, y)")
+        _refuse_options({"kind": kind, "channels": channels}, "x is a table")
         frame, of_table["target"] = join(*data)
         if len(of_table["target"]) > 1 and task != "regression":
             read_labels("y", data[1])  # which says what is wrong with them
         dataset = from_table(frame, **of_table, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:
-        own.pop("task")
-        _refuse_options(own, "data is a tuple (x, y)")
-        dataset = from_arrays(*data, seed=seed, text=text, task=task or "classification")
+        others = {"target": target, "drop": drop, "image_size": image_size}
+        _refuse_options(others, "data is a tuple (x, y)")
+        options: dict[str, Any] = {"seed": seed, "text": text, "kind": kind, "channels": channels}
+        dataset = from_arrays(*data, task=task or "classification", **options)
     else:
         wanted = "a name, a file or folder, a tuple (x, y), a DataFrame, or a Dataset"
         raise ValueError(f"data of type {type(data).__name__} must be {wanted}")

@@ -11,12 +11,13 @@ from jaxhpo.data.checks import (
     check_varied,
     label_dtype,
     label_notes,
-    read_examples,
     read_labels,
     read_more_labels,
     read_targets,
+    read_texts,
 )
 from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.shapes import check_reading, pad_sequences, read_examples
 from jaxhpo.data.splits import rare_notes, three_way, two_way
 from jaxhpo.data.text import TextOptions, check_options, tokenise
 
@@ -34,6 +35,8 @@ def from_arrays(
     task: str = "classification",
     test: tuple[Any, Any] | None = None,
     valid: tuple[Any, Any] | None = None,
+    kind: str | None = None,
+    channels: str | None = None,
 ) -> Dataset:
     """Return a Dataset of the user's own arrays or texts, split 60/20/20.
 
@@ -41,8 +44,9 @@ def from_arrays(
     test example; a class of fewer is in the training examples alone, and `notes` say so.
 
     Args:
-        x: Examples: vectors [N, F] or images [N, H, W] or [N, H, W, C], as anything that `numpy.asarray` takes; or a
-            list of strings.
+        x: Examples: vectors [N, F], images [N, H, W] or [N, H, W, C], or sequences [N, T, F], as anything that
+            `numpy.asarray` takes; sequences of several lengths as a list of [T_i, F], or with steps of nan at the end;
+            or a list of strings.
         y: Labels, [N] or [N, 1]: strings, bools or whole numbers, whichever; predictions come back as labels, in their
             dtype. For regression the targets: numbers [N] or [N, K].
         name: Name of the data set.
@@ -51,6 +55,9 @@ def from_arrays(
         task: "classification" or "regression".
         test: Test split `(x, y)`; then `x` and `y` are the training examples. None splits `x` and `y`.
         valid: Validation split `(x, y)`, only with `test`; None holds out a fifth of the training examples.
+        kind: "image", "sequence" or "vector": how numbers [N, A, B] are read. None takes them for images where they are
+            bytes, or whole and within 0 to 255, or square and within -1 to 1, and refuses others.
+        channels: "first" for images [N, C, H, W] and sequences [N, F, T]; None is "last".
 
     Raises:
         ValueError: if an argument is invalid; the message names it and what is wrong with it.
@@ -62,21 +69,22 @@ def from_arrays(
         Dataset('noise', image (8, 8, 1), 2 classes, 30/10/10 train/valid/test)
     """
     check_task(task)
+    check_reading(kind, channels)
     if test is None and valid is not None:
         raise ValueError("valid= goes with test=; give both, or neither for a split 60/20/20")
     suffix = "" if test is None else "_train"
-    dtype, notes = None, ()
-    given = y
-    x, y, names = _training(x, y, suffix, task)
+    dtype, given = None, y
+    x, kind, notes = read_examples(f"x{suffix}", x, kind, channels)
+    y, names = _targets(x, y, suffix, task)
     if task == "classification":
         dtype = label_dtype(given)
         parts = 3 if test is None else 2 if valid is None else 1
-        notes = label_notes(f"y{suffix}", y, names) + rare_notes(y, parts, names)
+        notes += label_notes(f"y{suffix}", y, names) + rare_notes(y, parts, names)
     if test is None:
         rows = three_way(y, seed, names=names)
     else:
         splits = [("test", test)] if valid is None else [("valid", valid), ("test", test)]
-        others = [_another(split, given, x, y, names) for split, given in splits]
+        others = [_another(split, given, (x, y), names, kind, channels) for split, given in splits]
         rows = two_way(y, seed, names=names) if valid is None else (np.arange(len(y)),)
     parts = [(_pick(x, part), y[part]) for part in rows]
     if test is not None:
@@ -99,8 +107,8 @@ def assemble(
 
     Args:
         name: Name of the data set.
-        parts: Training, validation and test examples `(x, y)`. x: numbers [N, F] or [N, H, W, C], or texts. y: [N]
-            int32 labels, or [N] or [N, K] float32 targets.
+        parts: Training, validation and test examples `(x, y)`. x: numbers [N, F], [N, T, F] or [N, H, W, C], or texts.
+            y: [N] int32 labels, or [N] or [N, K] float32 targets.
         text: How texts become tokens.
         names: The classes as the user names them, or None.
         dtype: Dtype of the labels as they were given, or None.
@@ -119,6 +127,8 @@ def assemble(
     if not isinstance(x[0], list):
         if len({np.asarray(part).dtype for part in x}) > 1:  # bytes in one, floats in another
             x = [np.asarray(part, np.float32) for part in x]
+        if x[0].ndim == 3:
+            x = [pad_sequences(part, max(other.shape[1] for other in x)) for part in x]
         arrays: list[Any] = [array for pair in zip(x, y, strict=True) for array in pair]
         dataset = Dataset(name, *arrays, classes=classes, feature_names=features, **named)
         check_text(dataset, text)
@@ -136,28 +146,35 @@ def check_text(dataset: Dataset, text: TextOptions | None) -> None:
         raise ValueError(f"text={text!r} is for texts, and {dataset.name} holds {dataset.kind} data; leave it out")
 
 
-def _training(x: Any, y: Any, suffix: str, task: str) -> tuple[Examples, np.ndarray, tuple[Label, ...] | None]:
+def _targets(x: Examples, y: Any, suffix: str, task: str) -> tuple[np.ndarray, tuple[Label, ...] | None]:
+    """Return labels or targets of the training examples, and the classes."""
     what, names = f"y{suffix}", None
-    x = read_examples(f"x{suffix}", x)
     if task == "regression":
         y = read_targets(what, y)
         check_varied(what, y)
     else:
         y, names = read_labels(what, y)
     _check_lengths(x, y, suffix)
-    return x, y, names
+    return y, names
 
 
 def _another(
-    split: str, given: tuple[Any, Any], x_train: Examples, y_train: np.ndarray, names: tuple[Label, ...] | None
+    split: str,
+    given: tuple[Any, Any],
+    train: tuple[Examples, np.ndarray],
+    names: tuple[Label, ...] | None,
+    kind: str,
+    channels: str | None,
 ) -> tuple[Examples, np.ndarray]:
     """Return the examples of another split, which must be of the same kind as the training examples."""
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise ValueError(f"{split} of type {type(given).__name__} must be a tuple (x, y)")
-    x = read_examples(f"x_{split}", given[0])
-    if isinstance(x, list) != isinstance(x_train, list):
-        kinds = ("texts", "numbers") if isinstance(x, list) else ("numbers", "texts")
+    x_train, y_train = train
+    texts = read_texts(f"x_{split}", given[0])
+    if (texts is not None) != isinstance(x_train, list):
+        kinds = ("texts", "numbers") if texts is not None else ("numbers", "texts")
         raise ValueError(f"x_{split} holds {kinds[0]} and x_train {kinds[1]}; give examples of one kind")
+    x = read_examples(f"x_{split}", given[0], kind, channels).x if texts is None else texts
     if y_train.dtype.kind == "f":
         y = read_targets(f"y_{split}", given[1])
     else:

@@ -1,4 +1,4 @@
-"""Checks of the user's own examples, texts, labels and targets."""
+"""Checks of the user's own texts, labels, targets and other numbers."""
 
 import contextlib
 from collections.abc import Sequence
@@ -21,29 +21,6 @@ def check_task(task: Any) -> None:
     """Raise ValueError if `task` is not one of `TASKS`."""
     if task not in TASKS:
         raise ValueError(f"task={task!r} is unknown; use one of {', '.join(TASKS)}")
-
-
-def read_examples(name: str, value: Any) -> np.ndarray | list[str]:
-    """Return examples as the network's input: [N, F] or [N, H, W, C], uint8 or float32; or texts.
-
-    Args:
-        name: Name of the examples in error messages.
-        value: Numbers [N, F], [N, H, W] or [N, H, W, C], as anything that `numpy.asarray` takes; or texts, [N].
-
-    Raises:
-        ValueError: if the examples are invalid; the message says what is wrong and where.
-    """
-    texts = read_texts(name, value)
-    if texts is not None:
-        return texts
-    x = _array(name, value)
-    if x.ndim == 3:
-        x = x[..., None]
-    if x.ndim not in (2, 4):
-        raise ValueError(
-            f"{name} has shape {x.shape}; give [N, features], [N, height, width] or [N, height, width, channels]"
-        )
-    return x if x.dtype == np.uint8 else _float32(name, x)
 
 
 def read_texts(name: str, value: Any, remedy: str = _ROWS) -> list[str] | None:
@@ -130,10 +107,10 @@ def read_more_labels(name: str, value: Any, classes: int, names: tuple[Label, ..
 
 def read_targets(name: str, value: Any) -> np.ndarray:
     """Return regression targets as finite float32: [N] or [N, K]; [N, 1] becomes [N]."""
-    y = _one_column(_array(name, value))
+    y = _one_column(read_numbers(name, value))
     if y.ndim not in (1, 2):
         raise ValueError(f"{name} has shape {y.shape}; give one number an example, [N], or K of them, [N, K]")
-    small = _float32(name, y)
+    small = to_float32(name, y)
     for k, column in enumerate(y.reshape(len(y), -1).T):
         check_resolved(name if y.ndim == 1 else f"{name}[:, {k}]", column)
     return small
@@ -182,7 +159,7 @@ def _encode(words: Sequence[str], names: tuple[str, ...]) -> np.ndarray:
 def _whole(name: str, value: Any) -> np.ndarray:
     """Return labels that are bools or whole numbers, [N], in their own dtype."""
     value = _narrowed(name, value)
-    array = value if isinstance(value, np.ndarray) and value.dtype == bool and value.size else _array(name, value)
+    array = value if isinstance(value, np.ndarray) and value.dtype == bool and value.size else read_numbers(name, value)
     y = _one_column(array)
     if y.ndim != 1:
         ones = y.ndim == 2 and y.shape[1] > 1 and ((y != 0).sum(1) == 1).all() and (y.sum(1) == 1).all()
@@ -201,7 +178,7 @@ def _narrowed(name: str, value: Any) -> Any:
     """Return an array of Python objects that are all bools, or all whole numbers, in such a dtype; others unchanged."""
     try:
         array = np.asarray(value)
-    except ValueError:  # ragged lists, which `_array` refuses
+    except ValueError:  # ragged lists, which `read_numbers` refuses
         return value
     if array.dtype == bool:
         return array
@@ -219,7 +196,17 @@ def _one_column(array: np.ndarray) -> np.ndarray:
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
-def _array(name: str, value: Any) -> np.ndarray:
+def read_numbers(name: str, value: Any, *, gaps: bool = False) -> np.ndarray:
+    """Return numbers in their own dtype, bools as bytes.
+
+    Args:
+        name: Name of the numbers in error messages.
+        value: Anything that `numpy.asarray` takes.
+        gaps: Whether nan and infinite numbers are let through.
+
+    Raises:
+        ValueError: if they are no numbers, or none; the message says what is wrong and where.
+    """
     if isinstance(value, range):  # which takes no memory, where an array does
         check_memory(f"{name}, {value!r}", 8 * ((value.stop - value.start) // value.step), "give fewer examples")
     try:
@@ -239,17 +226,19 @@ def _array(name: str, value: Any) -> np.ndarray:
             array = array.astype(np.float64)
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} has dtype {array.dtype}, not numbers; encode text and categories first")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if not gaps and array.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.argwhere(~np.isfinite(array))[0][0])
         bad = array[row].ravel()[~np.isfinite(array[row]).ravel()][0]
         raise ValueError(f"{name} holds {bad} first in row {row}; {_ROWS}")
     return array
 
 
-def _float32(name: str, array: np.ndarray) -> np.ndarray:
+def to_float32(name: str, array: np.ndarray) -> np.ndarray:
+    """Return numbers as float32; raise ValueError if a finite one is beyond it."""
     with np.errstate(over="ignore"):
         small = array.astype(np.float32)
-    if not np.isfinite(small).all():
-        row = int(np.argwhere(~np.isfinite(small))[0][0])
+    beyond = np.isfinite(array) & ~np.isfinite(small)
+    if beyond.any():
+        row = int(np.argwhere(beyond)[0][0])
         raise ValueError(f"{name} holds a number beyond float32 first in row {row}; scale it down")
     return small

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxhpo.data.checks import Label
+from jaxhpo.data.shapes import check_sequences
 from jaxhpo.data.splits import subset
 from jaxhpo.data.text import Vocabulary
 
@@ -23,8 +24,8 @@ class Dataset:
 
     Attributes:
         name: Name of the data set.
-        x_train: Training examples: images [N, H, W, C] as stored (uint8 stays uint8), vectors [N, F], or texts as [N,
-            T] int32 tokens.
+        x_train: Training examples: images [N, H, W, C] as stored (uint8 stays uint8), vectors [N, F], sequences
+            of numbers [N, T, F] float32 in which steps after the end are nan, or texts as [N, T] int32 tokens.
         y_train: Training labels, [N] int32 in 0 .. classes - 1; for regression the targets, [N] or [N, K] float32.
         x_valid: Validation examples.
         y_valid: Validation labels or targets.
@@ -84,11 +85,15 @@ class Dataset:
                 if not isinstance(array, np.ndarray) or array.dtype.kind not in "iuf":
                     is_ = getattr(array, "dtype", type(array).__name__)
                     raise ValueError(f"{what}_{split} is {is_}; give a numpy array of numbers, or use from_arrays")
-            if x.dtype.kind == "f" and not np.isfinite(x).all():
+            if x.dtype.kind == "f" and x.ndim != 3 and not np.isfinite(x).all():
                 raise ValueError(f"x_{split} holds nan or infinite values; fill or drop such rows")
-            if x.ndim not in (2, 4) or x.shape[1:] != self.shape:
-                wanted = "[N, features] or [N, height, width, channels], alike in all splits"
+            if x.ndim not in (2, 3, 4) or x.shape[1:] != self.shape:
+                wanted = "[N, features], [N, steps, features] or [N, height, width, channels], alike in all splits"
                 raise ValueError(f"x_{split} has shape {x.shape}; give {wanted}")
+            if x.ndim == 3:
+                if x.dtype != np.float32:
+                    raise ValueError(f"x_{split} of sequences must be float32 [N, steps, features], not {x.dtype}")
+                check_sequences(f"x_{split}", x)
             if classes is None:
                 self._check_targets(split, len(x), y)
             else:
@@ -147,10 +152,10 @@ class Dataset:
 
     @property
     def kind(self) -> str:
-        """One of "image", "vector" and "text"."""
+        """One of "image", "sequence", "vector" and "text"."""
         if self.vocabulary is not None:
             return "text"
-        return "image" if self.x_train.ndim == 4 else "vector"
+        return {2: "vector", 3: "sequence", 4: "image"}[self.x_train.ndim]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -171,19 +176,21 @@ class Dataset:
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         if self.kind == "text":  # tokens are not scaled
             return np.zeros(1, np.float32), np.ones(1, np.float32)
-        # One mean and deviation for images, and one for each feature of vectors; of the training examples only.
-        axes = 0 if self.kind == "vector" else None
+        # One mean and deviation for images, one a feature of vectors and of steps; of the training examples only.
         x = self.x_train
-        mean, deviation = _mean_and_deviation(x, axes)
-        ones = (1,) * (len(self.shape) if self.kind == "image" else 0)
-        mean, scale = (np.reshape(a, ones or a.shape).astype(np.float32) for a in (mean, 1 / deviation))
+        if self.kind == "sequence":  # of its steps, padding aside
+            x = x[~np.isnan(x).all(-1)]
+        mean, deviation = _mean_and_deviation(x, None if self.kind == "image" else 0)
+        shape = {"image": (1, 1, 1), "sequence": (1, self.shape[-1]), "vector": self.shape}[self.kind]
+        mean, scale = (np.reshape(a, shape).astype(np.float32) for a in (mean, 1 / deviation))
         return mean, scale
 
     @property
     def offset(self) -> np.ndarray:
         """The mean of the training examples, float32, broadcastable to one example; 0 for texts.
 
-        The network receives ``(x - offset) * scale``. Images have one mean; vectors have one for each feature.
+        The network receives ``(x - offset) * scale``. Images have one mean; vectors and the steps of
+        sequences have one for each feature.
         """
         return self._moments[0]
 

@@ -25,6 +25,8 @@ OPTIONS = {
     "columns": "says what columns of a table are",
     "header": "is for tables in files",
     "image_size": "is for a folder of images",
+    "kind": "is for arrays",
+    "channels": "is for arrays",
 }
 """Options that only some kinds of data have, with their purpose in error messages."""
 
@@ -45,6 +47,8 @@ def from_path(
     image_size: tuple[int, int] | None = None,
     seed: int = 0,
     text: TextOptions | None = None,
+    kind: str | None = None,
+    channels: str | None = None,
 ) -> Dataset:
     """Return the data set in a file (`.npz`, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz`, `.parquet`) or a folder of images.
 
@@ -58,6 +62,8 @@ def from_path(
         image_size: (height, width) in pixels that images of a folder are resized to.
         seed: Random seed of the split.
         text: How texts become tokens.
+        kind: How arrays [N, A, B] are read; see `from_arrays`.
+        channels: "first" or "last", of arrays; see `from_arrays`.
 
     Raises:
         ValueError: if the path or an argument is invalid; the message names it and what is wrong.
@@ -65,16 +71,18 @@ def from_path(
     found = existing(path, "file" if suffix_of(Path(path)) else "file or folder")
     suffix = suffix_of(found)
     table = suffix in TABLES and not found.is_dir()
-    options = {"image_size": None if found.is_dir() else image_size}
+    options: dict[str, Any] = {"image_size": None if found.is_dir() else image_size}
     of_table: dict[str, Any] = {"target": target, "drop": drop, "columns": columns, "header": header}
     options |= {} if table else of_table
+    arrays = suffix in ARRAYS and not found.is_dir()
+    options |= {} if arrays else {"kind": kind, "channels": channels}
     for option, value in options.items():
         if is_given(value):
             raise ValueError(f"{option}={value!r} {OPTIONS[option]}, and {str(path)!r} is none; leave it out")
     if table:
         return from_table(found, **of_table, task=task or "classification", seed=seed, text=text)
-    if suffix in ARRAYS and not found.is_dir():
-        return from_npz(found, task=task or "classification", seed=seed, text=text)
+    if arrays:
+        return from_npz(found, task=task or "classification", seed=seed, text=text, kind=kind, channels=channels)
     if not found.is_dir():
         raise ValueError(f"file {str(path)!r} is of no known kind; give one of {', '.join(SUFFIXES)}, or a folder")
     if task is not None:
@@ -89,6 +97,8 @@ def from_npz(
     name: str | None = None,
     seed: int = 0,
     text: TextOptions | None = None,
+    kind: str | None = None,
+    channels: str | None = None,
 ) -> Dataset:
     """Return the Dataset in an `.npz` file that `numpy.savez` wrote, with arrays as in `from_arrays`.
 
@@ -101,6 +111,8 @@ def from_npz(
         name: Name of the data set; None is the file's name.
         seed: Random seed of the split.
         text: How texts become tokens, if `x` holds strings.
+        kind: How arrays [N, A, B] are read; see `from_arrays`.
+        channels: "first" or "last"; see `from_arrays`.
 
     Raises:
         ValueError: if the file or an array is invalid; the message names it and what is wrong.
@@ -113,7 +125,13 @@ def from_npz(
         raise
     except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         refuse_unreadable(file, error)  # ValueError also for objects, RuntimeError where there is a password
-    options = {"name": stem_of(file) if name is None else name, "seed": seed, "text": text, "task": task}
+    options: dict[str, Any] = {
+        "name": stem_of(file) if name is None else name,
+        "seed": seed,
+        "text": text,
+        "task": task,
+    }
+    options |= {"kind": kind, "channels": channels}
     if set(arrays) == set(_WHOLE):
         return from_arrays(arrays["x"], arrays["y"], **options)
     test = arrays["x_test"], arrays["y_test"]

@@ -1,4 +1,4 @@
-"""The recurrent network for sequences of tokens."""
+"""The recurrent network for sequences of tokens or of numbers."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -52,9 +52,12 @@ class Recurrent(nn.Module):
 class RNN(nn.Module):
     """An embedding, `layers` of `units` cells, and pooling of their states: tokens [n, T] -> [n, classes] logits.
 
-    Tokens are whole numbers in the dtype in which the network computes; 0 is padding. A bidirectional layer has `units`
-    cells that read forwards and as many that read backwards (Schuster & Paliwal 1997). Dropout sets units to zero for a
-    whole sequence (Gal & Ghahramani 2016), after each layer; and features of the embedding, if it has a rate.
+    Tokens are whole numbers in the dtype in which the network computes; 0 is padding. Without a vocabulary the network
+    takes numbers [n, T, F], a dense layer embeds each step, and steps of nan are padding.
+
+    A bidirectional layer has `units` cells that read forwards and as many that read backwards (Schuster & Paliwal
+    1997). Dropout sets units to zero for a whole sequence (Gal & Ghahramani 2016), after each layer; and features of
+    the embedding, if it has a rate.
 
     With `active`, a lane uses the first `active.layers` layers (1 to `layers`) and `active.units` units of each. It
     then equals the smaller network, because a unit without weights has state 0.
@@ -63,7 +66,7 @@ class RNN(nn.Module):
         layers: Number of layers.
         units: Number of cells of a layer in each direction.
         classes: Number of outputs.
-        vocabulary: Number of tokens.
+        vocabulary: Number of tokens; None for sequences of numbers.
         cell: "gru", "lstm" or "vanilla".
         bidirectional: Whether layers read in both directions.
         pooling: "mean" over the states at tokens, or "last": the state after the last token that is read.
@@ -73,7 +76,7 @@ class RNN(nn.Module):
     layers: int
     units: int
     classes: int
-    vocabulary: int
+    vocabulary: int | None
     cell: str = "gru"
     bidirectional: bool = False
     pooling: str = "mean"
@@ -82,10 +85,7 @@ class RNN(nn.Module):
     @nn.compact
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
         """Return the logits; without `dropout` nothing is dropped."""
-        table = self.param("embedding", standard_normal, (self.vocabulary, self.embedding), x.dtype)
-        tokens = x.T.astype(jnp.int32)
-        padding = tokens == PADDING
-        h = table[tokens]
+        h, padding = self._embedded(x)
         if dropout is not None and dropout.embedding_rate is not None:
             own = dropout._replace(rate=dropout.embedding_rate)
             h = h * keep(own, _EMBEDDING, self.embedding, h.dtype)[None]
@@ -114,36 +114,53 @@ class RNN(nn.Module):
             pooled = jnp.concatenate([h[-1, :, : self.units], h[0, :, self.units :]], axis=-1)
         return Dense(self.classes, deviation=lecun, name="out")(pooled, inside, None)
 
+    def _embedded(self, x: Array) -> tuple[Array, Array]:
+        """Return the features of each step, [T, n, embedding], and which steps are padding: [T, n] bool."""
+        if self.vocabulary is None:
+            n, time, numbers = x.shape
+            gaps = jnp.isnan(x)
+            flat = jnp.where(gaps, jnp.zeros_like(x), x).swapaxes(0, 1).reshape(time * n, numbers)
+            h = Dense(self.embedding, deviation=lecun, name="input")(flat)
+            return h.reshape(time, n, self.embedding), jnp.all(gaps, axis=-1).T
+        table = self.param("embedding", standard_normal, (self.vocabulary, self.embedding), x.dtype)
+        tokens = x.T.astype(jnp.int32)
+        return table[tokens], tokens == PADDING
+
     @property
     def directions(self) -> int:
         """The number of directions in which a layer reads."""
         return 2 if self.bidirectional else 1
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
-        """Return the cost of the network on sequences of a shape [T]."""
-        (steps,), blocks, units, ways = shape, CELLS[self.cell], self.units, self.directions
+        """Return the cost of the network on sequences of a shape: [T] tokens, or [T, F] numbers."""
+        (steps, *numbers), blocks, units, ways = shape, CELLS[self.cell], self.units, self.directions
         forward, params, inputs = 2 * ways * units * self.classes, (ways * units + 1) * self.classes, self.embedding
         for _ in range(self.layers):
             forward += ways * 2 * steps * (inputs + units) * blocks * units
             params += ways * (inputs + units + 2) * blocks * units
             inputs = ways * units
-        params += self.vocabulary * self.embedding
-        held = steps * (2 * self.embedding + ways * self.layers * (2 * blocks + 1) * units)
+        backward = 2 * forward
+        if self.vocabulary is None:  # nothing needs the gradient of the numbers
+            dense = 2 * steps * numbers[0] * self.embedding
+            forward, backward, params = forward + dense, backward + dense, params + (numbers[0] + 1) * self.embedding
+        else:
+            params += self.vocabulary * self.embedding
+        held = steps * (sum(numbers) + 2 * self.embedding + ways * self.layers * (2 * blocks + 1) * units)
         workspace = steps * 3 * blocks * units
         launches = 30 + ways * self.layers * (20 + 20 * steps)
-        return Cost(forward, 2 * forward, held, workspace, params, launches)
+        return Cost(forward, backward, held, workspace, params, launches)
 
 
 FAMILY = NetworkFamily(
     RNN,
-    kinds=("text",),
+    kinds=("text", "sequence"),
     units=lambda shape: (16, 32, 48, 64),
     structure={
         "cell": Hyperparameter(
             "gru", tuple(CELLS), "what a step of the recurrence computes", ("cell_type", "rnn_cell"), STRUCTURAL
         ),
         "bidirectional": Hyperparameter(
-            False, (False, True), "whether texts are read backwards too", ("bidir",), STRUCTURAL
+            False, (False, True), "whether texts and sequences are read backwards too", ("bidir",), STRUCTURAL
         ),
     },
     traced=("embedding_dropout",),

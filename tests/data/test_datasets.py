@@ -95,7 +95,7 @@ Y = np.arange(60) % 3
         (X.tolist(), Y.tolist(), "vector", (4,)),
         (pd.DataFrame(X), pd.Series(Y), "vector", (4,)),
         (pd.DataFrame({"a": X[:, 0], "b": Y, "c": Y > 1}), Y[:, None], "vector", (3,)),
-        (X.reshape(60, 2, 2), Y.astype(float), "image", (2, 2, 1)),
+        (X.reshape(60, 2, 2) / 9, Y.astype(float), "image", (2, 2, 1)),
         (X.reshape(60, 2, 2, 1), Y.astype(np.uint8), "image", (2, 2, 1)),
     ],
 )
@@ -203,7 +203,8 @@ def test_loading_digits_does_not_import_tfds():
     ("change", "message"),
     [
         ({"x_valid": np.zeros((4, 3), np.float32)}, "x_valid has shape (4, 3); give [N, features]"),
-        ({"x_train": np.zeros((4, 2, 2), np.float32)}, "x_train has shape (4, 2, 2)"),
+        ({"x_train": np.zeros((4, 2, 2), np.float32)}, "x_valid has shape (4, 2); give [N, features], [N, steps, feat"),
+        ({"x_train": np.zeros((4, 2, 2, 2, 2), np.float32)}, "x_train has shape (4, 2, 2, 2, 2); give [N, features]"),
         ({"y_test": np.zeros(3, np.int32)}, "y_test must be int32 labels [4], one or more, not int32 (3,)"),
         ({"y_test": np.zeros(4)}, "y_test must be int32 labels [4], one or more, not float64 (4,)"),
         ({"y_train": np.array([0, 1, 2, 1], np.int32)}, "y_train has labels 0 .. 2, outside 0 .. 1"),

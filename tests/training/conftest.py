@@ -21,3 +21,13 @@ def small_text():
     x[np.arange(9)[None] >= random.integers(3, 10, 240)[:, None]] = 0
     y = (((x > 0) & (x < 10)).sum(1) > (x >= 10).sum(1)).astype(np.int32)
     return Dataset("small text", x[:160], y[:160], x[160:200], y[160:200], x[200:], y[200:], classes=2, vocabulary=20)
+
+
+@pytest.fixture(scope="session")
+def small_series():
+    """160 sequences of 3 to 9 steps of 4 numbers, of a class by the sign of the first number's mean."""
+    random = np.random.default_rng(0)
+    x = (random.normal(size=(240, 9, 4)) * [1, 2, 30, 4] + [0, 5, -100, 0]).astype(np.float32)
+    x[np.arange(9)[None] >= random.integers(3, 10, 240)[:, None]] = np.nan
+    y = (np.nanmean(x[:, :, 0], axis=1) > 0).astype(np.int32)
+    return Dataset("small series", x[:160], y[:160], x[160:200], y[160:200], x[200:], y[200:], classes=2)

@@ -58,20 +58,27 @@ class PlainCNN(nn.Module):
 
 
 class PlainRNN(nn.Module):
-    """Flax's own cells, step by step; at padding the state stays. The parameters lie as jaxhpo's do."""
+    """Flax's own cells, step by step; at padding the state stays. The parameters lie as jaxhpo's do.
+
+    Without a vocabulary x is numbers [n, T, F], nan after the end of a sequence.
+    """
 
     layers: int
     units: int
     classes: int
     cell: str
-    vocabulary: int
+    vocabulary: int | None
 
     @nn.compact
     def __call__(self, x, keep=None, rate=0.0):
-        tokens = x.astype(jnp.int32)
-        real = (tokens != 0)[..., None]
         zeros = nn.initializers.zeros
-        h = self.param("embedding", zeros, (self.vocabulary, 32), x.dtype)[tokens]
+        if self.vocabulary is None:
+            real = ~jnp.isnan(x[..., :1])
+            h = nn.Dense(32, name="input")(jnp.where(real, x, 0.0))
+        else:
+            tokens = x.astype(jnp.int32)
+            real = (tokens != 0)[..., None]
+            h = self.param("embedding", zeros, (self.vocabulary, 32), x.dtype)[tokens]
         for i in range(self.layers):
             h = self.run(PlainCell(self.units, self.cell, name=f"{self.cell}_{i}")(h), h, real)
             if keep is not None:
@@ -120,9 +127,10 @@ class PlainCell(nn.Module):
 
 
 def plain(name, dataset, layers, units):
-    """Return the plain network of a size; `name` is mlp, cnn, gru or lstm."""
-    if name in ("gru", "lstm"):
-        return PlainRNN(layers, units, dataset.classes, name, dataset.vocabulary)
+    """Return the plain network of a size; `name` is mlp, cnn, gru, lstm or, of sequences, series."""
+    if name in ("gru", "lstm", "series"):
+        cell = "gru" if name == "series" else name
+        return PlainRNN(layers, units, dataset.classes, cell, dataset.vocabulary)
     return {"mlp": PlainMLP, "cnn": PlainCNN}[name](layers, units, dataset.classes)
 
 

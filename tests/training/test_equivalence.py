@@ -17,6 +17,8 @@ from tests.training.plain import plain, train_plain, used
 
 UPDATES = {"float32": 50, "float64": 400}
 NARROW, WIDEST, DEEPEST = 8, 16, 3
+CELL = {"gru": "gru", "lstm": "lstm", "series": "gru"}
+"""The cell of each recurrent case; series is sequences of numbers, the others are texts."""
 AXES = {
     "learning_rate": Choice((2**-7, 2**-12)),
     "batch_size": Choice((16, 32)),
@@ -55,13 +57,13 @@ PLANS = {
 # Every plan in float32; in float64 one plan an engine, as the programs are the same.
 IN_FLOAT64 = ("threads, one bucket", "vmap, two buckets in chunks")
 # Their 400 updates take longer than the optimisations do.
-LONG = {(model, "float64"): pytest.mark.optimized for model in ("cnn", "gru", "lstm")}
+LONG = {(model, "float64"): pytest.mark.optimized for model in ("cnn", "gru", "lstm", "series")}
 CASES = [
     pytest.param(f"{model}-{dtype}", plan, marks=LONG.get((model, dtype), ()))
-    for model in ("mlp", "cnn", "gru", "lstm")
+    for model in ("mlp", "cnn", "gru", "lstm", "series")
     for dtype in UPDATES
     for plan in PLANS
-    if dtype == "float32" or plan in IN_FLOAT64
+    if (dtype == "float32" and model != "series") or plan in IN_FLOAT64
 ]
 
 
@@ -74,7 +76,7 @@ def configs_of(name):
     """Return a model's configurations; optimizers know nothing of models, so slow ones have two of them."""
     if name == "mlp":
         return CONFIGS
-    cell = {} if name == "cnn" else {"cell": name}
+    cell = {} if name == "cnn" else {"cell": CELL[name]}
     return [config | cell for config in CONFIGS if config["optimizer"] in ("momentum", "adam")]
 
 
@@ -84,8 +86,8 @@ def budgets_of(configs, dtype):
 
 
 def make_trainer(name, dataset, plan, epochs):
-    recurrent = name in ("gru", "lstm")
-    space = Space(AXES | ({"cell": Choice((name,))} if recurrent else {}))
+    recurrent = name in CELL
+    space = Space(AXES | ({"cell": Choice((CELL[name],))} if recurrent else {}))
     engine, buckets = PLANS[plan]
     trainer = Trainer(dataset, "rnn" if recurrent else name, space, epochs=epochs, machine=Machine(engine=engine))
     variant = trainer.plan.buckets[0].variant
@@ -115,13 +117,13 @@ def run(trainer, configs, key, data, budgets):
 
 
 @pytest.fixture(scope="module")
-def trained(small_digits, small_text):
+def trained(small_digits, small_text, small_series):
     """A function of a case that returns its data and every configuration's plain training, last weights and losses."""
 
     @functools.cache
     def of(case):
         name, dtype = case.split("-")
-        dataset = small_text if name in ("gru", "lstm") else small_digits
+        dataset = {"gru": small_text, "lstm": small_text, "series": small_series}.get(name, small_digits)
         return dataset, *train_all(name, dtype, dataset)
 
     return of

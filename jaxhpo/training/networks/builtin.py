@@ -76,7 +76,7 @@ class Builtin:
 
     @cached_property
     def _lengths(self) -> tuple[int, ...]:
-        if self.data.kind != "text":
+        if self.data.kind not in ("text", "sequence"):
             return ()
         x = np.asarray(self.data.x_train)
         return length_groups(text_lengths(x), x.shape[1])

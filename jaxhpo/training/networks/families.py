@@ -74,7 +74,8 @@ class Family(Protocol):
 
 def fitting_model(name: str | None, data: Dataset) -> str:
     """Return the name of a model that can take the data; raise ValueError where the one that is named cannot."""
-    fitting = next(name for name, family in FAMILIES.items() if family.kinds[0] == data.kind)
+    able = [name for name, family in FAMILIES.items() if data.kind in family.kinds]
+    fitting = next((name for name in able if FAMILIES[name].kinds[0] == data.kind), able[0])
     if name is None:
         return fitting
     if name not in FAMILIES:

@@ -90,7 +90,7 @@ class Meter:
 
     def __init__(self, network: Callable[[int, int, Variant], Costed], data: Dataset, lengths: tuple[int, ...] = ()):
         self._train, self._valid = len(data.y_train), len(data.y_valid)
-        shapes: list[tuple[int, ...]] = [(length,) for length in lengths] or [data.shape]
+        shapes: list[tuple[int, ...]] = [(length, *data.shape[1:]) for length in lengths] or [data.shape]
         weights = np.bincount(group_texts(data.x_train, lengths), minlength=len(lengths)) if lengths else np.ones(1)
         shares = (weights / weights.sum()).tolist()
 

@@ -1,4 +1,4 @@
-"""Examples on the device, the order in which an epoch visits them, and groups of texts by length."""
+"""Examples on the device, the order in which an epoch visits them, and groups of texts and sequences by length."""
 
 import itertools
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.data.shapes import sequence_lengths
 from jaxhpo.types import Array, Key
 
 _MOST_LENGTHS = 4  # largest number of groups of texts; each adds a network to the program
@@ -19,9 +20,9 @@ class Split(NamedTuple):
     """Examples, shared by all lanes.
 
     Attributes:
-        x: Examples as stored, images as uint8 and tokens as int32: [N, ...].
+        x: Examples as stored, images as uint8 and tokens as int32: [N, ...]. Sequences are nan after their end.
         y: Labels, [N] int32; or targets, [N] or [N, K] float32.
-        group: Index of the program's length that holds each text: [N] int32. None is the last one.
+        group: Index of the program's length that holds each text or sequence: [N] int32. None is the last one.
     """
 
     x: Array
@@ -78,7 +79,10 @@ def epoch_batches(key: Key, epoch: Array, split: Split, size: int) -> tuple[Arra
 
 
 def by_length(lengths: tuple[int, ...], group: Array | None, compute: Callable[[Array], Any], x: Array) -> Any:
-    """Return `compute` of texts [n, T] cut to their group's length, by a real branch: all lanes have one group."""
+    """Return `compute` of texts [n, T] or sequences [n, T, F] cut to their group's length.
+
+    The branch is a real one: all lanes have one group.
+    """
     if group is None:
         return compute(x)
     return jax.lax.switch(group, [lambda x, length=length: compute(x[:, :length]) for length in lengths], x)
@@ -114,7 +118,9 @@ def outputs_of(apply: Callable[[Array], Any], split: Split, batch: int, lengths:
 
 
 def text_lengths(x: np.ndarray) -> np.ndarray:
-    """Return the lengths of texts without padding at the end: [N, T] int32 -> [N] int64, at least 1."""
+    """Return the lengths without padding at the end of texts, [N, T] int32, or sequences, [N, T, F]: [N] int64 >= 1."""
+    if x.ndim == 3:
+        return sequence_lengths(x)
     reached = x.shape[1] - np.argmax(x[:, ::-1] != 0, axis=1)
     return np.where((x != 0).any(axis=1), reached, 1)
 

@@ -1,5 +1,6 @@
 """The properties of the training data that a trained network keeps, and the conversion of new examples."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from jaxhpo.data import Dataset, Vocabulary
 from jaxhpo.data.checks import Label
+from jaxhpo.data.shapes import dimensions, pad_sequences, read_sequences
 from jaxhpo.data.tables.by_name import features_of
 from jaxhpo.data.tables.plan import Column, find_columns, read_features
 from jaxhpo.data.tables.readers import is_frame
@@ -18,7 +20,7 @@ class DataSpec:
 
     Attributes:
         name: Name of the data set.
-        kind: "image", "vector" or "text".
+        kind: "image", "sequence", "vector" or "text".
         shape: Shape of one example.
         task: "classification" or "regression".
         classes: Number of classes; None for regression.
@@ -119,7 +121,13 @@ def read_examples(x: Any, spec: DataSpec, words: Vocabulary | None) -> np.ndarra
         if odd := [text for text in texts if not isinstance(text, str)]:
             raise ValueError(f"x holds {odd[0]!r}, not a text; give a list of strings")
         x = words.encode(texts, length=spec.shape[0], keep=spec.keep)
+    if spec.kind == "sequence":
+        return _read_sequences(x, spec.shape)
     x = np.asarray(x)
+    if spec.kind == "vector" and x.ndim > 2 and math.prod(x.shape[1:]) == spec.shape[0]:
+        x = x.reshape(len(x), -1)
+    if spec.kind == "image" and x.shape[1:] != spec.shape and x.shape[1:] == (spec.shape[-1], *spec.shape[:-1]):
+        x = np.moveaxis(x, 1, -1)  # the channels come first, as they did in the training data
     if x.shape[1:] == spec.shape[:-1] and spec.kind == "image" and spec.shape[-1] == 1:
         x = x[..., None]
     if x.shape[1:] != spec.shape or x.dtype.kind not in "iufb" or len(x) == 0:
@@ -135,3 +143,15 @@ def read_examples(x: Any, spec: DataSpec, words: Vocabulary | None) -> np.ndarra
 def _texts(column: Any) -> list[str]:
     """Return a column of texts, of which a missing one has no words, as in training."""
     return ["" if missing else str(text) for text, missing in zip(column, column.isna(), strict=True)]
+
+
+def _read_sequences(x: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return sequences padded to the steps of the training data: [N, T, F] float32."""
+    steps, features = shape
+    first = dimensions(x) == 3 and np.shape(x)[1:] == (features, steps) and steps != features
+    x = read_sequences("x", x, "first" if first else None)
+    if x.shape[2] != features:
+        raise ValueError(f"x has {x.shape[2]} features a step; give sequences [N, steps, {features}]")
+    if x.shape[1] > steps:
+        raise ValueError(f"x has a sequence of {x.shape[1]} steps, and the training data {steps} at most; cut it")
+    return pad_sequences(x, steps)

@@ -38,8 +38,8 @@ class Model:
     """A trained network, for predictions. `Study.best_model` and `load_model` return one.
 
     Methods take examples in the form of the training data: images [N, H, W] or [N, H, W, C] as stored, vectors [N, F],
-    texts as strings or as tokens [N, T], a table as a DataFrame. The model scales them as it scaled the training
-    examples.
+    sequences [N, T, F] of at most as many steps, texts as strings or as tokens [N, T], a table as a DataFrame. The
+    model scales them as it scaled the training examples.
 
     Attributes:
         config: Hyperparameter values that it was trained with, by name.
@@ -280,8 +280,8 @@ def _blank(learner: Learner, spec: DataSpec) -> dict[str, Any]:
     except Exception as error:  # raised by the user's code
         problem = f"{type(error).__name__}: {first_line(error)}"
         raise ValueError(f"model cannot be built as it was trained: {problem}") from error
-    wide = 1 if spec.kind == "text" else (spec.shape[0] if spec.kind == "vector" else None)
-    shape = (1,) * len(spec.shape) if wide is None else (wide,)
+    shapes = {"text": (1,), "vector": spec.shape, "sequence": (1, spec.shape[-1]), "image": (1, 1, 1)}
+    shape = shapes[spec.kind]
     scaling = {name: jax.ShapeDtypeStruct(shape, np.float32) for name in ("offset", "scale")}
     if spec.task == "regression":
         target = jax.ShapeDtypeStruct((spec.outputs,) * spec.targets, np.float32)

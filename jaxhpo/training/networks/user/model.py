@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jax.core import Tracer
 
 from jaxhpo.models import dropout, faster_convolutions, use_faster_convolutions
@@ -48,7 +49,8 @@ class UserModel(NamedTuple):
             return _nnx().state_of(module)
         arguments = call_flags(module, False) | _random_numbers(module, key, False)
         with _intercepted(self.fast):
-            kept = dict(nn.unbox(module.init(_streams(key), method=lambda module: module(example, **arguments))))
+            x, mask = _masked(module, example)
+            kept = dict(nn.unbox(module.init(_streams(key), method=lambda module: module(x, **arguments, **mask))))
         return kept.pop("params", {}), kept
 
     def gradients(
@@ -126,6 +128,8 @@ class UserModel(NamedTuple):
         # Built anew, whatever is traced in it is this trace's; first weights that nothing reads are not computed.
         module = self._build(hyper, key, trains)
         arguments = call_flags(module, trains) | _random_numbers(module, key, trains)
+        x, mask = _masked(module, x)
+        arguments |= mask
         if is_nnx(module):
             _nnx().replace_state(module, params, statistics)
             outputs = module(x, **arguments)
@@ -175,6 +179,15 @@ def _random_numbers(module: Any, key: Key, trains: bool) -> dict[str, Any]:
 def _streams(key: Key) -> dict[str, Key]:
     """Return the random numbers of a linen module by stream; those of any other name are the first's."""
     return {"params": jax.random.fold_in(key, 1), _DROPOUT: key}
+
+
+def _masked(module: Any, x: Array) -> tuple[Array, dict[str, Array]]:
+    """Return the network's input with zeros for the padding of sequences, and `mask` where a model's call takes it."""
+    if x.ndim != 3:
+        return x, {}
+    gaps = jnp.isnan(x)
+    takes = "mask" in inspect.signature(type(module).__call__).parameters
+    return jnp.where(gaps, jnp.zeros_like(x), x), {"mask": ~jnp.all(gaps, axis=-1)} if takes else {}
 
 
 # --- dropout at a traced rate, which Flax's own layers refuse ------------------------------------------------------
