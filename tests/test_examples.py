@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
+from sklearn.metrics import f1_score
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
@@ -66,6 +68,38 @@ def test_own_nnx_model(run):
     assert [(name, total) for name, _, total in found] == [("malignant", "42"), ("benign", "72")]
     assert sum(int(right) for _, right, _ in found) / (42 + 72) == pytest.approx(study.best.test_score)
     assert study.best.test_score > 0.85
+
+
+@pytest.mark.slow
+def test_flax_cnn(run):
+    study, printed = run("flax_cnn")
+    assert (study.summary["model"], study.summary["metric"]) == ("CNN", "f1_score")
+    digits = study.trainer.data
+    said = study.best_model().predict(digits.x_test)
+    assert study.best.test_score == pytest.approx(f1_score(digits.y_test, said, average="macro"))
+    assert study.best.score > 0.8
+    assert "Best(" in printed
+
+
+@pytest.mark.slow
+def test_nnx_tutorial(run):
+    study, printed = run("nnx_tutorial")
+    assert study.summary["model"] == "CNN"
+    assert study.best.score > 0.8
+    mean = study.best_model().statistics["norm"]["mean"]
+    assert np.all(mean != 0)
+    assert "Best(" in printed
+
+
+@pytest.mark.slow
+def test_resnet(run):
+    study, printed = run("resnet")
+    assert study.summary["model"] == "ResNet"
+    assert study.best.score > 0.7
+    layers = study.best_model().statistics["batch_stats"]
+    assert len(layers) == 4  # two in each of two blocks
+    assert all(np.all(layer["mean"] != 0) for layer in layers.values())
+    assert "Best(" in printed
 
 
 @pytest.mark.slow
