@@ -105,6 +105,8 @@ LEFT_OUT = {
     "counter": (I + 1, "identifiers, which differ in every row"),
     "zero": (I, "identifiers, which differ in every row"),
     "digits": ((I + 1).astype(str), "identifiers, which differ in every row"),
+    "Unnamed: 0": (I * 1.5, "identifiers, which differ in every row"),
+    "Unnamed: 0.1": (I[::-1] * 3, "identifiers, which differ in every row"),
     "names": (WORDS, "identifiers, which differ in every row"),
     "note": (SENTENCES, "texts, which are learned from only where no other column is left"),
     "constant": (3.5, "the same value in every row"),
@@ -137,6 +139,7 @@ def test_columns_that_are_left_out(name):
     ],
 )
 def test_numbers(values):
+    assert load(table(**{"Unnamed: 3": values})).feature_names == ("plain", "Unnamed: 3")
     data = load(table(it=values))
     assert (data.feature_names, data.notes) == (("plain", "it"), ())
     x, _ = all_rows(data)

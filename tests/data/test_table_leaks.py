@@ -57,6 +57,7 @@ def test_what_is_not_suspected():
         load(FRAME.assign(good=wrong))
         load(FRAME.assign(leak=LABEL)[:60])  # 48 rows are too few to tell
         load(FRAME.assign(label=["rare"] * 3 + ["usual"] * 197))
+        load(FRAME.assign(label=[f"class {i % 60}" for i in range(ROWS)], a=np.arange(ROWS) % 60))  # too many classes
         load(FRAME.assign(label=np.exp(NOISE.sum(1))), task="regression")
 
 

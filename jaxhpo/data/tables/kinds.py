@@ -240,8 +240,8 @@ def dates_of(column: pd.Series, order: str | None) -> tuple[np.ndarray, np.ndarr
 
 
 def is_nameless(name: str) -> bool:
-    """Return whether a column has no name, as pandas and R write an index."""
-    return not name.strip() or re.fullmatch(r"Unnamed: \d+", name) is not None
+    """Return whether a column has no name, as pandas and R write an index before the others."""
+    return not name.strip() or re.fullmatch(r"Unnamed: 0(\.\d+)?", name) is not None
 
 
 def _best(words: dict[str, int], ways: tuple[str, ...], read: Callable[[str, str], float | None]) -> tuple[str, float]:
@@ -266,20 +266,17 @@ def _dressed(words: dict[str, int], style: str, decimal: str) -> tuple[str, floa
 
 
 def _identifies(name: str, column: pd.Series, values: np.ndarray) -> bool:
-    """Return whether whole numbers only tell rows apart: they count them, or differ under a name such as "id"."""
+    """Return whether numbers only tell rows apart: they count them, or differ under no name or one such as "id"."""
     import pandas as pd
 
-    if pd.api.types.is_float_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+    rows, whole = len(values), not pd.api.types.is_float_dtype(column.dtype) and not (values % 1).any()
+    if rows < 2 or not np.isfinite(values).all() or len(np.unique(values)) < rows:
         return False
-    nameless = is_nameless(name)
-    rows = len(values)
-    if rows < (2 if nameless else _IDENTIFIER_ROWS) or not np.isfinite(values).all() or (values % 1).any():
-        return False
-    if len(np.unique(values)) < rows:
-        return False
-    named = nameless or _IDENTIFIERS.fullmatch(name) or _CAMEL.fullmatch(name)
+    if is_nameless(name):
+        return True
+    named = _IDENTIFIERS.fullmatch(name) or _CAMEL.fullmatch(name)
     counting = values[0] in (0, 1) and (np.diff(values) == 1).all() and not _TIMES.fullmatch(name)
-    return bool(named or counting)
+    return rows >= _IDENTIFIER_ROWS and whole and bool(named or counting)
 
 
 def _is_text(words: list[str], rows: int) -> bool:

@@ -11,6 +11,7 @@ from jaxhpo.data.tables.plan import Column
 
 _SURE = 0.999  # accuracy, or R2, on rows that were not fitted
 _LEAST = 50  # rows below which a column may do so by chance
+_CLASS_ROWS = 4  # rows of a class, on average, below which half of them do not tell
 _ROWS = 2000  # rows that are looked at
 _SECONDS = 2.0
 
@@ -30,7 +31,7 @@ def find_leaks(columns: Sequence[Column], x: np.ndarray, y: np.ndarray) -> list[
     if len(rows) < _LEAST:
         return []
     x, y = x[rows].astype(np.float64), y[rows]
-    if y.dtype.kind != "f" and np.bincount(y).max() >= _SURE * len(y):
+    if y.dtype.kind != "f" and (np.bincount(y).max() >= _SURE * len(y) or len(np.unique(y)) > len(y) / _CLASS_ROWS):
         return []
     begun, end, found = time.perf_counter(), 0, []
     for column in columns:
