@@ -150,8 +150,11 @@ def test_bad_space_files(name, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tune", "digit"], "dataset 'digit' is unknown; did you mean 'digits'?"),
-        (["tune", "digits", "--model", "rnn"], "--model 'rnn' cannot take digits, image data"),
+        (
+            ["tune", "digit"],
+            "'digit' is unknown; did you mean 'digits'? known are digits, mnist, cifar10, imdb, or a file or folder",
+        ),
+        (["tune", "digits", "--model", "rnn"], "--model 'rnn' cannot take 'digits', image data"),
         (["tune", "digits", "--model", "gan"], "--model 'gan' is unknown; use one of mlp, cnn, rnn\n"),
         (["tune", "digits", "--algorithm", "tabularq"], "algorithm 'tabularq' is unknown; did you mean 'tabular_q'?"),
         (["tune", "digits", "--engine", "gpu"], "--engine 'gpu' is unknown; use one of threads, vmap, sharded"),
@@ -172,7 +175,7 @@ def test_bad_space_files(name, tmp_path):
             ["tune", "digits", "--timeout", "0"],
             "--timeout '0' must be a number of seconds above 0, a text",
         ),
-        (["tune", "digits", "--train-examples", "9999"], "--train-examples 9999 exceeds the 1077 of digits"),
+        (["tune", "digits", "--train-examples", "9999"], "--train-examples 9999 exceeds the 1077 of 'digits'"),
         (["tune", "digits", "--space", "/nowhere.json"], "--space '/nowhere.json' cannot be read: No such file"),
         (["tune", "digits", "--output", "/nowhere/out"], "--output '/nowhere/out' cannot be written"),
         (["tune", "mnist"], "mnist needs --data-dir or the environment's TFDS_DATA_DIR"),

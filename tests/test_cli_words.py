@@ -40,9 +40,9 @@ WRONG = {
     "devices": ("99", "--devices 99 exceeds the 1 that JAX sees"),
     "memory": ("-1", "--memory -1.0 must be a number of GiB above 0"),
     "horizon": ("far", "--horizon 'far' is unknown"),
-    "words": ("9", "--words 9 is for texts, and digits holds image data; leave it out"),
-    "length": ("9", "--length 9 is for texts, and digits holds image data; leave it out"),
-    "keep": ("first", "--keep first is for texts, and digits holds image data; leave it out"),
+    "words": ("9", "--words 9 is for texts, and 'digits' holds image data; leave it out"),
+    "length": ("9", "--length 9 is for texts, and 'digits' holds image data; leave it out"),
+    "keep": ("first", "--keep first is for texts, and 'digits' holds image data; leave it out"),
     "columns": ("age", "--column 'age' must be NAME=KIND, such as zip=category"),
     "save": ("/dev/null", "--save '/dev/null' exists already; name a new directory"),
 }
@@ -117,6 +117,19 @@ def test_names_with_commas_are_quoted_as_in_csv():
     assert cli.options.read_names("a,b c") == ("a", "b c")
     assert cli.options.read_names('"a,b",c') == ("a,b", "c")
     assert cli.options.read_names("") == ()
+
+
+def test_what_the_machine_does_not_give_is_one_line(monkeypatch):
+    def lacking(*arguments, **options):
+        raise RuntimeError("Unable to initialize backend 'gpu': \x1b[31mnone\nmore")
+
+    monkeypatch.setattr("jaxhpo.cli.commands.Tuning", lacking)
+    done = run("tune", "digits")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "error: RuntimeError: Unable to initialize backend 'gpu': \\x1b[31mnone; --details shows where\n"
+    )
+    assert isinstance(run("tune", "digits", "--details").exception, RuntimeError)
 
 
 # --- help -------------------------------------------------------------------------------------------------------------

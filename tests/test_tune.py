@@ -238,7 +238,7 @@ def test_ctrl_c_leaves_what_finished():
     [
         ({"data": "digit"}, "did you mean 'digits'"),
         ({"model": "gan"}, "model='gan' is unknown; use one of mlp, cnn, rnn"),
-        ({"model": "rnn"}, "model='rnn' cannot take digits, image data of shape (8, 8, 1); use 'cnn'"),
+        ({"model": "rnn"}, "model='rnn' cannot take 'digits', image data of shape (8, 8, 1); use 'cnn'"),
         ({"algorithm": "tabular"}, "algorithm 'tabular' is unknown; did you mean 'tabular_q'"),
         ({"trials": 0}, "trials=0 must be an integer of at least 1"),
         ({"trials": 2.5}, "trials=2.5 must be an integer"),
@@ -257,7 +257,7 @@ def test_ctrl_c_leaves_what_finished():
         ({"timeout": -5}, "timeout=-5 must be a number of seconds above 0"),
         ({"timeout": math.nan}, "timeout=nan must be"),
         ({"train_examples": 0}, "train_examples=0 must be"),
-        ({"train_examples": 5000}, "exceeds the 1077 of digits"),
+        ({"train_examples": 5000}, "exceeds the 1077 of 'digits'"),
         ({"train_examples": 100, "space": LARGE_BATCHES}, "batch_size: 256 exceeds the 100 training examples"),
         ({"space": {"units": (1, 2)}}, "must be a jaxhpo.Space"),
         (
@@ -276,7 +276,7 @@ def test_ctrl_c_leaves_what_finished():
         ({"data": (np.ones((10, 3)), np.ones(10, int))}, "y holds the single class 1"),
         (
             {"data": (np.ones((50, 3)), np.arange(50) % 2), "model": "cnn"},
-            "model='cnn' cannot take arrays, vector data of shape (3,); use 'mlp'",
+            "model='cnn' cannot take 'arrays', vector data of shape (3,); use 'mlp'",
         ),
     ],
 )

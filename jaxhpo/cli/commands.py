@@ -19,7 +19,7 @@ from jaxhpo import algorithms, data
 from jaxhpo.cli.help import OUTPUT, GroupedCommand
 from jaxhpo.cli.options import add_options, read_options
 from jaxhpo.cli.terminal import complain, flush_or_refuse, plain_warnings, quiet_libraries
-from jaxhpo.errors import printable
+from jaxhpo.errors import first_line, printable
 from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
@@ -90,11 +90,15 @@ def tune(
             tuning = Tuning(*read_options(dataset, given))
         except ValueError as error:
             _refuse(str(error), given, given)
+        except (MemoryError, RuntimeError) as error:  # XLA's, such as a device that is not there
+            _give_up(error, details)
         code = 0
         try:
             tuning.run(verbose=not as_json, details=details)
         except KeyboardInterrupt:
             code = 130
+        except (MemoryError, RuntimeError) as error:
+            _give_up(error, details)
     _report(tuning.study, as_json, details)
     if code == 0 and (tuning.study.summary["best"] is None or tuning.lost):
         code = 1
@@ -143,7 +147,7 @@ def prepare_data(
     with plain_warnings(options):
         try:
             directory = data.prepare(name, data_dir, archives_dir=archives_dir)
-            print(printable(f"{name} is in {str(directory)!r}"))
+            print(printable(f"{name!r} is in {str(directory)!r}"))
             if name in data.names():
                 print(data.load(name, data_dir=data_dir))  # decoded now, so that the first study need not
         except ValueError as error:
@@ -174,6 +178,14 @@ def list_datasets() -> None:
 def _refuse(message: str, names: Collection[str], given: dict[str, Any] | None = None) -> NoReturn:
     complain("error", message, names, given)
     raise typer.Exit(2)
+
+
+def _give_up(error: BaseException, details: bool) -> NoReturn:
+    """End with what the machine did not give; with its traceback where details are wanted."""
+    if details:
+        raise error
+    complain("error", f"{type(error).__name__}: {first_line(error, 500)}; --details shows where")
+    raise typer.Exit(1) from None
 
 
 def main() -> None:

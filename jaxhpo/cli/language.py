@@ -15,14 +15,13 @@ _VALUE = rf"{_QUOTED}|{_BRACKETS}|[\w.+-]*\w|"
 _LONG = re.compile(_QUOTED)
 _MOST_QUOTED, _MOST = 300, 2_000
 
-_PYTHON_ONLY = (
-    ", or a Flax model of your own",
-    ", or a function of your own",
-    ", or a jaxhpo.LearnedPrior",
-    ", or None",
-    "your own (x, y), ",
-)
-"""What a message offers that a command line cannot give."""
+_PYTHON_ONLY = {
+    ", or a Flax model of your own": "",
+    ", or a function of your own": "",
+    ", or None": "",
+    "your own (x, y), file or folder": "a file or folder of your own",
+}
+"""What a message offers that a command line cannot give, and what it offers there instead."""
 
 _GROUPS = {"text": ("words", "length", "keep"), "machine": ("engine", "devices", "memory", "horizon")}
 """Arguments of Python that a command line has an option for each field of."""
@@ -63,7 +62,7 @@ def in_options(message: str, names: Iterable[str], given: Mapping[str, Any] | No
         if found["quoted"] is not None:
             return found["quoted"]
         if found["name"] is None:
-            return ""
+            return _PYTHON_ONLY[found[0]]
         if found["name"] in known:
             return _spell(found["name"], found["value"])
         fields = groups[found["name"]]

@@ -132,10 +132,10 @@ def load(
     own = of_table | {"task": task, "image_size": image_size}
     own |= {"kind": kind, "channels": channels}
     if isinstance(data, Dataset):
-        _refuse_options(own, f"{data.name} has its own", "is for your own data")
+        _refuse_options(own, f"{data.name!r} has its own", "is for your own data")
         dataset = data
     elif isinstance(data, str) and data in _ROWS:
-        _refuse_options(own, f"{data} has its own", "is for your own data")
+        _refuse_options(own, f"{data!r} has its own", "is for your own data")
         dataset = digits.load() if data == "digits" else load_named(data, data_dir, text)
     elif isinstance(data, Path) or (isinstance(data, str) and looks_like_path(data)):
         dataset = from_path(data, **own, seed=seed, text=text)

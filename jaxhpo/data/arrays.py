@@ -143,7 +143,7 @@ def check_text(dataset: Dataset, text: TextOptions | None) -> None:
     """Raise ValueError if `text` is neither None nor TextOptions, or if it is given with data that are not texts."""
     check_options(text)
     if text is not None and dataset.words is None:
-        raise ValueError(f"text={text!r} is for texts, and {dataset.name} holds {dataset.kind} data; leave it out")
+        raise ValueError(f"text={text!r} is for texts, and {dataset.name!r} holds {dataset.kind} data; leave it out")
 
 
 def _targets(x: Examples, y: Any, suffix: str, task: str) -> tuple[np.ndarray, tuple[Label, ...] | None]:

@@ -138,7 +138,7 @@ class Dataset:
             wanted = "strings, bools or numbers" if what == "classes" else "strings"
             raise ValueError(f"{field}={names!r} must be a tuple of {wanted}, or None")
         if len(names) != (wanted or 0):
-            raise ValueError(f"{field} holds {len(names)} names, but {self.name} has {wanted or 'no'} {what}")
+            raise ValueError(f"{field} holds {len(names)} names, but {self.name!r} has {wanted or 'no'} {what}")
 
     def _check_tokens(self, vocabulary: int) -> None:
         if isinstance(vocabulary, bool) or not isinstance(vocabulary, int) or not 2 <= vocabulary <= _MOST_TOKENS:
@@ -236,7 +236,9 @@ class Dataset:
             raise ValueError(f"train_examples={train_examples!r} must be an integer of at least 1")
         there = len(self.y_train)
         if train_examples > there:
-            raise ValueError(f"train_examples={train_examples} exceeds the {there} of {self.name}; use at most {there}")
+            raise ValueError(
+                f"train_examples={train_examples} exceeds the {there} of {self.name!r}; use at most {there}"
+            )
         if train_examples == there:
             return self
         rows = subset(self.y_train, int(train_examples), seed)

@@ -78,7 +78,7 @@ def test_bad_takes(bad):
 
 
 def test_take_more_than_there_are():
-    with pytest.raises(ValueError, match="train_examples=2000 exceeds the 1077 of digits; use at most 1077"):
+    with pytest.raises(ValueError, match="train_examples=2000 exceeds the 1077 of 'digits'; use at most 1077"):
         load("digits", train_examples=2000)
 
 

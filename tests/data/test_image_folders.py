@@ -209,7 +209,7 @@ def test_bad_sizes(pets, size):
     [
         ({"target": "y"}, "target='y' names a column of a table"),
         ({"task": "regression"}, "task='regression' is for arrays and tables"),
-        ({"text": TextOptions()}, "is for texts, and pets holds image data"),
+        ({"text": TextOptions()}, "is for texts, and 'pets' holds image data"),
     ],
 )
 def test_options_that_make_no_sense(pets, options, message):

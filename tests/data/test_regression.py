@@ -117,8 +117,8 @@ def test_numbers_in_place_of_labels_name_regression():
         ({"y_test": np.zeros(3, np.float32)}, "not float32 (3,)"),
         ({"y_train": np.zeros((4, 1, 1), np.float32)}, "y_train must be float32 targets"),
         ({"y_valid": np.full(4, np.nan, np.float32)}, "y_valid holds nan or infinite values"),
-        ({"class_names": ("a", "b")}, "class_names holds 2 names, but mine has no classes"),
-        ({"feature_names": ("a",)}, "feature_names holds 1 names, but mine has 2 features"),
+        ({"class_names": ("a", "b")}, "class_names holds 2 names, but 'mine' has no classes"),
+        ({"feature_names": ("a",)}, "feature_names holds 1 names, but 'mine' has 2 features"),
         ({"feature_names": ["a", "b"]}, "feature_names=['a', 'b'] must be a tuple of strings, or None"),
     ],
 )
@@ -175,7 +175,7 @@ def test_bad_labels_that_are_texts(y, message):
 
 
 def test_a_dataset_counts_its_class_names():
-    with pytest.raises(ValueError, match="class_names holds 1 names, but arrays has 3 classes"):
+    with pytest.raises(ValueError, match="class_names holds 1 names, but 'arrays' has 3 classes"):
         dataclasses.replace(load((np.arange(30.0)[:, None], WORDS)), class_names=("a",))
 
 
@@ -239,9 +239,9 @@ def test_a_label_that_training_lacks():
 @pytest.mark.parametrize("option", [{"target": "y"}, {"task": "regression"}])
 def test_options_that_make_no_sense(option):
     (name,) = option
-    with pytest.raises(ValueError, match=f"{name}='.*' is for your own data, and digits has its own; leave it out"):
+    with pytest.raises(ValueError, match=f"{name}='.*' is for your own data, and 'digits' has its own; leave it out"):
         load("digits", **option)
-    with pytest.raises(ValueError, match=f"{name}='.*' is for your own data, and arrays has its own; leave it out"):
+    with pytest.raises(ValueError, match=f"{name}='.*' is for your own data, and 'arrays' has its own; leave it out"):
         load(from_arrays(X, np.arange(50) % 2), **option)
 
 

@@ -246,7 +246,7 @@ def cell(column, row, value):
             "the table has the column 'a' twice; rename or drop one",
         ),
         (FRAME, {"task": "guess"}, "task='guess' is unknown; use one of classification, regression"),
-        (FRAME, {"text": TextOptions()}, "is for texts, and table holds vector data; leave it out"),
+        (FRAME, {"text": TextOptions()}, "is for texts, and 'table' holds vector data; leave it out"),
     ],
 )
 def test_bad_tables(frame, options, message):

@@ -85,6 +85,6 @@ def test_images_are_no_text():
 def test_a_text_is_for_a_recurrent_network(model):
     with pytest.raises(ValueError) as error:
         Trainer(make(), model)
-    assert str(error.value) == f"model={model!r} cannot take text, text data of shape (3,); use 'rnn'"
-    with pytest.raises(ValueError, match=r"model='rnn' cannot take text, vector data of shape \(3,\); use 'mlp'"):
+    assert str(error.value) == f"model={model!r} cannot take 'text', text data of shape (3,); use 'rnn'"
+    with pytest.raises(ValueError, match=r"model='rnn' cannot take 'text', vector data of shape \(3,\); use 'mlp'"):
         Trainer(make(vocabulary=None), "rnn")

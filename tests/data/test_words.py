@@ -104,7 +104,7 @@ def test_bad_options(options, message):
 
 
 def test_options_without_texts():
-    with pytest.raises(ValueError, match=r"text=.* is for texts, and digits holds image data; leave it out"):
+    with pytest.raises(ValueError, match=r"text=.* is for texts, and 'digits' holds image data; leave it out"):
         load("digits", text=jh.TextOptions())
     with pytest.raises(ValueError, match=r"text=200 must be TextOptions"):
         load((TEXTS, LABELS), text=200)

@@ -107,7 +107,7 @@ class Findings:
     def look(self, case: Case) -> None:
         """Try an input."""
         self.count[case.kind] += 1
-        before, begun = _peak(), time.perf_counter()
+        before, begun = _peak(), time.process_time()
         try:
             self.refused[case.kind] += check(case) is not None
         except Exception as error:
@@ -119,7 +119,7 @@ class Findings:
             times, first, said = self.failures.get(key, (0, case, f"{error}"[:300]))
             self.failures[key] = times + 1, first, said
         shown = f"{case.kind}: {case.payload!r}"[:400]
-        self.slowest = max(self.slowest, (time.perf_counter() - begun, shown))
+        self.slowest = max(self.slowest, (time.process_time() - begun, shown))
         self.largest = max(self.largest, (_peak() - before, shown))
 
 

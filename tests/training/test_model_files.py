@@ -108,7 +108,7 @@ def test_examples_of_many_types_are_taken(models, small_digits):
 
 @pytest.mark.slow
 def test_regression_has_no_probabilities(models):
-    with pytest.raises(ValueError, match="probabilities are of classes, and arrays is regression; use predict"):
+    with pytest.raises(ValueError, match="probabilities are of classes, and 'arrays' is regression; use predict"):
         models["one target"].probabilities(ROWS)
 
 

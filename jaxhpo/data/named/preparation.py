@@ -49,7 +49,7 @@ def prepare(
         raise ValueError(f"dataset {name!r} is no data set's name; use one of {', '.join(SOURCES)}, or TFDS's")
     if source is None and importlib.util.find_spec("tensorflow") is None:
         raise ValueError(
-            f"{name} is prepared by TFDS's own parser, which needs TensorFlow: pip install 'jaxhpo[tensorflow]'"
+            f"{name!r} is prepared by TFDS's own parser, which needs TensorFlow: pip install 'jaxhpo[tensorflow]'"
         )
     if archives_dir is not None and not Path(archives_dir).expanduser().is_dir():
         raise ValueError(f"archives_dir={str(archives_dir)!r} is not a directory; give the one with the archives")

@@ -75,7 +75,7 @@ def read(source: Source, data_dir: str | os.PathLike | None) -> dict[str, np.nda
             store.save(cached, arrays)
         except OSError as error:  # a study works without the cache
             reason = error.strerror or error
-            warnings.warn(f"{name} is not cached in {cached.parent}: {reason}", RuntimeWarning, stacklevel=4)
+            warnings.warn(f"{name} is not cached in {str(cached.parent)!r}: {reason}", RuntimeWarning, stacklevel=4)
     return arrays
 
 

@@ -82,7 +82,7 @@ def fitting_model(name: str | None, data: Dataset) -> str:
         raise ValueError(f"model={name!r} is unknown; use one of {', '.join(FAMILIES)}, or a Flax model of your own")
     if data.kind not in FAMILIES[name].kinds:
         raise ValueError(
-            f"model={name!r} cannot take {data.name}, {data.kind} data of shape {data.shape}; use {fitting!r}"
+            f"model={name!r} cannot take {data.name!r}, {data.kind} data of shape {data.shape}; use {fitting!r}"
         )
     return name
 
@@ -92,7 +92,7 @@ def check_space(space: Iterable[str], ranges: Ranges, data: Dataset, goal: Goal)
     if ranges.largest_batch > len(data.y_train):
         raise ValueError(
             f"space batch_size: {ranges.largest_batch} exceeds the {len(data.y_train)} training examples "
-            f"of {data.name}; use smaller batches or more examples"
+            f"of {data.name!r}; use smaller batches or more examples"
         )
     smoothed = any(canonical_name(name) == "label_smoothing" for name in space)
     if smoothed and (data.task != "classification" or goal.loss is not None):

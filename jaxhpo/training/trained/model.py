@@ -109,7 +109,7 @@ class Model:
             ValueError: if the task is regression, and in the cases of `predict`.
         """
         if self.data_spec.task == "regression":
-            raise ValueError(f"probabilities are of classes, and {self.data_spec.name} is regression; use predict")
+            raise ValueError(f"probabilities are of classes, and {self.data_spec.name!r} is regression; use predict")
         return np.asarray(jax.nn.softmax(self._logits(x), axis=-1))
 
     def save(self, directory: str | os.PathLike) -> None:
