@@ -44,7 +44,7 @@ def test_a_traceable_function(tmp_path, capfd):
     lines = shown.err.splitlines()
     assert lines[: len(understood)] == understood
     assert len(lines) == len(understood) + 10
-    assert lines[len(understood)].startswith("round 1: 4 of 40 trials, best ")
+    assert lines[len(understood)].startswith("4 of 40 trials, best ")
     assert study.direction == "minimize"
     assert study.best.score == study.trials["score"].min()
     assert study.best.config["kind"] == "a"

@@ -58,10 +58,15 @@ def test_what_is_wrong_is_found(name, monkeypatch):
 
 
 def test_time_and_memory_are_measured(monkeypatch):
-    held = []
-    monkeypatch.setitem(fuzz.RUN, "space", lambda payload: held.append(np.ones(payload // 8)))
+    peaks, times = iter([100, 150, 150, 190]), iter([0.0, 2.0, 2.0, 7.0])
+    monkeypatch.setattr(fuzz, "_peak", lambda: next(peaks))
+    monkeypatch.setattr(fuzz.time, "process_time", lambda: next(times))
+    monkeypatch.setitem(fuzz.RUN, "space", lambda payload: None)
     found = fuzz.Findings()
-    found.look(fuzz.Case("space", 2**27))
-    assert found.largest[0] >= 2**26  # earlier tests may have left some of it free
-    assert 0 < found.slowest[0] < 60
+    found.look(fuzz.Case("space", "a"))
+    found.look(fuzz.Case("space", "b"))
+    assert found.largest == (50, "space: 'a'")
+    assert found.slowest == (5.0, "space: 'b'")
     assert not found.failures
+    monkeypatch.undo()
+    assert fuzz._peak() > 2**20

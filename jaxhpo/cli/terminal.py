@@ -88,7 +88,8 @@ def quiet_libraries() -> None:
 def flush_or_refuse() -> int:
     """Write what standard output still holds; return 0, or 1 where it cannot be written, after saying so."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it may be closed
+            sys.stdout.flush()
     except BrokenPipeError:  # `| head` has read enough
         pass
     except OSError as error:

@@ -63,15 +63,14 @@ class _Log:
     """A line a round, for what is no terminal: a file or another program."""
 
     def __init__(self, trials: int):
-        self._trials, self._rounds = trials, 0
+        self._trials = trials
         self._begun = time.perf_counter()
 
     def start(self) -> None:
         pass
 
     def update(self, done: int, status: str) -> None:
-        self._rounds += 1
-        line = f"round {self._rounds}: {done} of {self._trials} trials, {', '.join(status.split('  '))}"
+        line = f"{done} of {self._trials} trials, {', '.join(status.split('  '))}"
         print(f"{line}, {time.perf_counter() - self._begun:.0f} s", file=sys.stderr, flush=True)
 
     def stop(self) -> None:

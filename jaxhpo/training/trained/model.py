@@ -115,7 +115,8 @@ class Model:
     def save(self, directory: str | os.PathLike) -> None:
         """Write the model to a new directory, which `load_model` reads. On an error nothing is left behind.
 
-        The weights are an Orbax checkpoint.
+        The weights are an Orbax checkpoint. `sha256sums.txt` has the checksums of the other files, which `load_model`
+        compares.
 
         Args:
             directory: Path of the new directory.
