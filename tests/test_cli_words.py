@@ -15,7 +15,7 @@ from jaxhpo import cli
 from jaxhpo.cli import help as panels
 from jaxhpo.cli import language, terminal
 from jaxhpo.errors import printable
-from tests.test_cli import check_refused, run
+from tests.test_cli import QUICK, check_refused, run
 
 WRONG = {
     "model": ("gan", "--model 'gan' is unknown; use one of mlp, cnn, rnn"),
@@ -83,7 +83,7 @@ def test_every_argument_becomes_its_option():
     [
         ("leave it out: drop=['a b']", "leave it out: --drop 'a b'"),
         ("drop=['a', 'b,c']", "--drop 'a,\"b,c\"'"),
-        ("give image_size=(height, width) to resize", "give --image-size heightxwidth to resize"),
+        ("give image_size=(height, width) to resize", "give --image-size HEIGHTxWIDTH to resize"),
         ("image_size=(32, 48) must", "--image-size 32x48 must"),
         ("or task='regression' for amounts", "or --task 'regression' for amounts"),
         ("cache=False", "--no-cache"),
@@ -130,6 +130,24 @@ def test_what_the_machine_does_not_give_is_one_line(monkeypatch):
         "error: RuntimeError: Unable to initialize backend 'gpu': \\x1b[31mnone; --details shows where\n"
     )
     assert isinstance(run("tune", "digits", "--details").exception, RuntimeError)
+
+
+@pytest.mark.slow
+def test_what_has_finished_is_shown_where_the_machine_gives_out(monkeypatch):
+    from jaxhpo.tuning import Tuning
+
+    original = Tuning._sync
+
+    def fail(self, study, trials):
+        original(self, study, trials)
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(Tuning, "_sync", fail)
+    done = run(*QUICK, "--trials", "40")
+    assert done.exit_code == 1
+    assert "error: MemoryError: no more; --details shows where\n" in done.stderr
+    assert "Winner: trial" in done.stdout
+    assert "8 trials" in done.stdout
 
 
 # --- help -------------------------------------------------------------------------------------------------------------

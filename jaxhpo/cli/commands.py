@@ -91,14 +91,16 @@ def tune(
         except ValueError as error:
             _refuse(str(error), given, given)
         except (MemoryError, RuntimeError) as error:  # XLA's, such as a device that is not there
-            _give_up(error, details)
+            _say_lacking(error, details)
+            raise typer.Exit(1) from None
         code = 0
         try:
             tuning.run(verbose=not as_json, details=details)
         except KeyboardInterrupt:
             code = 130
-        except (MemoryError, RuntimeError) as error:
-            _give_up(error, details)
+        except (MemoryError, RuntimeError) as error:  # what has finished is shown
+            _say_lacking(error, details)
+            code = 1
     _report(tuning.study, as_json, details)
     if code == 0 and (tuning.study.summary["best"] is None or tuning.lost):
         code = 1
@@ -180,12 +182,11 @@ def _refuse(message: str, names: Collection[str], given: dict[str, Any] | None =
     raise typer.Exit(2)
 
 
-def _give_up(error: BaseException, details: bool) -> NoReturn:
-    """End with what the machine did not give; with its traceback where details are wanted."""
+def _say_lacking(error: BaseException, details: bool) -> None:
+    """Say in one line what the machine did not give; raise it where details are wanted."""
     if details:
         raise error
     complain("error", f"{type(error).__name__}: {first_line(error, 500)}; --details shows where")
-    raise typer.Exit(1) from None
 
 
 def main() -> None:
@@ -196,7 +197,8 @@ def main() -> None:
         app()
     except SystemExit as end:
         code = end.code
-    except OSError as error:  # standard output takes no more
-        complain("error", f"standard output cannot be written: {error.strerror}")
+    except OSError as error:  # of what has no name: standard output
+        what = "standard output cannot be written" if error.filename is None else repr(error.filename)
+        complain("error", f"{what}: {error.strerror}")
         code = 1
     sys.exit(flush_or_refuse() or code)

@@ -93,7 +93,7 @@ def _spell(name: str, text: str) -> str:
     if not text:
         return option_of(name)
     if name == "image_size" and text.startswith("("):  # also `(height, width)`, which has no value
-        return f"{option_of(name)} {'x'.join(text[1:-1].replace(' ', '').split(','))}"
+        return f"{option_of(name)} {'x'.join(text[1:-1].replace(' ', '').upper().split(','))}"
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
