@@ -18,8 +18,8 @@ def to_plain(dimensions: Mapping[str, Dimension], constraints: tuple[str, ...]) 
     for name, d in dimensions.items():
         kind = type(d).__name__.lower()
         rows[name] = {"type": kind} | {f.name: getattr(d, f.name) for f in fields(d)}
-        if rows[name].get("step", 1) in (1, None) and not (kind == "float" and d.step == 1):
-            rows[name].pop("step", None)  # spaces without steps are written as before there were any
+        if not isinstance(d, Choice) and d.step == type(d).step:  # written as before there were steps
+            del rows[name]["step"]
         if kind == "choice":
             rows[name]["options"] = list(d.options)  # pyright: ignore[reportAttributeAccessIssue]
         if d.when is None:

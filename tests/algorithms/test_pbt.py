@@ -220,8 +220,6 @@ def test_arguments_are_checked(options, message):
 
 def test_a_space_without_floats_needs_names():
     space = Space({"layers": Int(1, 3), "batch_size": Choice((16, 32))})
-    with pytest.raises(
-        ValueError, match=r"^pbt has nothing to explore: the space has no Float that varies; name hyperparameters"
-    ):
+    with pytest.raises(ValueError, match=r"^pbt has nothing to explore: the space has no Float that varies; name"):
         algorithms.pbt(space, lanes=2)
     assert algorithms.pbt(space, lanes=2, explore=["batch_size"]).resumable is None

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.algorithms.evolution.variation import Variation
-from jaxhpo.space import Space
+from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key
 
 _FACTORS = 0.8, 1.2  # factors for a continuous value
@@ -56,7 +56,7 @@ class Perturbation:
 
 def _line(dimension: object, factor: float) -> tuple[float, float]:
     """Return the slope and the shift that multiply a continuous value by a factor; for other dimensions 1 and 0."""
-    if not dimension.continuous:
+    if not isinstance(dimension, Float) or not dimension.continuous:
         return 1.0, 0.0
     if dimension.log:
         return 1.0, math.log(factor) / math.log(dimension.high / dimension.low)
