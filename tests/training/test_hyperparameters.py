@@ -1,12 +1,22 @@
+import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxhpo
 from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
 from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, KINDS, Limits
-from jaxhpo.training.config.space_reader import Ranges, Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.config.space_reader import (
+    Ranges,
+    Structure,
+    default_batch_size,
+    read_hyper,
+    read_ranges,
+    read_structure,
+)
+from tests.training.own_models import train as train_configs
 
 EIGHT = ["learning_rate", "batch_size", "layers", "units", "l1", "l2", "dropout", "optimizer"]
 
@@ -31,7 +41,10 @@ def test_default_spaces_vary_what_the_model_has(model):
         (256, (32, 64, 128, 256)),
         (255, (16, 32, 64, 128)),
         (36, (4, 8, 16, 32)),
-        (3, (1, 2, 4, 8)),
+        (8, (1, 2, 4, 8)),
+        (7, (1, 2, 4)),
+        (3, (1, 2)),
+        (1, (1,)),
     ],
 )
 def test_default_batches_fit_the_examples(examples, batches):
@@ -234,3 +247,38 @@ def test_bad_spaces_for_images(dimensions, image, message):
         read_ranges(Space(dimensions), "cnn", image=image)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("examples", "size"), [(1, 1), (7, 1), (8, 2), (18, 4), (63, 8), (64, 64), (65, 64), (10_000, 64)]
+)
+def test_the_batch_size_that_a_space_leaves_out(examples, size):
+    assert default_batch_size(examples) == size
+
+
+class Bare(nn.Module):
+    classes: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.classes)(x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "rows"), [("mlp", 6), (Bare, 16), (Bare, 30)])
+def test_few_examples_are_trained_with_any_space(model, rows):
+    """In batches that leave four an epoch; the final fit, on more examples, has them too."""
+    x, y = np.random.default_rng(0).normal(size=(rows, 2)), np.arange(rows) % 2
+    spaces = [Space({"lr": Float(1e-3, 1e-1, log=True, levels=5)}), *([None] if model == "mlp" else [])]
+    for space in spaces:
+        study = jaxhpo.tune((x, y), model=model, space=space, trials=2, lanes=2, epochs=1, verbose=False, cache=False)
+        trained = study.trainer
+        if space is not None:
+            train = len(trained.data.y_train)
+            assert trained.family.structure({"lr": 0.01}).batch_size == default_batch_size(train)
+            updates = [int(result.updates) for result in train_configs(trained, [{"lr": 0.01}], budget=1)]
+            assert updates == [train // default_batch_size(train)]
+            more = jaxhpo.data.load((np.tile(x, (20, 1)), np.tile(y, 20)))
+            again = trained.again(more, trained.space, lanes=1)
+            assert again.family.structure({"lr": 0.01}).batch_size == default_batch_size(train)
+        assert len(study.final_fit(1).test_scores) == 1

@@ -12,7 +12,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     468,000 configurations on its grid. The ranges are those from which practice usually picks for small networks:
     learning rates by factors of 1.8, penalties by factors of ten, dropout up to one half. A CNN gets up to 64
     channels on small images and up to 32 on those of more than 16 pixels a side, where each costs more. Batches of
-    32 to 256 shrink where there are fewer than 256 training examples.
+    32 to 256 shrink where there are fewer than 256 training examples, and are never larger than these.
 
     Args:
         model: "mlp", "cnn" or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
@@ -28,11 +28,14 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     smallest = 32
     while examples is not None and 8 * smallest > examples and smallest > 1:
         smallest //= 2
+    batches = (smallest, 2 * smallest, 4 * smallest, 8 * smallest)
+    if examples is not None:
+        batches = tuple(size for size in batches if size <= max(examples, 1))
     penalties = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)
     return Space(
         {
             "learning_rate": Float(1e-4, 1e-1, log=True, levels=13),
-            "batch_size": Choice((smallest, 2 * smallest, 4 * smallest, 8 * smallest)),
+            "batch_size": Choice(batches),
             "layers": Int(1, 3),
             "units": Choice(family.units(shape)),
             "l1": Choice(penalties),

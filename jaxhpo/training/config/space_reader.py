@@ -65,13 +65,25 @@ class Structure(NamedTuple):
     variant: Variant
 
 
-def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | None = None) -> Ranges:
+def default_batch_size(examples: int) -> int:
+    """Return the batch size of a space without one, for a number of training examples.
+
+    The default, or where it exceeds the examples the largest power of two that leaves four batches.
+    """
+    usual = int(DEFAULTS["batch_size"])
+    return usual if examples >= usual else 2 ** (max(examples // 4, 1).bit_length() - 1)
+
+
+def read_ranges(
+    space: Space, model: str = "mlp", *, image: tuple[int, ...] | None = None, batch_size: int | None = None
+) -> Ranges:
     """Return the requirements of a space for the programs of one of jaxhpo's networks.
 
     Args:
         space: Search space.
         model: Name of the network.
         image: Height and width of the data's images; None if the data are not images.
+        batch_size: Where the space leaves it out; None is that of `DEFAULTS`.
 
     Raises:
         ValueError: if the space has an unknown hyperparameter or one under two names, if the network or the data cannot
@@ -85,7 +97,7 @@ def read_ranges(space: Space, model: str = "mlp", *, image: tuple[int, ...] | No
                 f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
                 f"or use model={remedy}"
             )
-    ranges = ranges_of(by_name)._replace(variants=_variants(by_name, model))
+    ranges = ranges_of(by_name, batch_size)._replace(variants=_variants(by_name, model))
     micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
     odd = [b for b in possible("batch_size", batches) if b % micro] if batches else []
     if isinstance(batches, Int):
@@ -119,11 +131,16 @@ def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) ->
     return by_name
 
 
-def ranges_of(by_name: Mapping[str, tuple[str, Dimension]]) -> Ranges:
-    """Return the ranges of checked hyperparameters."""
+def _left_out(batch_size: int | None) -> dict[str, Any]:
+    return DEFAULTS if batch_size is None else DEFAULTS | {"batch_size": batch_size}
+
+
+def ranges_of(by_name: Mapping[str, tuple[str, Dimension]], batch_size: int | None = None) -> Ranges:
+    """Return the ranges of checked hyperparameters; `batch_size` stands in for one that is left out."""
+    left_out = _left_out(batch_size)
 
     def values(name: str) -> tuple[Any, ...]:
-        return possible(name, by_name[name][1]) if name in by_name else (DEFAULTS[name],)
+        return possible(name, by_name[name][1]) if name in by_name else (left_out[name],)
 
     def whole(name: str) -> tuple[int, ...]:
         return _whole(by_name[name][1] if name in by_name else None, values(name))
@@ -197,14 +214,22 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
     return tuple(sorted(int(value) for value in values))
 
 
-def read_structure(config: dict[str, Any], model: str | None) -> Structure:
-    """Return the structure of a configuration of one of jaxhpo's models, its defaults filled in."""
-    values = DEFAULTS | {canonical_name(name): value for name, value in config.items()}
+def read_structure(config: dict[str, Any], model: str | None, batch_size: int | None = None) -> Structure:
+    """Return the structure of a configuration of one of jaxhpo's models, its defaults and `batch_size` filled in."""
+    left_out = _left_out(batch_size)
+    values = left_out | {canonical_name(name): value for name, value in config.items()}
     variant = Variant() if model is None else FAMILIES[model].variant(values)
     return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
 
 
-def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: Mapping[str, Any] = {}) -> Hyper:
+def read_hyper(
+    space: Space,
+    point: Array,
+    own: Collection[str] = (),
+    defaults: Mapping[str, Any] = {},
+    *,
+    batch_size: int | None = None,
+) -> Hyper:
     """Return the hyperparameters of lanes: [B, D] float32 -> [B] each.
 
     An inactive hyperparameter has the value that it has if a space does not have it; one in `own` has that of
@@ -215,7 +240,9 @@ def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: 
         point: Configurations: [B, D] float32.
         own: Names of the hyperparameters of a user's model.
         defaults: Values of these hyperparameters if they are inactive.
+        batch_size: Where the space leaves it out; None is that of `DEFAULTS`.
     """
+    left_out = _left_out(batch_size)
     decoded = space.decode(point)
     names = {canonical_name(name): name for name in space if name not in own}
     lanes = point.shape[:-1]
@@ -231,10 +258,10 @@ def read_hyper(space: Space, point: Array, own: Collection[str] = (), defaults: 
         dtype = jnp.int32 if name in _WHOLE else jnp.float32
         if name in names:
             found[name] = read(names[name], dtype, partial(_lacking_number, name, space, names, found))
-        elif DEFAULTS[name] is None:
+        elif left_out[name] is None:
             found[name] = None
         else:
-            found[name] = jnp.full(lanes, 0 if name == "optimizer" else DEFAULTS[name], dtype)
+            found[name] = jnp.full(lanes, 0 if name == "optimizer" else left_out[name], dtype)
     return Hyper(**found)
 
 

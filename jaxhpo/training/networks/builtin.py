@@ -11,7 +11,7 @@ from jaxhpo.models import FAMILIES, Variant, narrow
 from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
-from jaxhpo.training.config.space_reader import Structure, read_hyper, read_ranges, read_structure
+from jaxhpo.training.config.space_reader import Structure, default_batch_size, read_hyper, read_ranges, read_structure
 from jaxhpo.training.networks.families import check_space, examples_bytes, unread_by_optimizers, warn_of_unread
 from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.planning.costs import tile_of
@@ -42,9 +42,21 @@ class Builtin:
     Raises ValueError where the space asks for what the model or the data cannot give.
     """
 
-    def __init__(self, name: str, data: Dataset, space: Space, goal: Goal, epochs: int, *, warns: bool = True):
+    def __init__(
+        self,
+        name: str,
+        data: Dataset,
+        space: Space,
+        goal: Goal,
+        epochs: int,
+        *,
+        batch_size: int | None = None,
+        warns: bool = True,
+    ):
         self.name, self.data, self.space, self.epochs = name, data, space, epochs
-        self.ranges = read_ranges(space, name, image=data.shape[:2] if data.kind == "image" else None)
+        self.batch_size = default_batch_size(len(data.y_train)) if batch_size is None else batch_size
+        image = data.shape[:2] if data.kind == "image" else None
+        self.ranges = read_ranges(space, name, image=image, batch_size=self.batch_size)
         check_space(space, self.ranges, data, goal)
         shape = (1, data.classes) if data.task == "classification" else (1, *data.y_train.shape[1:])
         if warns:
@@ -53,7 +65,8 @@ class Builtin:
 
     def again(self, data: Dataset, space: Space) -> "Builtin":
         """Return the same network for other data and another space."""
-        return Builtin(self.name, data, space, self.goal, self.epochs, warns=False)
+        options: dict[str, Any] = {"batch_size": self.batch_size, "warns": False}
+        return Builtin(self.name, data, space, self.goal, self.epochs, **options)
 
     def plan(self, resources: Resources) -> Plan:
         """Return the plan of how they run."""
@@ -97,7 +110,7 @@ class Builtin:
 
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which of them a configuration is."""
-        return read_structure(config, self.name)
+        return read_structure(config, self.name, self.batch_size)
 
     def check(self, structure: Structure) -> None:
         """Do nothing: all of them can be trained."""
@@ -118,4 +131,4 @@ class Builtin:
 
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters."""
-        return read_hyper(self.space, point)
+        return read_hyper(self.space, point, batch_size=self.batch_size)

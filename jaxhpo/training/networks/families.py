@@ -28,7 +28,7 @@ class Family(Protocol):
     ranges: Ranges
 
     def again(self, data: Dataset, space: Space) -> "Family":
-        """Return the same kind of networks for other data and another space."""
+        """Return the same kind of networks for other data and another space, in batches of the same default size."""
         ...
 
     def plan(self, resources: Resources) -> Plan:

@@ -19,6 +19,7 @@ from jaxhpo.training.config.space_reader import (
     Hyper,
     Ranges,
     Structure,
+    default_batch_size,
     extremes,
     possible,
     ranges_of,
@@ -58,8 +59,19 @@ class UserFamily:
     Raises ValueError where model, space, loss, metric and data do not go together.
     """
 
-    def __init__(self, model: Any, data: Dataset, space: Space, goal: Goal, epochs: int, *, warns: bool = True):
+    def __init__(
+        self,
+        model: Any,
+        data: Dataset,
+        space: Space,
+        goal: Goal,
+        epochs: int,
+        *,
+        batch_size: int | None = None,
+        warns: bool = True,
+    ):
         self.data, self.space, self.goal, self.epochs = _resolved(data, goal), space, goal, epochs
+        self.batch_size = default_batch_size(len(data.y_train)) if batch_size is None else batch_size
         self._model = model
         self.name = name_of(model)
         self.factory = read_factory(model, tuple(space), data)
@@ -88,7 +100,8 @@ class UserFamily:
 
     def again(self, data: Dataset, space: Space) -> "UserFamily":
         """Return the same model for other data and another space."""
-        return UserFamily(self._model, data, space, self.goal, self.epochs, warns=False)
+        options: dict[str, Any] = {"batch_size": self.batch_size, "warns": False}
+        return UserFamily(self._model, data, space, self.goal, self.epochs, **options)
 
     def _read_ranges(self) -> Ranges:
         space, own = self.space, self._own
@@ -107,7 +120,7 @@ class UserFamily:
             raise ValueError("model takes 'batch_size', which is training's; call the model's argument something else")
         image = self.data.shape[:2] if self.data.kind == "image" else None
         trained = read_names({name: space[name] for name in space if name not in own}, image)
-        ranges = ranges_of(trained)
+        ranges = ranges_of(trained, self.batch_size)
         self._check_defaults()
         static = {name: _options(space[name]) for name in self.factory.takes if not isinstance(space[name], Float)}
         batches = [ranges.micro_batch]
@@ -205,7 +218,8 @@ class UserFamily:
 
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which program a configuration runs in."""
-        trained = read_structure({name: value for name, value in config.items() if name not in self._own}, None)
+        trains = {name: value for name, value in config.items() if name not in self._own}
+        trained = read_structure(trains, None, self.batch_size)
         given = (name for name in self.factory.takes if name in config)
         static = ((name, config[name]) for name in given if not isinstance(self.space[name], Float))
         return Structure(trained.batch_size, 0, 0, Variant(tuple(static), trained.batch_size))
@@ -237,7 +251,7 @@ class UserFamily:
 
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
-        return read_hyper(self.space, point, self._own, self.factory.defaults)
+        return read_hyper(self.space, point, self._own, self.factory.defaults, batch_size=self.batch_size)
 
 
 def _resolved(data: Dataset, goal: Goal) -> Dataset:
