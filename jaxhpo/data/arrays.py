@@ -127,8 +127,9 @@ def assemble(
     if not isinstance(x[0], list):
         if len({np.asarray(part).dtype for part in x}) > 1:  # bytes in one, floats in another
             x = [np.asarray(part, np.float32) for part in x]
-        if x[0].ndim == 3:
-            x = [pad_sequences(part, max(other.shape[1] for other in x)) for part in x]
+        if np.ndim(x[0]) == 3:
+            steps = max(np.shape(part)[1] for part in x)
+            x = [pad_sequences(np.asarray(part), steps) for part in x]
         arrays: list[Any] = [array for pair in zip(x, y, strict=True) for array in pair]
         dataset = Dataset(name, *arrays, classes=classes, feature_names=features, **named)
         check_text(dataset, text)

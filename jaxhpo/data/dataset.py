@@ -135,8 +135,8 @@ class Dataset:
             return
         kinds = Label if what == "classes" else str
         if not isinstance(names, tuple) or not all(isinstance(name, kinds) for name in names):
-            wanted = "strings, bools or numbers" if what == "classes" else "strings"
-            raise ValueError(f"{field}={names!r} must be a tuple of {wanted}, or None")
+            alike = "strings, bools or numbers" if what == "classes" else "strings"
+            raise ValueError(f"{field}={names!r} must be a tuple of {alike}, or None")
         if len(names) != (wanted or 0):
             raise ValueError(f"{field} holds {len(names)} names, but {self.name!r} has {wanted or 'no'} {what}")
 

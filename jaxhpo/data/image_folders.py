@@ -101,27 +101,27 @@ def _check_size(size: Any) -> tuple[int, int] | None:
 def _find(root: Path) -> dict[str, _Found]:
     """Return the images by split, "train", "valid" if it exists, and "test"; or as one split "whole"."""
     folders = _folders(root)
-    found: dict[str, Path] = {}
+    parts: dict[str, Path] = {}
     for folder in folders:
         if (split := _SPLITS.get(folder.name.lower())) is None:
             continue
-        if split in found:
-            raise ValueError(f"folder {str(root)!r} has both {found[split].name}/ and {folder.name}/; leave one out")
-        found[split] = folder
-    if not {"train", "test"} & set(found):
+        if split in parts:
+            raise ValueError(f"folder {str(root)!r} has both {parts[split].name}/ and {folder.name}/; leave one out")
+        parts[split] = folder
+    if not {"train", "test"} & set(parts):
         return {"whole": _find_classes(root)}
     for needed in ("train", "test"):
-        if needed not in found:
-            there = found["test" if needed == "train" else "train"].name
+        if needed not in parts:
+            there = parts["test" if needed == "train" else "train"].name
             remedy = "give both, or neither"
-            if needed == "test" and "valid" in found:
-                name = found["valid"].name
+            if needed == "test" and "valid" in parts:
+                name = parts["valid"].name
                 remedy = f"rename {name}/ to test/: a fifth of the training images is then held out for validation"
             raise ValueError(f"folder {str(root)!r} has {there}/ but no {needed}/; {remedy}")
-    if more := [folder for folder in folders if folder not in found.values()]:
-        beside = f"{found['train'].name}/ and {found['test'].name}/"
+    if more := [folder for folder in folders if folder not in parts.values()]:
+        beside = f"{parts['train'].name}/ and {parts['test'].name}/"
         raise ValueError(f"folder {str(root)!r} has {more[0].name}/ beside {beside}; move it away")
-    splits = {split: _find_classes(folder) for split, folder in found.items()}
+    splits = {split: _find_classes(folder) for split, folder in parts.items()}
     train = splits["train"].classes
     for split, found in splits.items():
         if odd := sorted(set(train) ^ set(found.classes)):

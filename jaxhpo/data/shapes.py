@@ -167,7 +167,8 @@ def check_sequences(name: str, x: np.ndarray) -> None:
     bad = inside & ~np.isfinite(x).all(-1)
     if bad.any():
         row, step = (int(place) for place in np.argwhere(bad)[0])
-        number = x[row, step][~np.isfinite(x[row, step])][0]
+        numbers = np.asarray(x[row, step])
+        number = numbers[~np.isfinite(numbers)][0]
         remedy = "fill it: padding is steps at the end of which all numbers are nan"
         raise ValueError(f"{name} holds {number} in row {row}, step {step}; {remedy}")
 

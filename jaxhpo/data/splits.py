@@ -71,8 +71,10 @@ def subset(y: np.ndarray, size: int, seed: int) -> np.ndarray:
     """Return `size` row numbers in random order, with the classes in proportion if `size` allows it."""
     strata = _strata(y)
     if strata is not None:
-        classes = len(np.unique(y))
-        strata = y if classes <= min(size, len(y) - size) and np.bincount(y).min() >= 2 else None
+        counts = np.bincount(y)
+        # A single example has no part in both; it counts as one of the largest class.
+        strata = np.where(counts[y] < 2, counts.argmax(), y)
+        strata = strata if len(np.unique(strata)) <= min(size, len(y) - size) else None
     return np.asarray(_split(np.arange(len(y)), train_size=size, stratify=strata, random_state=seed)[0])
 
 

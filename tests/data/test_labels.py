@@ -192,6 +192,16 @@ def test_the_rest_is_split_as_without_a_rare_class():
         np.testing.assert_array_equal(found[found < 40], getattr(plain, f"x_{split}")[:, 0])
 
 
+def test_a_part_of_the_training_examples_beside_a_single_one():
+    y = np.array([0] * 60 + [1] * 30 + [2])
+    for seed in range(5):
+        part = load((np.arange(91.0)[:, None], y), train_examples=18, seed=seed)
+        found = np.bincount(part.y_train, minlength=3)
+        assert found.sum() == 18
+        assert abs(found[1] - 6) <= 1  # in proportion
+        assert part.classes == 3
+
+
 def test_several_rare_classes_are_named():
     y = ["a"] * 9 + ["b"] * 9 + [f"c{i}" for i in range(7)]
     (note,) = load((np.arange(25.0)[:, None], y)).notes
@@ -227,8 +237,10 @@ def test_a_frame_beside_its_targets():
 def test_rows_are_paired_by_their_order():
     frame = pd.DataFrame({"row": X[:, 0]}, index=np.arange(ROWS) + 100)
     np.testing.assert_array_equal(kept(load((frame, pd.Series(CODES)))), CODES)  # another index: by order
-    with pytest.raises(ValueError, match=r"x and y have the same rows in another order, by their index; align them: y"):
+    with pytest.raises(ValueError, match=r"x and y have the same rows in another order, by their index; give y"):
         load((frame, pd.Series(CODES, index=frame.index).sample(frac=1, random_state=0)))
+    with pytest.raises(ValueError, match="column 'y' holds mixed-integer values"):
+        load((frame, [1, "a"] * 15))
     with pytest.raises(ValueError, match="x has 30 examples and y 29; give one label or target an example"):
         load((frame, CODES[:29]))
     with pytest.raises(ValueError, match=r"target='y' names a column of a table, and data is a tuple \(x, y\)"):

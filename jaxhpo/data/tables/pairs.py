@@ -25,11 +25,16 @@ def join(x: pd.DataFrame, y: Any) -> tuple[pd.DataFrame, list[str]]:
     if isinstance(y, pd.Series | pd.DataFrame):
         known = y.index.is_unique and x.index.is_unique and not y.index.equals(x.index)
         if known and len(y) == len(x) and y.index.isin(x.index).all():
-            raise ValueError("x and y have the same rows in another order, by their index; align them: y.loc[x.index]")
+            raise ValueError(
+                "x and y have the same rows in another order, by their index; give y.loc[x.index], or y.to_numpy() if "
+                "they belong together as they stand"
+            )
         targets = y.to_frame() if isinstance(y, pd.Series) else y
     else:
         try:
-            array = y if isinstance(y, pd.Categorical) else np.asarray(y)
+            flat = isinstance(y, list | tuple) and not any(isinstance(item, list | tuple | np.ndarray) for item in y)
+            # NumPy would make texts of numbers that stand beside texts.
+            array = pd.Series(list(y)) if flat else y if isinstance(y, pd.Categorical) else np.asarray(y)
             targets = pd.DataFrame(array if array.ndim <= 2 else array.reshape(len(array), -1))
         except ValueError as error:  # ragged lists, a number
             raise ValueError(f"y of type {type(y).__name__} is no column of labels or targets; give [N]") from error
