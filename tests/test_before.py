@@ -57,7 +57,11 @@ def test_what_is_written_now_has_the_keys_of_before(tmp_path):
     rows = [[json.loads(line) for line in path.read_text().splitlines()] for path in (BEFORE / "study.jsonl", now)]
     before, after = ((each[0]["header"], each[1], each[-1]["result"]) for each in rows)
     added = [sorted(set(new) - set(old)) for old, new in zip(before, after, strict=True)]
-    assert added == [["algorithm_options"], ["reason", "trained_from"], ["algorithm_options", "alone", "restarts"]]
+    assert added == [
+        ["algorithm_options"],
+        ["reason", "trained_from"],
+        ["algorithm_options", "alone", "overview", "restarts"],
+    ]
     assert all(set(old) <= set(new) for old, new in zip(before, after, strict=True))
     plans = before[0]["plan"], after[0]["plan"]
     assert [sorted(plan) for plan in plans] == [sorted(plans[0])] * 2

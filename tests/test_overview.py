@@ -91,7 +91,7 @@ def score(config, budget):
     [
         (jh.function(score, workers=0), 9, "score: a function called in Python, with budgets up to 9"),
         (
-            jh.traceable(lambda key, hparams: hparams["x"]),
+            jh.traceable(lambda key, hparams: hparams["x"] * hparams["n"].astype("float32")),
             None,
             "<lambda>: a function traced by JAX, all trials of a round at once",
         ),

@@ -269,7 +269,10 @@ def _identifies(name: str, column: pd.Series, values: np.ndarray) -> bool:
     """Return whether numbers only tell rows apart: they count them, or differ under no name or one such as "id"."""
     import pandas as pd
 
-    rows, whole = len(values), not pd.api.types.is_float_dtype(column.dtype) and not (values % 1).any()
+    rows, whole = (
+        len(values),
+        not pd.api.types.is_float_dtype(column.dtype) and bool((values == np.floor(values)).all()),
+    )
     if rows < 2 or not np.isfinite(values).all() or len(np.unique(values)) < rows:
         return False
     if is_nameless(name):
