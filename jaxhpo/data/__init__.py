@@ -155,8 +155,7 @@ def load(
             read_labels("y", data[1])  # which says what is wrong with them
         dataset = from_table(frame, **of_table, task=task or "classification", seed=seed, text=text)
     elif isinstance(data, tuple) and len(data) == 2:
-        others = {"target": target, "drop": drop, "image_size": image_size}
-        _refuse_options(others, "data is a tuple (x, y)")
+        _refuse_options(of_table | {"image_size": image_size}, "data is a tuple (x, y)")
         options: dict[str, Any] = {"seed": seed, "text": text, "kind": kind, "channels": channels}
         dataset = from_arrays(*data, task=task or "classification", **options)
     else:

@@ -100,6 +100,7 @@ class Dataset:
                 self._check_labels(split, len(x), y, classes)
         if self.vocabulary is not None:
             self._check_tokens(self.vocabulary)
+        self._check_columns()
         if not isinstance(self.notes, tuple) or not all(isinstance(note, str) for note in self.notes):
             raise ValueError(f"notes={self.notes!r} must be a tuple of strings")
         if self.scale_targets is not None and not isinstance(self.scale_targets, bool):
@@ -114,6 +115,15 @@ class Dataset:
                 raise ValueError(f"label_dtype={self.label_dtype!r} is no dtype of numpy, such as 'int64'") from None
         self._check_names("class_names", classes, "classes")
         self._check_names("feature_names", self.shape[0] if self.kind == "vector" else None, "features")
+
+    def _check_columns(self) -> None:
+        if self.columns is None:
+            return
+        if not isinstance(self.columns, tuple) or not all(hasattr(column, "features") for column in self.columns):
+            raise ValueError(f"columns={self.columns!r} must be those that a table was loaded with, or None")
+        features = sum(len(column.features) for column in self.columns)
+        if self.kind == "vector" and features != self.shape[0]:
+            raise ValueError(f"columns have {features} features, but {self.name!r} has {self.shape[0]}; leave them out")
 
     def _check_labels(self, split: str, size: int, y: np.ndarray, classes: int) -> None:
         if y.shape != (size,) or y.dtype != np.int32 or size == 0:

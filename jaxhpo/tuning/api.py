@@ -53,7 +53,8 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             metric of scikit-learn, which gets `(y_true, y_pred)` with labels or probabilities as it needs them. What
             JAX cannot trace is called on NumPy arrays when a trial ends.
         minimize: Whether lower values are better, of a metric or function of your own.
-        target: The column of a table that is predicted; unless given, one named target, label, y or class.
+        target: The column of a table that is predicted, -1 for the last; unless given, one named target, label, y or
+            class.
         drop: Columns of a table to leave out.
         task: "classification" or "regression", of data of your own; unless given the former.
         image_size: (height, width) to which the images of a folder are resized.

@@ -117,6 +117,7 @@ def test_numbers_in_place_of_labels_name_regression():
         ({"y_test": np.zeros(3, np.float32)}, "not float32 (3,)"),
         ({"y_train": np.zeros((4, 1, 1), np.float32)}, "y_train must be float32 targets"),
         ({"y_valid": np.full(4, np.nan, np.float32)}, "y_valid holds nan or infinite values"),
+        ({"columns": ("a",)}, "columns=('a',) must be those that a table was loaded with, or None"),
         ({"class_names": ("a", "b")}, "class_names holds 2 names, but 'mine' has no classes"),
         ({"feature_names": ("a",)}, "feature_names holds 1 names, but 'mine' has 2 features"),
         ({"feature_names": ["a", "b"]}, "feature_names=['a', 'b'] must be a tuple of strings, or None"),

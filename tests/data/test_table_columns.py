@@ -337,6 +337,18 @@ def test_a_user_overrules():
     assert only_note.kind == "text"
 
 
+def test_words_among_numbers_and_dates_are_missing_where_a_user_says_what_a_column_is():
+    values = [str(i) if i % 3 == 0 else f"word {i}" for i in I]
+    dates = [f"2020-01-{i % 28 + 1:02}" if i % 4 == 0 else f"day {i}" for i in I]
+    data = load(table(it=values, when=dates), columns={"it": "number", "when": "date"})
+    x, train = all_rows(data)
+    assert data.feature_names[1:4] == ("it", "it is missing", "when weekday")
+    np.testing.assert_array_equal(x[:, 1], np.where(I % 3 == 0, I, np.median(train[train % 3 == 0])))
+    np.testing.assert_array_equal(x[:, 2], I % 3 != 0)
+    new = read_features(pd.DataFrame({"plain": [0.5], "it": ["word"], "when": ["never"]}), data.columns)
+    np.testing.assert_array_equal(new[0, 1:3], [np.median(train[train % 3 == 0]), 1])
+
+
 def test_names_of_columns_need_not_be_strings():
     frame = pd.DataFrame(np.stack([NUMBERS, I % 3, I % 2], 1))
     data = load(frame, target=2, columns={1: "category"})

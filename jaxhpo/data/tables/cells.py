@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,6 +90,69 @@ def words_of(column: pd.Series) -> list[str | None]:
 def shown(word: str) -> str:
     """Return a word in quotes for a message, and only the beginning of a long one."""
     return repr(word if len(word) <= _SHOWN else f"{word[:_SHOWN]}...")
+
+
+def numbers_of(column: pd.Series, style: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column's numbers, [N] float64 with nan for missing cells, and which of those hold words, [N] bool.
+
+    Marks such as "?" are missing and no words.
+    """
+    import pandas as pd
+
+    if column.dtype != object and pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(np.float64, na_value=np.nan), np.zeros(len(column), bool)
+    known: dict[str, float | None] = {}
+    values, wrong = np.full(len(column), np.nan), np.zeros(len(column), bool)
+    for i, (value, gap) in enumerate(zip(column.tolist(), np.asarray(column.isna()).tolist(), strict=True)):
+        if gap:
+            continue
+        if not isinstance(value, str):
+            try:
+                values[i] = float(value)
+            except OverflowError:
+                values[i] = np.inf
+            except (TypeError, ValueError):
+                wrong[i] = True
+            continue
+        word = value.strip()
+        if word not in known:
+            known[word] = read_number(word, style)
+        number = known[word]
+        if number is None:
+            wrong[i] = word != "" and not says_nothing(word)
+        else:
+            values[i] = number
+    return values, wrong
+
+
+def dates_of(column: pd.Series, order: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return a column's dates in days since 1970, [N] float64 with nan for missing cells, and which cells are no dates.
+
+    Args:
+        column: Dates of pandas or of Python, whose zone does not change them; or words.
+        order: How words are written, of `ORDERS`; None reads words in none but the first two.
+    """
+    import pandas as pd
+
+    days, wrong = np.full(len(column), np.nan), np.zeros(len(column), bool)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        local = column.dt.tz_localize(None) if column.dt.tz is not None else column
+        days = ((local - pd.Timestamp(1970, 1, 1)) / pd.Timedelta(days=1)).to_numpy(np.float64)
+        return days, wrong
+    orders = ORDERS[:2] if order is None else (order,)
+    known: dict[str | None, float | None] = {None: np.nan}
+    for i, (value, word) in enumerate(zip(column.tolist(), words_of(column), strict=True)):
+        if isinstance(value, date) and word is not None:  # also datetime and Timestamp
+            word = value.isoformat()[:19]
+        if word not in known:
+            found = (read_date(str(word), each) for each in orders)
+            known[word] = next((number for number in found if number is not None), None)
+        number = known[word]
+        if number is None:
+            wrong[i] = not says_nothing(str(word))
+        else:
+            days[i] = number
+    return days, wrong
 
 
 def counted(number: int, what: str) -> str:

@@ -16,6 +16,7 @@ from jaxhpo.data.tables.readers import Table
 
 _USED = ("number", "date", "category")
 _SHOWN = 8  # columns that a sentence names
+_PROBLEMS = 10  # that a message names
 
 
 def choose_features(
@@ -60,7 +61,8 @@ def choose_features(
                 problems.append(str(error))
     if problems:
         many = f" {len(problems)} columns are wrong:" if len(problems) > 1 else ""
-        raise ValueError(f"{table.title}:{many} {'; '.join(problems)}")
+        more = f"; and {len(problems) - _PROBLEMS} more" if len(problems) > _PROBLEMS else ""
+        raise ValueError(f"{table.title}:{many} {'; '.join(problems[:_PROBLEMS])}{more}")
     left_out = tuple(_left_out(reasons))
     if not used and (len(texts) != 1 or reasons[texts[0]]):
         why = f": {'; '.join(left_out)}" if left_out else ""
@@ -111,19 +113,18 @@ def encode(
 
 def _reason(reading: Reading) -> str:
     """Return why a column is left out, or ""."""
-    cells = reading.words if reading.values is None else reading.values[~np.isnan(reading.values)].tolist()
-    cells = cells or []
-    known = [cell for cell in cells if cell is not None]
     if reading.kind == "empty":
         return "no cell has a value"
     if reading.kind == "identifier":
         return "identifiers, which differ in every row"
+    same = "the same value in every row"
+    if reading.values is not None:
+        return same if reading.kind in _USED and (reading.values == reading.values[0]).all() else ""
+    words = [word for word in reading.words or () if word is not None]
     if reading.kind == "many":
-        return f"{len(set(known))} different words in {len(known)} rows"
-    rows = len(reading.words or ()) if reading.values is None else len(reading.values)
-    if reading.kind in _USED and len(known) == rows and len(set(known)) == 1:
-        return "the same value in every row"
-    return ""
+        return f"{len(set(words)):,} different words in {len(words):,} rows"
+    constant = len(words) == len(reading.words or ()) and len(set(words)) == 1
+    return same if reading.kind in _USED and constant else ""
 
 
 def _left_out(reasons: Mapping[str, str]) -> Iterable[str]:

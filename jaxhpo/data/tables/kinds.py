@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -21,7 +21,9 @@ from jaxhpo.data.tables.cells import (
     COMMA,
     ORDERS,
     POINT,
+    dates_of,
     is_code,
+    numbers_of,
     read_date,
     read_number,
     says_nothing,
@@ -46,7 +48,8 @@ _CAMEL = re.compile(r".*[a-z](?:Id|ID)")
 _FEW = 50  # number of different words up to which a column is always categorical
 _REPEATED = 3  # rows of a word, on average, from which few numbers with words among them are categories
 _MOSTLY = 0.9  # share of numbers or dates from which other words among them are taken for faults
-_TEXT_WORDS, _TEXT_SAMPLE = 3, 1000
+_TEXT_WORDS = 3
+_SAMPLE = 1000  # words that are looked at first
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _of_words(table: Table, name: str, column: pd.Series, said: str | None) -> R
     faults = []
     if plain and (said == "number" or (said is None and not codes)):
         styles = (COMMA, POINT) if table.decimal == COMMA else (POINT, COMMA)
-        style, share = _best(plain, styles, read_number)
+        style, share = _best(plain, styles, read_number, said is None)
         if share == 1 or (said == "number" and share > 0):
             values, wrong = numbers_of(column, style)
             marks = said_nothing if said is None else tuple({w for w, no in zip(words, wrong, strict=True) if no and w})
@@ -141,12 +144,10 @@ def _of_words(table: Table, name: str, column: pd.Series, said: str | None) -> R
         faults.append((share, "numbers", lambda word: read_number(word, style) is None))
     if plain and said in (None, "date", "day first", "month first"):
         orders = ORDERS if said in (None, "date") else (*ORDERS[:2], said)
-        order, share = _best(plain, orders, read_date)
+        order, share = _best(plain, orders, read_date, said is None)
         if share == 1 or (said is not None and share > 0):
-            days = {w: read_date(w, order) for w in plain}
-            other = {w: read_date(w, "month first") for w in plain} if order == "day first" else days
-            if said in (None, "date") and days != other and None not in other.values() and "." not in next(iter(plain)):
-                word = next(w for w in plain if days[w] != other[w])
+            word = _ambiguous(plain) if order == "day first" and said != "day first" else None
+            if word is not None:
                 held = f"holds dates such as {shown(word)}, whose day or month may come first"
                 remedy = f"say which: columns={{{name!r}: 'day first'}} or 'month first'"
                 return Reading("date", problem=f"column {name!r} {held}; {remedy}")
@@ -176,80 +177,42 @@ def _of_words(table: Table, name: str, column: pd.Series, said: str | None) -> R
     return Reading(kind, words=words, codes=codes)
 
 
-def numbers_of(column: pd.Series, style: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a column's numbers, [N] float64 with nan for missing cells, and which of those hold words, [N] bool.
-
-    Marks such as "?" are missing and no words. What is beyond float32, in which the network computes, is infinite.
-    """
-    import pandas as pd
-
-    if column.dtype != object and pd.api.types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(np.float64, na_value=np.nan), np.zeros(len(column), bool)
-    known: dict[str, float | None] = {}
-    values, wrong = np.full(len(column), np.nan), np.zeros(len(column), bool)
-    for i, (value, gap) in enumerate(zip(column.tolist(), np.asarray(column.isna()).tolist(), strict=True)):
-        if gap:
-            continue
-        if not isinstance(value, str):
-            try:
-                values[i] = float(value)
-            except OverflowError:
-                values[i] = np.inf
-            except (TypeError, ValueError):
-                wrong[i] = True
-            continue
-        word = value.strip()
-        if word not in known:
-            known[word] = read_number(word, style)
-        number = known[word]
-        if number is None:
-            wrong[i] = word != "" and not says_nothing(word)
-        else:
-            values[i] = number
-    return values, wrong
-
-
-def dates_of(column: pd.Series, order: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return a column's dates in days since 1970, [N] float64 with nan for missing cells, and which cells are no dates.
-
-    Args:
-        column: Dates of pandas or of Python, whose zone does not change them; or words.
-        order: How words are written, of `cells.ORDERS`; None reads words in none but the first two.
-    """
-    import pandas as pd
-
-    days, wrong = np.full(len(column), np.nan), np.zeros(len(column), bool)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        local = column.dt.tz_localize(None) if column.dt.tz is not None else column
-        days = ((local - pd.Timestamp(1970, 1, 1)) / pd.Timedelta(days=1)).to_numpy(np.float64)
-        return days, wrong
-    orders = ORDERS[:2] if order is None else (order,)
-    known: dict[str | None, float | None] = {None: np.nan}
-    for i, (value, word) in enumerate(zip(column.tolist(), words_of(column), strict=True)):
-        if isinstance(value, date) and word is not None:  # also datetime and Timestamp
-            word = value.isoformat()[:19]
-        if word not in known:
-            found = (read_date(str(word), each) for each in orders)
-            known[word] = next((number for number in found if number is not None), None)
-        number = known[word]
-        if number is None:
-            wrong[i] = not says_nothing(str(word))
-        else:
-            days[i] = number
-    return days, wrong
-
-
 def is_nameless(name: str) -> bool:
     """Return whether a column has no name, as pandas and R write an index before the others."""
     return not name.strip() or re.fullmatch(r"Unnamed: 0(\.\d+)?", name) is not None
 
 
-def _best(words: dict[str, int], ways: tuple[str, ...], read: Callable[[str, str], float | None]) -> tuple[str, float]:
-    """Return the first of the ways to read words that reads most of the cells, and its share of them."""
-    total = sum(words.values())
-    shares = {way: sum(n for word, n in words.items() if read(word, way) is not None) / total for way in ways}
+def _best(
+    words: dict[str, int], ways: tuple[str, ...], read: Callable[[str, str], float | None], sampled: bool
+) -> tuple[str, float]:
+    """Return the first of the ways to read words that reads most of the cells, and its share of them.
+
+    Where it is `sampled`, a way that reads less than half of some words is not tried on all.
+    """
+    sample = list(words)[:: max(1, len(words) // _SAMPLE)] if sampled else []
+    shares = dict.fromkeys(ways, 0.0)
+    for way in ways:
+        if 2 * sum(read(word, way) is not None for word in sample) >= len(sample):
+            shares[way] = sum(n for word, n in words.items() if read(word, way) is not None) / sum(words.values())
+        if shares[way] == 1:
+            break
     best = max(ways, key=lambda way: shares[way])
     return best, shares[best]
+
+
+def _ambiguous(words: Iterable[str]) -> str | None:
+    """Return a date that is another one with the month first, if all are dates then, too.
+
+    None where there is none, or points tell the order.
+    """
+    found = None
+    for word in words:
+        month_first = read_date(word, "month first")
+        if month_first is None or "." in word:
+            return None
+        if found is None and month_first != read_date(word, "day first"):
+            found = word
+    return found
 
 
 def _dressed(words: dict[str, int], style: str, decimal: str) -> tuple[str, float] | None:
@@ -286,7 +249,7 @@ def _is_text(words: list[str], rows: int) -> bool:
     """Return whether cells read as text: several words in each, on average, and mostly different ones."""
     if len(words) <= rows / 2:
         return False
-    sample = words[:: max(1, len(words) // _TEXT_SAMPLE)]
+    sample = words[:: max(1, len(words) // _SAMPLE)]
     return sum(len(split_words(text)) for text in sample) >= _TEXT_WORDS * len(sample)
 
 

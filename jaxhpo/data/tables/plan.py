@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxhpo.data.tables.cells import counted, words_of
-from jaxhpo.data.tables.kinds import Reading, dates_of, numbers_of
+from jaxhpo.data.tables.cells import counted, dates_of, numbers_of, words_of
+from jaxhpo.data.tables.kinds import Reading
 
 if TYPE_CHECKING:  # imported where it is used, because the import is slow
     import pandas as pd

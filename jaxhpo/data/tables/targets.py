@@ -145,8 +145,10 @@ def _labels(table: Table, name: str, rows: np.ndarray) -> Any:
         if table.decimal == COMMA and all(re.fullmatch(r"0|-?[1-9]\d{0,17}", word) for word in words):
             return np.array(words).astype(np.int64)  # of a file that was read as words
         return words
-    if pd.api.types.infer_dtype(column) in ("mixed", "mixed-integer"):  # some are words
-        return words_of(column)
+    held = pd.api.types.infer_dtype(column)
+    if held in ("mixed", "mixed-integer"):
+        what = f"{table.title}: column {name!r} holds {held} values"
+        raise ValueError(f"{what}, numbers and words among them; make them one or the other")
     if table.from_text and column.dtype == np.float64 and (column % 1 == 0).all() and (abs(column) < 2**53).all():
         return column.astype(np.int64)  # a cell without a value had made floats of them
     return column
