@@ -210,6 +210,7 @@ def test_what_is_for_data_cannot_go_with_a_function(name):
         check_refused(message, function, space=LINE, **{name: value})
 
 
+@pytest.mark.filterwarnings("ignore:.* no effect. no computation:RuntimeWarning")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -218,6 +219,10 @@ def test_what_is_for_data_cannot_go_with_a_function(name):
         ({"space": LINE, "epochs": 0}, "epochs=0 must be an integer of at least 1"),
         ({"space": LINE, "epochs": True}, "epochs=True must be an integer of at least 1"),
         ({"space": LINE, "minimize": "rmse"}, "minimize='rmse' must be True or False"),
+        (
+            {"space": jh.Space({"x": jh.Float(0.0, 1.0), "kind": LINE["kind"], "budget": jh.Int(1, 3)})},
+            "space has a hyperparameter named 'budget', a column of the trials; rename it",
+        ),
         ({"space": jh.Space({"z": jh.Float(0.0, 1.0, levels=3)})}, "train reads 'x', which is not in the space"),
     ],
 )

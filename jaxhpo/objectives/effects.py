@@ -21,29 +21,33 @@ class Traced(NamedTuple):
 
     Attributes:
         aux: Shapes of the results of one lane other than the score.
-        used: Names of the traced arguments from which the score or aux is computed.
+        used: Hyperparameters from which the score or aux is computed, those that are traced.
+        uses_budget: Whether either is computed from the budget.
         jaxpr: The computation of both, without what does not reach them.
         constants: The arrays in it.
     """
 
     aux: Shapes
     used: frozenset[str]
+    uses_budget: bool
     jaxpr: Any
     constants: Sequence[Any]
 
 
-def trace(lanes: Callable[..., Any], arguments: Mapping[str, Any]) -> Traced:
+def trace(lanes: Callable[..., Any], first: tuple[Any, Any, Any], values: Mapping[str, Any]) -> Traced:
     """Trace a function with shapes only.
 
     Args:
-        lanes: Function of the arguments' values, in their order -> scores, aux; [1, ...] each.
-        arguments: Shapes and dtypes of its arguments by name.
+        lanes: Function of key, trials, budgets and the values of hyperparameters, in their order -> scores, aux;
+            [1, ...] each, but for the key.
+        first: Shapes and dtypes of key, trials and budgets.
+        values: Those of the hyperparameters by name.
     """
-    closed, (_, aux) = jax.make_jaxpr(lanes, return_shape=True)(*arguments.values())
+    closed, (_, aux) = jax.make_jaxpr(lanes, return_shape=True)(*first, *values.values())
     jaxpr, used = partial_eval.dce_jaxpr(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
     shapes = {name: jax.ShapeDtypeStruct(value.shape[1:], value.dtype) for name, value in aux.items()}
-    names = frozenset(name for name, reaches in zip(arguments, used, strict=True) if reaches)
-    return Traced(shapes, names, jaxpr, closed.consts)
+    names = frozenset(name for name, reaches in zip(values, used[len(first) :], strict=True) if reaches)
+    return Traced(shapes, names, used[2], jaxpr, closed.consts)
 
 
 def without_effect(space: Space, static: Sequence[str], traces: Sequence[tuple[Fixed, Traced]]) -> list[str]:

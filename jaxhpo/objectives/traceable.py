@@ -116,7 +116,7 @@ class Traceable:
             except Exception:  # fails its own trials, if there are any
                 traces = []
             idle = without_effect(space, static, traces) if traces else []
-        if self._takes_budget and traces and not any(_BUDGET in traced.used for _, traced in traces):
+        if self._takes_budget and traces and not any(traced.uses_budget for _, traced in traces):
             idle.append(_BUDGET)
         if idle:
             has, them = ("has", "it") if len(idle) == 1 else ("have", "them")
@@ -142,9 +142,9 @@ class Traceable:
         row = jax.ShapeDtypeStruct((1,), jnp.int32)
         point = jax.ShapeDtypeStruct((1, len(space)), jnp.float32)
         values = jax.eval_shape(jax.vmap(lambda row: traced_values(space, row)), point)
-        arguments = {"the key": key, "the trial": row, _BUDGET: row, **{name: values[name] for name in space}}
         # Under vmap, as it will run: some primitives can be traced, but not batched.
-        return trace(jax.vmap(self._call(space, fixed), in_axes=(None, *[0] * (len(arguments) - 1))), arguments)
+        lanes = jax.vmap(self._call(space, fixed), in_axes=(None, 0, 0, *[0] * len(space)))
+        return trace(lanes, (key, row, row), {name: values[name] for name in space})
 
     def _explain(self, space: Space, fixed: Fixed, error: Exception) -> str | None:
         """Return a message that explains an error while tracing, or None if tracing is not its cause."""

@@ -258,9 +258,9 @@ class Failures:
         if self._over or len(trials) < _FEWEST:
             return
         self._over = True
-        found = [self._results.get(trial.trial) for trial in trials]
-        exceptions = {None if result is None else result.exception for result in found}
-        if len(exceptions) == 1 and None not in exceptions:
+        found = [self._results[trial.trial] for trial in trials if trial.trial in self._results]
+        exceptions = {result.exception for result in found}
+        if len(found) == len(trials) and len(exceptions) == 1 and None not in exceptions:
             raise ValueError(
                 f"objective fails in all of the first {len(trials)} trials in the same way, {found[0].reason}; "
                 "mend it, or the space if no configuration of it can work"
