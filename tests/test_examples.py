@@ -16,6 +16,7 @@ from sklearn.metrics import f1_score
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(path.name for path in EXAMPLES.glob("*.py"))
+LENGTHS = {"traceable_equinox.py": 70, "traceable_ppo.py": 125}  # whole algorithms and networks; others have 40 lines
 NOTEBOOKS = ("first_steps", "your_own_model")
 TRIALS, EPOCHS = 8, 2  # of a notebook under test
 
@@ -126,6 +127,34 @@ def test_traceable_function(run):
 
 
 @pytest.mark.slow
+def test_traceable_ppo(run):
+    study, printed = run("traceable_ppo")
+    lengths = np.stack([trial.aux["length"] for trial in study.finished])
+    assert lengths.shape == (8, 40)
+    assert ((lengths >= 1) & (lengths <= 200)).all()
+    np.testing.assert_allclose(study.trials["score"], lengths.mean(axis=1), rtol=1e-5)
+    best = lengths[study.best.trial]
+    assert best[0] < 50  # who pushes at random keeps the pole up for some 20 steps
+    assert best[-10:].mean() > 100
+    assert {trial.config["activation"] for trial in study.finished} == {"tanh", "relu"}
+    compared = study.summary["alone"]  # None where the first round takes more than half a minute
+    assert compared is None or "fault" not in compared["verdicts"]
+    assert "Best(" in printed
+
+
+@pytest.mark.slow
+def test_traceable_equinox(run):
+    pytest.importorskip("equinox", reason="equinox is not installed (extra 'test')")
+    study, printed = run("traceable_equinox")
+    assert study.summary["plan"]["engine"] == "vmap"
+    assert {trial.config["units"] for trial in study.finished} == {16, 64}
+    assert 0.85 < study.best.score <= 1
+    compared = study.summary["alone"]  # None where the first round takes more than half a minute
+    assert compared is None or "fault" not in compared["verdicts"]
+    assert "median" in printed
+
+
+@pytest.mark.slow
 def test_python_function(run):
     study, printed = run("python_function")
     assert study.summary["plan"]["engine"] == "processes"
@@ -136,7 +165,7 @@ def test_python_function(run):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_is_short_and_says_how_it_is_run(name):
     text = (EXAMPLES / name).read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 40
+    assert len(text.splitlines()) < LENGTHS.get(name, 40)
     assert text.startswith('"""')
     assert f"\n\npython examples/{name}\n" in text.split('"""')[1]
     assert text.endswith('\n\nif __name__ == "__main__":\n    main()\n')
