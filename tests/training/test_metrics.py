@@ -132,7 +132,7 @@ def test_sklearn_says_which_way_is_better():
 
 SPACE = Space({"lr": Float(1e-3, 1e-2, log=True), "units": Choice((8,)), "batch_size": Choice((16,))})
 REFUSED = {
-    "a loss a logit": ({"loss": lambda z, y: z}, "loss returns (64, 10), not a single number; take the mean"),
+    "a loss a logit": ({"loss": lambda z, y: z}, "loss returns (16, 10), not a single number; take the mean"),
     "a loss that fails": ({"loss": lambda z, y: z @ z}, "loss fails on outputs and targets: TypeError"),
     "no finite loss": ({"loss": lambda z, y: jnp.mean(z) / 0}, "loss is "),
     "a tuple": ({"metric": lambda z, y: (z.mean(), 1)}, "metric returns tuple, not a single number; take the mean"),

@@ -102,7 +102,7 @@ REFUSED = {
         "model returns tuple for 16 examples; give logits [n, 10], or a loss and a metric of your own",
     ),
     "nothing": (net(lambda s, x: [logits(s, x), None][1:]), SPACE, {}, "model returns nothing; give one output"),
-    "a loss a logit": (Good, SPACE, {"loss": lambda o, y: o}, "loss returns (64, 10), not a single number"),
+    "a loss a logit": (Good, SPACE, {"loss": lambda o, y: o}, "loss returns (16, 10), not a single number"),
     "a tuple of losses": (Good, SPACE, {"loss": lambda o, y: (o.sum(), 1)}, "loss returns tuple, not a single number"),
     "a whole loss": (Good, SPACE, {"loss": lambda o, y: y.sum()}, "loss returns int32, which has no gradient"),
     "a constant loss": (Good, SPACE, {"loss": lambda o, y: 0.5}, "loss returns 0.5, whatever the outputs; compute it"),

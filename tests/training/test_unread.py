@@ -4,6 +4,7 @@ import warnings
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 
@@ -97,7 +98,19 @@ def test_what_has_no_effect_is_said_once(case, small_digits):
     assert issubclass(one.category, RuntimeWarning)
 
 
+class Tables(nn.Module):
+    """Two options differ in one number of a large constant alone, of which a `repr` shows the ends."""
+
+    table: int
+
+    @nn.compact
+    def __call__(self, x):
+        constant = jnp.asarray(np.eye(64, dtype=np.float32) + (np.arange(64)[:, None] == 30 + self.table))
+        return nn.Dense(10)(flat(x) @ constant)
+
+
 READ = {
+    "by a large constant": (Tables, {"table": Int(0, 1)}),
     "by first weights": (Ignores, {"spread": Float(0.5, 2.0)}),
     "in evaluation": (Ignores, {"temperature": Float(0.5, 2.0)}),
     "by an operation": (Modes, {"activation": Choice(("relu", "tanh")), "constant": Choice((0,))}),

@@ -58,10 +58,10 @@ class Builtin:
         image = data.shape[:2] if data.kind == "image" else None
         self.ranges = read_ranges(space, name, image=image, batch_size=self.batch_size)
         check_space(space, self.ranges, data, goal)
-        shape = (1, data.classes) if data.task == "classification" else (1, *data.y_train.shape[1:])
+        each = (data.classes,) if data.task == "classification" else data.y_train.shape[1:]
         if warns:
             warn_of_unread(unread_by_optimizers(space, self.ranges))
-        self.goal = rehearse_goal(goal, data, jax.ShapeDtypeStruct(shape, np.float32))
+        self.goal = rehearse_goal(goal, data, jax.ShapeDtypeStruct((self.ranges.micro_batch, *each), np.float32))
 
     def again(self, data: Dataset, space: Space) -> "Builtin":
         """Return the same network for other data and another space."""

@@ -1,6 +1,7 @@
 """A rehearsal of a user's loss and metric, so that no error waits for the first trial."""
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from jaxhpo.errors import UNTRACEABLE, first_line, place_of
 from jaxhpo.training.step.metrics import METRICS
 from jaxhpo.training.step.scoring import Goal, mean_loss
 
-_EXAMPLES = 64
+_MOST = 2**22  # numbers of outputs that a metric is tried with
 _TARGETS_FIRST = ("y_true", "labels_true", "targets", "target", "labels")
 
 
@@ -33,37 +34,34 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any) -> Goal:
     Args:
         goal: Loss and metric.
         data: Examples, whose targets both are called with.
-        outputs: Arrays or shapes of what the network returns, [n, ...]; n is arbitrary.
+        outputs: Shapes of what the network returns for a batch: [n, ...].
 
     Raises:
         ValueError: if a loss or metric of the user's does not return a finite number; the message begins with its name.
     """
+    size = jax.tree.leaves(outputs)[0].shape[0]
     if goal.loss is not None:
-        y = np.asarray(data.y_train[:_EXAMPLES])
+        y = np.asarray(data.y_train[:size])
         _check_order("loss", goal.loss)
-        kinds = list(_examples(outputs, y, data))
-        found = _traced("loss", mean_loss(goal.loss), kinds[0], y)
+        loss = mean_loss(goal.loss)
+        found = _traced("loss", loss, next(_examples(outputs, y, data)), y)
         if not jnp.issubdtype(found.dtype, jnp.floating):
             raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
-        compiled = jit(mean_loss(goal.loss))
-        _check_finite("loss", [np.asarray(compiled(kind, y)) for kind in kinds])
+        _check_finite("loss", _computed(loss, _examples(outputs, y, data), y))
     if not is_own(goal.metric):
         return goal
-    y = np.asarray(data.y_valid)
-    kinds = list(_examples(outputs, y, data))
+    numbers = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(outputs))
+    y = np.asarray(data.y_valid[: max(size, _MOST // max(numbers, 1))])
     if not goal.on_arrays:
         _check_order("metric", goal.metric)
         try:
-            _traced("metric", goal.metric, kinds[0], y)
+            _traced("metric", goal.metric, next(_examples(outputs, y, data)), y)
         except ValueError as error:
             if not isinstance(error.__cause__, Exception):
                 raise
             goal = goal._replace(on_arrays=True)  # what cannot be traced, for whatever reason, may do on arrays
-    if goal.on_arrays:
-        _check_finite("metric", _called(goal.metric, kinds, y))
-    else:
-        compiled = jit(goal.metric)
-        _check_finite("metric", [np.asarray(compiled(kind, y)) for kind in kinds])
+    compute = _called if goal.on_arrays else _computed
+    _check_finite("metric", compute(goal.metric, _examples(outputs, y, data), y))
     return goal
 
 
@@ -124,7 +122,14 @@ def _traced(what: str, function: Callable[..., Any], outputs: Any, y: np.ndarray
     return found
 
 
-def _called(metric: Callable[..., Any], kinds: list[Any], y: np.ndarray) -> list[np.ndarray]:
+def _computed(function: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray) -> list[np.ndarray]:
+    """Return what a loss or metric that can be traced makes of outputs."""
+    compiled = jit(function)
+    with jax.debug_nans(False), jax.debug_infs(False):  # of some kinds of outputs
+        return [np.asarray(compiled(kind, y)) for kind in kinds]
+
+
+def _called(metric: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray) -> list[np.ndarray]:
     """Return what a metric makes of arrays; raise ValueError where it fails on all of them."""
     found, failed = [], []
     for kind in kinds:

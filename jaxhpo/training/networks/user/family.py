@@ -235,7 +235,7 @@ class UserFamily:
     def _check_goal(self, outputs: Any) -> Goal:
         """Return the goal; raise ValueError where outputs of these shapes do not go with loss and metric."""
         leaves, tree = jax.tree.flatten(outputs)
-        kind = tree, *((leaf.shape[1:], leaf.dtype) for leaf in leaves)  # whatever the size of a batch
+        kind = tree, *((leaf.shape, leaf.dtype) for leaf in leaves)
         if kind not in self._outputs:
             self.goal = rehearse_goal(self.goal, self.data, outputs)
             self._outputs.add(kind)

@@ -42,8 +42,8 @@ def tell(module: nnx.Module, trains: bool) -> None:
     switch = module.train if trains else module.eval
     # A flag that the user calls `train` hides the method of this name.
     switch() if callable(switch) else (nnx.Module.train if trains else nnx.Module.eval)(module)
-    for _, part in nnx.iter_modules(module):
-        for name in FLAGS:
+    for _, part in nnx.iter_graph(module):
+        for name in FLAGS if isinstance(part, nnx.Module) else ():
             if isinstance(vars(part).get(name), bool):
                 setattr(part, name, flag(name, trains))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jax.extend import core
 
 from jaxhpo.models import Variant
@@ -46,7 +47,7 @@ def form_of(params: Any, traces: Sequence[Dependence]) -> Form:
     for trace in traces:
         _describe(trace.program, digest)
         for constant in trace.constants:
-            digest.update(np.asarray(constant).tobytes())
+            _add_array(constant, digest)
     return Form(frozenset(reads), any(str(path[-1].key).endswith("kernel") for path in paths), digest.hexdigest())
 
 
@@ -78,20 +79,40 @@ def _describe(program: core.Jaxpr, digest: Any) -> None:
     """Add a program's operations to a digest, whatever its variables and functions are called."""
     numbers: dict[Any, int] = {}
 
-    def number(variable: Any) -> str:
+    def add(variable: Any) -> None:
         if isinstance(variable, core.Literal):
-            return f"{variable.val!r}:{variable.aval}"
-        return f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}"
+            _add_array(variable.val, digest)
+        else:
+            digest.update(f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}".encode())
 
     for variable in (*program.constvars, *program.invars):
-        digest.update(number(variable).encode())
+        add(variable)
     for equation in program.eqns:
-        plain = {name: value for name, value in sorted(equation.params.items()) if not callable(value)}
-        inner = inner_programs(plain)
-        plain = {name: value for name, value in plain.items() if not inner_programs({name: value})}
-        arguments, results = map(number, equation.invars), map(number, equation.outvars)
-        said = f"{equation.primitive.name} {plain} {[*arguments]} {[*results]}"
-        digest.update(re.sub(r" at 0x[0-9a-f]+", "", said).encode())
-        for part in inner:
-            _describe(part, digest)
-    digest.update(repr([number(variable) for variable in program.outvars]).encode())
+        digest.update(equation.primitive.name.encode())
+        for name, value in sorted(equation.params.items()):
+            digest.update(name.encode())
+            for part in value if isinstance(value, list | tuple) else [value]:
+                _add_parameter(part, digest)
+        for variable in (*equation.invars, *equation.outvars):
+            add(variable)
+    for variable in program.outvars:
+        add(variable)
+
+
+def _add_parameter(value: Any, digest: Any) -> None:
+    if isinstance(value, core.ClosedJaxpr):
+        for constant in value.consts:
+            _add_array(constant, digest)
+    inner = inner_programs({"": value})
+    if inner:
+        _describe(inner[0], digest)
+    elif isinstance(value, np.ndarray | jax.Array):
+        _add_array(value, digest)
+    elif not callable(value):  # what a function computes stands in the programs too
+        digest.update(re.sub(r" at 0x[0-9a-f]+", "", repr(value)).encode())
+
+
+def _add_array(value: Any, digest: Any) -> None:
+    """Add an array, of which `repr` would show a part; one that is traced equals no other."""
+    whole = f"traced {id(value)}".encode() if isinstance(value, Tracer) else np.asarray(value).tobytes()
+    digest.update(f"{np.shape(value)}".encode() + whole)
