@@ -121,7 +121,7 @@ REFUSED = {
         {"metric": lambda o, y: np.asarray(o) @ np.ones(3)},
         "metric fails on outputs and targets: ValueError: matmul",
     ),
-    "a loss that is no number": (Good, SPACE, {"loss": lambda o, y: jnp.sum(o) * jnp.nan}, "loss is nan of whatever"),
+    "a loss that is no number": (Good, SPACE, {"loss": lambda o, y: jnp.sum(o) * jnp.nan}, "loss is nan for all out"),
     "a metric that is no number": (
         Good,
         SPACE,

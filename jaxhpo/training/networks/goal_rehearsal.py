@@ -149,7 +149,7 @@ def _called(metric: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray) -> 
 
 def _check_finite(what: str, values: list[np.ndarray]) -> None:
     if not any(np.isfinite(value) for value in values):
-        raise ValueError(f"{what} is {values[0]} of whatever outputs; return a finite number")
+        raise ValueError(f"{what} is {values[0]} for all outputs that it was tried with; return a finite number")
 
 
 def _no_number(what: str, value: Any) -> str:
