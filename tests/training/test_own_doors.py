@@ -126,7 +126,7 @@ REFUSED = {
         Good,
         SPACE,
         {"metric": lambda o, y: np.inf * np.asarray(o).std()},
-        "metric is inf of",
+        "metric is inf for",
     ),
     "targets first": (
         Good,
