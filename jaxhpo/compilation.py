@@ -25,6 +25,13 @@ Release 0.10.2 fuses reductions into YNNPACK's kernels. The reduction of a produ
 size 1, such as the axis of a `vmap` of size 1, then has a wrong result.
 """
 
+_REFUSED = {
+    "jax_debug_nans": "a failed trial is NaN in jaxhpo's programs",
+    "jax_debug_infs": "jaxhpo's programs compute with infinities",
+    "jax_disable_jit": "jaxhpo's trials run in compiled programs",
+}
+"""Switches of JAX with which nothing can run, and why. All others reach jaxhpo's programs as the user set them."""
+
 _HAS_OPTIONS: ContextVar[bool] = ContextVar("has_options", default=False)
 
 _COMPILED = "/jax/core/compile/backend_compile_duration"  # also recorded for programs from the persistent cache
@@ -34,6 +41,13 @@ _HIT = "/jax/compilation_cache/cache_hits"
 def xla_options() -> dict[str, str]:
     """Return the XLA options that the installed jaxlib needs for correct results on this backend; usually none."""
     return dict(FAULTY.get(jaxlib.version.__version__, {})) if jax.default_backend() == "cpu" else {}
+
+
+def check_switches() -> None:
+    """Raise ValueError if a switch of JAX is on with which jaxhpo's programs cannot run; the message names it."""
+    for name, reason in _REFUSED.items():
+        if getattr(jax.config, name):
+            raise ValueError(f"{name} is on, and {reason}; turn it off with jax.config.update({name!r}, False)")
 
 
 def jit(function: Callable[..., Any]) -> Any:

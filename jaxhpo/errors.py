@@ -1,8 +1,10 @@
 """One-line messages: what other libraries' errors say, and what a terminal may be sent."""
 
+import os
 import sysconfig
 import traceback
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -32,3 +34,10 @@ def place_of(error: BaseException) -> str:
     others = (str(Path(__file__).parent), *libraries)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Return a path; raise ValueError if `value` is none."""
+    if not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
+        raise ValueError(f"{name}={value!r} must be a path: a string without null characters, or a pathlib.Path")
+    return Path(value)

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 
 from jaxhpo.algorithms.common import history as histories
-from jaxhpo.algorithms.common.checks import check_integer
+from jaxhpo.algorithms.common.checks import check_integer, check_studies
 from jaxhpo.algorithms.gp.kernel import matern
 from jaxhpo.algorithms.gp.warp import soften
 from jaxhpo.algorithms.warm_start import Past
@@ -80,7 +80,7 @@ def fit_prior(studies: Iterable[Past], *, steps: int = 3000, seed: int = 0) -> L
     """
     check_integer("steps", steps, 1)
     check_integer("seed", seed, 0)
-    lessons = [lesson for lesson in map(_lesson, studies) if lesson is not None]
+    lessons = [lesson for lesson in map(_lesson, check_studies(studies)) if lesson is not None]
     if not lessons:
         raise ValueError(
             f"studies hold none of at least {_FEWEST} finished trials whose hyperparameters have known names; "

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.algorithms.common.checks import check_integer
+from jaxhpo.algorithms.common.checks import check_integer, check_studies
 from jaxhpo.space import Space
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Outcome, Proposal, State
 
@@ -81,7 +81,7 @@ class Portfolio:
             ValueError: if there are no studies, none has a score, or their spaces differ.
         """
         check_integer("size", size, 1)
-        studies = list(studies)
+        studies = check_studies(studies)
         if not studies:
             raise ValueError("studies are empty; give at least one")
         space = studies[0].space
@@ -134,8 +134,12 @@ def warm_started(algorithm: Algorithm, space: Space, portfolio: Portfolio) -> Al
         portfolio: Configurations of the same space.
 
     Raises:
-        ValueError: if `portfolio` is no Portfolio, or is of another space.
+        ValueError: if an argument is of another type, or `portfolio` is of another space.
     """
+    if not isinstance(algorithm, Algorithm):
+        raise ValueError(f"algorithm={algorithm!r} must be an Algorithm; see jaxhpo.algorithms")
+    if not isinstance(space, Space):
+        raise ValueError(f"space={space!r} must be a jaxhpo.Space")
     if not isinstance(portfolio, Portfolio):
         raise ValueError(f"portfolio={portfolio!r} must be a jaxhpo.Portfolio; make one with Portfolio.from_studies")
     _check_same("portfolio is of another space than the one searched", space, portfolio.space)

@@ -240,8 +240,11 @@ class Dataset:
             seed: Random seed of the selection.
 
         Raises:
-            ValueError: if `train_examples` is not an integer between 1 and the number of training examples.
+            ValueError: if `train_examples` is not an integer between 1 and the number of training examples, or `seed`
+                not one in [0, 2**32).
         """
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+            raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
         if isinstance(train_examples, bool) or not isinstance(train_examples, int | np.integer) or train_examples < 1:
             raise ValueError(f"train_examples={train_examples!r} must be an integer of at least 1")
         there = len(self.y_train)

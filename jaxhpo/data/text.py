@@ -41,8 +41,12 @@ class TextOptions:
     def __post_init__(self) -> None:
         for name, most in (("words", _MOST_WORDS), ("length", _MOST_TOKENS)):
             check_count(name, getattr(self, name), most)
-        if self.keep not in KEEPS:
-            raise ValueError(f"keep={self.keep!r} is unknown; use one of {', '.join(KEEPS)}")
+        _check_keep(self.keep)
+
+
+def _check_keep(keep: object) -> None:
+    if not isinstance(keep, str) or keep not in KEEPS:
+        raise ValueError(f"keep={keep!r} is unknown; use one of {', '.join(KEEPS)}")
 
 
 def check_options(text: object) -> None:
@@ -61,6 +65,9 @@ class Vocabulary:
         words: Words, the most frequent one first.
         keep: "first" or "last": the words that were kept of longer texts when the data set was made.
 
+    Raises:
+        ValueError: if an argument is invalid; the message names it.
+
     Example:
         >>> import jaxhpo
         >>> vocabulary = jaxhpo.data.Vocabulary(("film", "good"))
@@ -70,6 +77,11 @@ class Vocabulary:
 
     words: tuple[str, ...]
     keep: str = "first"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.words, tuple) or not all(isinstance(word, str) for word in self.words):
+            raise ValueError(f"words={self.words!r} must be a tuple of strings")
+        _check_keep(self.keep)
 
     def __len__(self) -> int:
         """Return the number of tokens."""
@@ -89,7 +101,18 @@ class Vocabulary:
 
         Returns:
             Tokens: [len(texts), length] int32.
+
+        Raises:
+            ValueError: if an argument is invalid; the message names it.
         """
+        if isinstance(texts, str | bytes) or not isinstance(texts, Sequence | np.ndarray):
+            raise ValueError(f"texts={texts!r:.80} must be a list of strings")
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise ValueError(f"texts[{row}]={text!r:.80} must be a string")
+        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+            raise ValueError(f"length={length!r} must be an integer of at least 1")
+        _check_keep(keep)
         return self._encode([split_words(text) for text in texts], length, keep)
 
     def _encode(self, texts: Sequence[list[str]], length: int, keep: str) -> np.ndarray:

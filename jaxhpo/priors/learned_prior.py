@@ -4,12 +4,12 @@ import io
 import os
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.errors import check_path
 from jaxhpo.machine.npz import read_npz
 from jaxhpo.priors import hyperparameter_features
 from jaxhpo.space import Space
@@ -90,7 +90,7 @@ class LearnedPrior:
         Args:
             path: Path of the file.
         """
-        Path(path).write_bytes(self.to_bytes())
+        check_path("path", path).write_bytes(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return the content of the file that `save` writes."""
@@ -111,7 +111,7 @@ class LearnedPrior:
             ValueError: if the file cannot be read or does not hold a prior.
         """
         try:
-            content = Path(path).read_bytes()
+            content = check_path("path", path).read_bytes()
         except OSError as error:
             raise ValueError(f"path={str(path)!r} cannot be read: {error.strerror}") from None
         return cls._read(content, str(path))

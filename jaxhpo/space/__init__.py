@@ -3,10 +3,11 @@
 - `space.py`: `Space`
 - `dimensions/`: `Float`, `Int`, `Choice`, and conditions (`when`)
 - `constraints.py`: constraints such as "units * layers <= 256"
-- `plain_data.py`: a space as JSON
+- `plain_data.py`: a space as JSON, a configuration as a line
 """
 
 from jaxhpo.space.dimensions import Choice, Dimension, Float, Int
-from jaxhpo.space.space import Space, describe
+from jaxhpo.space.plain_data import describe
+from jaxhpo.space.space import Space
 
 __all__ = ["Choice", "Dimension", "Float", "Int", "Space", "describe"]

@@ -1,4 +1,4 @@
-"""A space as plain data, in the form of JSON, and back."""
+"""A space as plain data, in the form of JSON, and back; a configuration as a line."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -53,3 +53,9 @@ def from_plain(data: Any) -> tuple[dict[str, Dimension], Iterable[str]]:
         except ValueError as error:
             raise ValueError(f"space {name!r}: {error}") from None
     return dimensions, constraints
+
+
+def describe(config: Mapping[str, Any]) -> str:
+    """Return a configuration as a line, with numbers to six significant digits: "learning_rate=0.0316228, layers=2"."""
+    values = {name: f"{value:.6g}" if isinstance(value, float) else repr(value) for name, value in config.items()}
+    return ", ".join(f"{name}={value}" for name, value in values.items())

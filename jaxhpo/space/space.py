@@ -19,6 +19,7 @@ import numpy as np
 from jaxhpo.machine.bounds import MOST_HYPERPARAMETERS
 from jaxhpo.space.constraints import Constraint, feasible, find_feasible, read_constraints
 from jaxhpo.space.dimensions import Conditions, Dimension, place
+from jaxhpo.space.dimensions.checks import check_columns
 from jaxhpo.space.plain_data import CONSTRAINTS, from_plain, to_plain
 from jaxhpo.types import Array
 
@@ -111,11 +112,13 @@ class Space(Mapping[str, Dimension]):
 
     def to_levels(self, point: Array) -> Array:
         """Return the nearest levels: [..., D] float32 -> [..., D] int32. Every dimension needs levels."""
+        check_columns("point", point, len(self))
         self.require_levels("to_levels")
         return jnp.stack([d.to_level(point[..., i]) for i, d in enumerate(self.values())], axis=-1)
 
     def from_levels(self, levels: Array) -> Array:
         """Return the canonical points of levels: [..., D] int32 -> [..., D] float32."""
+        check_columns("levels", levels, len(self), "iu")
         return self._from_levels(levels, jnp)
 
     def _from_levels(self, levels: Any, xp: Any) -> Any:
@@ -130,6 +133,7 @@ class Space(Mapping[str, Dimension]):
         bools too, gives the int32 *index* of the option in `options`: an array cannot hold a word. An inactive
         hyperparameter of a canonical point has its first value.
         """
+        check_columns("point", point, len(self))
         return self._decode(point, jnp)
 
     def _decode(self, point: Any, xp: Any) -> dict[str, Any]:
@@ -140,6 +144,7 @@ class Space(Mapping[str, Dimension]):
 
         Whole numbers and options are at the middles of their cells, and inactive hyperparameters are 0.
         """
+        check_columns("point", point, len(self))
         return self._canonical(point, jnp)
 
     def _canonical(self, point: Any, xp: Any) -> Any:
@@ -166,6 +171,7 @@ class Space(Mapping[str, Dimension]):
 
         A hyperparameter with an inactive parent is inactive. A parent that is a Float counts as its nearest level.
         """
+        check_columns("point", point, len(self))
         return self._conditions.active(point, jnp)
 
     @property
@@ -180,6 +186,7 @@ class Space(Mapping[str, Dimension]):
 
     def feasible(self, point: Array) -> Array:
         """Return which points satisfy the constraints: [..., D] float32 -> [...] bool."""
+        check_columns("point", point, len(self))
         return self._feasible(point, jnp)
 
     def _feasible(self, point: Any, xp: Any, among: tuple[Constraint, ...] | None = None) -> Any:
@@ -312,9 +319,3 @@ class Space(Mapping[str, Dimension]):
         """A hash of the space, including the order of its dimensions: 16 hexadecimal digits."""
         text = json.dumps(list(self.to_json().items()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def describe(config: Mapping[str, Any]) -> str:
-    """Return a configuration as a line, with numbers to six significant digits: "learning_rate=0.0316228, layers=2"."""
-    values = {name: f"{value:.6g}" if isinstance(value, float) else repr(value) for name, value in config.items()}
-    return ", ".join(f"{name}={value}" for name, value in values.items())

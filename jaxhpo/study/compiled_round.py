@@ -256,7 +256,7 @@ def sizes(state: State) -> tuple:
 
 def planned_programs(algorithm: Algorithm, trials: int, lanes: int) -> int:
     """Return how many programs a study of `trials` trials compiles at most, without those of the objective."""
-    state = jax.eval_shape(algorithm.init, jax.eval_shape(lambda: jax.random.key(0)))
+    state = jax.eval_shape(algorithm.init, jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32")))
 
     def grown(rounds: int) -> tuple:
         return sizes(jax.eval_shape(lambda s: algorithm.grow(s, rounds * lanes), state))

@@ -5,9 +5,9 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from jaxhpo.errors import check_path
 from jaxhpo.study.trials import Trial
 
 _COLUMNS = ("trial", "round", "lane", "source", "budget", "trained_from", "config", "score", "reason", "seconds")
@@ -36,7 +36,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike, header: Mapping[str, Any]):
-        self.path = Path(path)
+        self.path = check_path("output", path)
         try:
             self._file = self.path.open("x", encoding="utf-8")
         except FileExistsError:

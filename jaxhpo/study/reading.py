@@ -4,11 +4,11 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from jaxhpo.errors import check_path
 from jaxhpo.machine import strict_json
 from jaxhpo.space import Space
 
@@ -58,8 +58,9 @@ def read_journal(path: str | os.PathLike) -> PastStudy:
     Raises:
         ValueError: if the file cannot be read, or is no journal.
     """
+    file = check_path("path", path)
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise ValueError(f"path={str(path)!r} cannot be read: {reason}") from None

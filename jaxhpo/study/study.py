@@ -13,6 +13,7 @@ from typing import Any, Self
 import jax
 import numpy as np
 
+from jaxhpo.compilation import check_switches
 from jaxhpo.machine.bounds import MOST_BUDGET, MOST_TRIALS, check_count
 from jaxhpo.space import Space
 from jaxhpo.study import trials as tables
@@ -64,6 +65,7 @@ class Study(Results):
         on_trial: Callable[[Trial], Any] | None = None,
         known: Mapping[int, LaneResult] | None = None,
     ):
+        check_switches()
         if not isinstance(space, Space):
             raise ValueError(f"space={space!r} must be a jaxhpo.Space")
         if taken := [name for name in space if name in tables.RESERVED]:
@@ -94,7 +96,7 @@ class Study(Results):
         self.comparison = Comparison(space, self._sign, self._known)
         """Two trials of the first round compared with the same ones computed alone, if the objective can do that."""
         self._begun = time.perf_counter()
-        key = jax.eval_shape(lambda: jax.random.key(0))
+        key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
         shape = jax.eval_shape(lambda k: algorithm.ask(k, algorithm.init(k)), key).point.shape
         if len(shape) != 2 or shape[1] != len(space):
             raise ValueError(f"algorithm proposes points of shape {shape}, but the space has {len(space)} dimensions")
@@ -111,7 +113,12 @@ class Study(Results):
 
         Args:
             trials: Number of trials of the run.
+
+        Raises:
+            ValueError: if `trials` is not an integer of at least 1.
         """
+        if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+            raise ValueError(f"trials={trials!r} must be an integer of at least 1")
         return planned_programs(self._algorithm, trials, self.lanes)
 
     @property
@@ -284,6 +291,7 @@ class Study(Results):
         return self._keys, self._carry
 
     def _steps(self) -> Steps:
+        check_switches()  # again, as a switch may be turned on between two rounds
         on_trial = self._on_trial
         if on_trial is None:
             return self._host.steps(self._queue, None, self._known)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxhpo.compilation import HostFunction, jit, warn_of_lacking_options
+from jaxhpo.compilation import HostFunction, check_switches, jit, warn_of_lacking_options
 from jaxhpo.machine.bounds import MOST_TRIALS, check_count
 from jaxhpo.study.rounds import Carry, Clock, Record, make_steps, round_step
 from jaxhpo.types import Algorithm, Array, Objective
@@ -53,6 +53,7 @@ def run_traced(
         >>> record.outcome.score.shape  # studies, rounds, lanes
         (3, 5, 8)
     """
+    check_switches()
     if not isinstance(algorithm, Algorithm):
         raise ValueError(f"algorithm={algorithm!r} must be an Algorithm; see jaxhpo.algorithms")
     if not isinstance(objective, Objective) or isinstance(objective.evaluate, HostFunction):

@@ -58,7 +58,7 @@ def _batch_seconds(trainer: Trainer) -> float:
         point = np.stack([space.from_config(space.to_config(row)) for row in anywhere])
     fresh, one = np.full(lanes, FRESH, np.int32), np.ones(lanes, np.int32)
     proposal = Proposal(point, one, fresh, one > 0, np.arange(lanes, dtype=np.int32))
-    key = jax.random.key(0)
+    key = jax.random.key(0, impl="threefry2x32")
     state = trainer.objective.init(key)
     trainer.objective.evaluate(key, state, proposal)
     started = time.perf_counter()

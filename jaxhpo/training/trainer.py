@@ -212,7 +212,7 @@ class Trainer:
 
     def _prepare(self, bucket: int, data: TrainingData) -> None:
         """Begin to compile a bucket's program, once."""
-        key, b = jax.eval_shape(lambda: jax.random.key(0)), self.plan.buckets[bucket]
+        key, b = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32")), self.plan.buckets[bucket]
         number, point = np.zeros(b.size, np.int32), np.zeros((b.size, len(self.space)), np.float32)
         # A program of many sizes is for small networks: its seconds are launches, not the loops that XLA tunes.
         options = {"xla_backend_optimization_level": 2} if len(b.widths) > 1 else {}

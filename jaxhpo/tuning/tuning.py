@@ -7,13 +7,13 @@ import platform
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from jaxhpo import algorithms
-from jaxhpo.compilation import CompilationCounter, enable_persistent_cache
+from jaxhpo.compilation import CompilationCounter, check_switches, enable_persistent_cache
+from jaxhpo.errors import check_path
 from jaxhpo.objectives import Function, Traceable
 from jaxhpo.report.console import show_lines
 from jaxhpo.report.progress import ProgressBar
@@ -37,6 +37,7 @@ class Tuning:
     """
 
     def __init__(self, data: Any, options: Options):
+        check_switches()
         self._begun = time.perf_counter()
         self._counter = CompilationCounter()
         if options.cache:
@@ -197,8 +198,9 @@ def versions() -> dict[str, str]:
 
 def _check_directory(path: str | os.PathLike) -> str:
     """Return a directory that can be written, made where it is not there; raise ValueError where it cannot be."""
+    directory = check_path("profile", path)
     try:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"profile={str(path)!r} cannot be written: {error.strerror}; name a directory") from None
     if not os.access(path, os.W_OK):

@@ -91,7 +91,7 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         there = lane < count
         # If too few points are new, propose the next points of the sequence anyway.
         index = state.next + lane
-        rest = legal(jax.random.key(0), space, points(state.scramble, index))
+        rest = legal(jax.random.key(0, impl="threefry2x32"), space, points(state.scramble, index))
         return jnp.where(there[:, None], found, rest), jnp.where(there, place, index)
 
     def init(key: Key) -> SobolState:

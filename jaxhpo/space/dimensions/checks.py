@@ -60,6 +60,24 @@ def spread(low: float, high: float, log: bool, levels: int) -> np.ndarray:
     return values
 
 
+def check_columns(name: str, array: Any, width: int, kinds: str = "iuf") -> None:
+    """Raise ValueError if an array is not [..., width]: JAX would take its last column for every further one.
+
+    Args:
+        name: Name in the message.
+        array: What was given; it may be traced.
+        width: The number of hyperparameters.
+        kinds: Kinds of dtypes, as NumPy abbreviates them: "iu" for whole numbers only.
+    """
+    shape, dtype = getattr(array, "shape", None), getattr(array, "dtype", None)
+    if shape is None or dtype is None:
+        raise ValueError(f"{name}={array!r:.80} must be an array [..., {width}], a column for each hyperparameter")
+    if shape[-1:] != (width,):
+        raise ValueError(f"{name} has shape {shape}; give [..., {width}], a column for each hyperparameter")
+    if np.dtype(dtype).kind not in kinds:
+        raise ValueError(f"{name} has dtype {dtype}; give {'numbers' if 'f' in kinds else 'integers'}")
+
+
 When = Mapping[str, Any] | tuple[tuple[str, tuple[Any, ...]], ...] | None
 """Condition of a hyperparameter: a dict of parent -> value or values, or the stored tuple; None is always active."""
 

@@ -1,5 +1,7 @@
 """The spaces that are searched where the user names none."""
 
+import numpy as np
+
 from jaxhpo.models import FAMILIES
 from jaxhpo.space import Choice, Float, Int, Space
 
@@ -20,9 +22,15 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
         examples: How many the model trains on; None is many.
 
     Raises:
-        ValueError: if there is no such model.
+        ValueError: if there is no such model, or `shape` or `examples` are no whole numbers above 0.
     """
-    if model not in FAMILIES:
+    for name, values in (("shape", shape), ("examples", () if examples is None else (examples,))):
+        whole = isinstance(values, tuple) and all(isinstance(v, int | np.integer) and v > 0 for v in values)
+        if not whole or any(isinstance(v, bool) for v in values):
+            given = shape if name == "shape" else examples
+            wanted = "a tuple of integers" if name == "shape" else "an integer"
+            raise ValueError(f"{name}={given!r} must be {wanted} above 0")
+    if not isinstance(model, str) or model not in FAMILIES:
         raise ValueError(f"model={model!r} is unknown; use one of {', '.join(FAMILIES)}")
     family = FAMILIES[model]
     smallest = 32

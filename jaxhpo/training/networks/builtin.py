@@ -122,7 +122,7 @@ class Builtin:
         _, layers, units, variant = self.structure(config)
         network = self.network(layers, units, variant)
         example = jax.ShapeDtypeStruct((1, *self.data.shape), np.float32)
-        shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0), x), example)["params"]
+        shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0, impl="threefry2x32"), x), example)["params"]
         made = {"builtin": self.name, "layers": layers, "units": units}
         built_with = dict(variant.built_with)
         made |= {name: built_with.get(name, DEFAULTS[name]) for name, kind in KINDS.items() if kind == STRUCTURAL}

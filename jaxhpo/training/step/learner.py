@@ -150,7 +150,9 @@ class Masked(NamedTuple):
         return jax.lax.switch(index, [partial(compute, size) for size in self.sizes])
 
     def _shapes(self, model: nn.Module, example: Array, active: Active) -> Any:
-        return jax.eval_shape(lambda: model.init(jax.random.key(0), example, active=active))["params"]
+        return jax.eval_shape(lambda: model.init(jax.random.key(0, impl="threefry2x32"), example, active=active))[
+            "params"
+        ]
 
 
 def in_units(data: TrainingData, outputs: Array) -> Array:

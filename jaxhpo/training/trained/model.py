@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxhpo.compilation import jit
 from jaxhpo.data import Dataset, Vocabulary
-from jaxhpo.errors import first_line
+from jaxhpo.errors import check_path, first_line
 from jaxhpo.machine import strict_json
 from jaxhpo.models import FAMILIES
 from jaxhpo.space import describe
@@ -196,7 +196,7 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
     """
     import orbax.checkpoint as ocp
 
-    path = Path(directory).expanduser().absolute()
+    path = check_path("directory", directory).expanduser().absolute()
     try:
         _check_sums(path)
         content = strict_json.parse(strict_json.read_text(path / _DESCRIPTION))
@@ -275,7 +275,7 @@ def _blank(learner: Learner, spec: DataSpec) -> dict[str, Any]:
     """Return the shapes of the saved arrays."""
     dtype = np.int32 if spec.kind == "text" and isinstance(learner, UserModel) else np.float32
     example = jax.ShapeDtypeStruct((1, *spec.shape), dtype)
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
     try:
         params, statistics = jax.eval_shape(learner.start, key, example, _hyper_of(learner))
     except Exception as error:  # raised by the user's code
