@@ -96,6 +96,7 @@ def flush_or_refuse() -> int:
         complain("error", f"standard output cannot be written: {error.strerror}")
     else:
         return 0
+    assert sys.stdout is not None
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
     return 1

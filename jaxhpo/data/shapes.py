@@ -175,7 +175,7 @@ def check_sequences(name: str, x: np.ndarray) -> None:
 
 def sequence_lengths(x: np.ndarray) -> np.ndarray:
     """Return the steps of each sequence without padding at the end: [N, T, F] -> [N] int64."""
-    real = ~np.isnan(x).all(-1)
+    real = np.asarray(~np.isnan(x).all(-1))
     return np.where(real.any(1), x.shape[1] - np.argmax(real[:, ::-1], axis=1), 0)
 
 

@@ -51,9 +51,7 @@ class Space(Mapping[str, Dimension]):
 
     def __init__(self, dimensions: Mapping[str, Dimension], constraints: Iterable[str] = ()):
         if not isinstance(dimensions, Mapping) or not dimensions:
-            raise ValueError(
-                f"Space dimensions={dimensions!r} must be a non-empty dict of name -> Float, Int or Choice"
-            )
+            raise ValueError(f"dimensions={dimensions!r} must be a non-empty dict of name -> Float, Int or Choice")
         if len(dimensions) > MOST_HYPERPARAMETERS:
             raise ValueError(f"Space has {len(dimensions)} hyperparameters; give at most {MOST_HYPERPARAMETERS:,}")
         for name, dimension in dimensions.items():
