@@ -164,18 +164,17 @@ def check_sequences(name: str, x: np.ndarray) -> None:
     if not lengths.all():
         raise ValueError(f"{name} holds no number in row {int(lengths.argmin())}; drop such rows")
     inside = np.arange(x.shape[1])[None] < lengths[:, None]
-    bad = inside & ~np.isfinite(x).all(-1)
-    if bad.any():
-        row, step = (int(place) for place in np.argwhere(bad)[0])
-        numbers = np.asarray(x[row, step])
-        number = numbers[~np.isfinite(numbers)][0]
+    rows, steps = np.nonzero(inside & (~np.isfinite(x)).any(-1))
+    if len(rows):
+        row, step = int(rows[0]), int(steps[0])
+        number = next(number for number in x[row, step].tolist() if not np.isfinite(number))
         remedy = "fill it: padding is steps at the end of which all numbers are nan"
         raise ValueError(f"{name} holds {number} in row {row}, step {step}; {remedy}")
 
 
 def sequence_lengths(x: np.ndarray) -> np.ndarray:
     """Return the steps of each sequence without padding at the end: [N, T, F] -> [N] int64."""
-    real = np.asarray(~np.isnan(x).all(-1))
+    real = (~np.isnan(x)).any(-1)
     return np.where(real.any(1), x.shape[1] - np.argmax(real[:, ::-1], axis=1), 0)
 
 

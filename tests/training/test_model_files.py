@@ -153,6 +153,9 @@ FACTS = {
     "unknown network": lambda text: text.replace('"mlp"', '"gan"'),
     "nothing made": lambda text: json.dumps(json.loads(text) | {"made": None}),
     "no shape": lambda text: text.replace('"shape"', '"form"'),
+    "unknown kind": lambda text: text.replace('"vector"', '"cloud"'),
+    "kind of another shape": lambda text: text.replace('"vector"', '"sequence"'),
+    "no dtype": lambda text: text.replace('"keep"', '"label_dtype": "word", "keep"'),
 }
 
 

@@ -75,12 +75,14 @@ class DataSpec:
 
     @classmethod
     def of_json(cls, row: Any) -> "DataSpec":
-        """Return the spec that `to_json` wrote; raise KeyError or TypeError where it is none."""
+        """Return the spec that `to_json` wrote; raise KeyError, TypeError or ValueError where it is none."""
         lists = {name: None if row[name] is None else tuple(row[name]) for name in ("class_names", "feature_names")}
         columns = row.get("columns")
         columns = None if columns is None else tuple(map(Column.from_json, columns))
         spec = cls(**row | lists | {"shape": tuple(row["shape"]), "columns": columns})
         np.dtype(spec.label_dtype)
+        if len(spec.shape) != {"vector": 1, "text": 1, "sequence": 2, "image": 3}[spec.kind]:
+            raise ValueError(f"shape {spec.shape} is not that of a {spec.kind}")
         return spec
 
     def labels(self, codes: np.ndarray) -> np.ndarray:
