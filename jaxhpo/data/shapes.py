@@ -174,8 +174,8 @@ def check_sequences(name: str, x: np.ndarray) -> None:
 
 def sequence_lengths(x: np.ndarray) -> np.ndarray:
     """Return the steps of each sequence without padding at the end: [N, T, F] -> [N] int64."""
-    real = (~np.isnan(x)).any(-1)
-    return np.where(real.any(1), x.shape[1] - np.argmax(real[:, ::-1], axis=1), 0)
+    real = np.any(~np.isnan(x), axis=-1)
+    return np.where(real.any(1), x.shape[1] - np.argmax(np.flip(real, 1), axis=1), 0)
 
 
 def pad_sequences(x: np.ndarray, steps: int) -> np.ndarray:
