@@ -174,13 +174,7 @@ class Study(Results):
         if self._pending is None:
             raise ValueError("tell needs trials; call ask first")
         asked = tables.suggestions(self.space, self._pending)
-        if isinstance(scores, Mapping):
-            if set(scores) != {s.trial for s in asked}:
-                raise ValueError(f"scores name trials {sorted(scores)}; ask returned {[s.trial for s in asked]}")
-            scores = [scores[s.trial] for s in asked]
-        values = np.asarray(scores)
-        if values.shape != (len(asked),) or values.dtype.kind not in "iuf":
-            raise ValueError(f"scores={scores!r} must be {len(asked)} numbers, one for each trial that ask returned")
+        values = tables.read_scores(asked, scores)
         score = np.full(self.lanes, np.nan, np.float32)
         score[self._pending.active] = self._sign * values
         keys, carry = self._start()

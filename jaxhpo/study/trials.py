@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +117,22 @@ def suggestions(space: Space, proposal: Proposal) -> list[Suggestion]:
         )
         for lane in np.flatnonzero(proposal.active)
     ]
+
+
+def read_scores(asked: Sequence[Suggestion], scores: Sequence[float] | Mapping[int, float]) -> np.ndarray:
+    """Return the scores of asked trials, in their order: [N].
+
+    Raises:
+        ValueError: if a score is missing or is no number.
+    """
+    if isinstance(scores, Mapping):
+        if set(scores) != {s.trial for s in asked}:
+            raise ValueError(f"scores name trials {sorted(scores)}; ask returned {[s.trial for s in asked]}")
+        scores = [scores[s.trial] for s in asked]
+    values = np.asarray(scores)
+    if values.shape != (len(asked),) or values.dtype.kind not in "iuf":
+        raise ValueError(f"scores={scores!r} must be {len(asked)} numbers, one for each trial that ask returned")
+    return values
 
 
 def trial_of(
