@@ -61,6 +61,10 @@ def test_what_the_loader_did_comes_after():
             dataset(np.int32([0, 1] * 4), classes=2, class_names=("a" * 21, "b")),
             "2 classes (50.0% to 50.0%)",  # long names would take the line
         ),
+        (
+            dataset(np.int32([0, 1, 1, 1] * 2), classes=2, class_names=(1, 2)),
+            "2 classes (1 25.0%, 2 75.0%)",
+        ),
         # Of the four training targets: mean 3, deviation sqrt(5); the others are not looked at.
         (
             dataset(np.float32([0, 2, 4, 6, 900, 900, 900, 900])),

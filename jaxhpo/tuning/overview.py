@@ -61,7 +61,7 @@ def _targets(data: Dataset) -> str:
     counts = np.bincount(np.concatenate([data.y_train, data.y_valid, data.y_test]), minlength=data.classes)
     shares = counts / counts.sum()
     names = data.class_names
-    if names is not None and data.classes <= _NAMED and max(map(len, names)) <= _NAME_WIDTH:
+    if names is not None and data.classes <= _NAMED and max(len(str(name)) for name in names) <= _NAME_WIDTH:
         return f"{data.classes} classes ({', '.join(f'{n} {s:.1%}' for n, s in zip(names, shares, strict=True))})"
     return f"{data.classes:,} classes ({shares.min():.1%} to {shares.max():.1%})"
 

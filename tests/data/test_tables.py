@@ -164,7 +164,7 @@ def cell(column, row, value):
             "column 'price' holds timedelta64 values (timedelta64[s]); make it numbers or words, or leave it out",
         ),
         (
-            edited(price=[[i] for i in range(30)]),
+            edited(price=[[i, i] for i in range(30)]),
             {},
             "column 'price' holds mixed values (object); make it numbers or wor",
         ),

@@ -40,6 +40,7 @@ KINDS = ("number", "category", "date", "day first", "month first", "text", "drop
 """What a user may say that a column is."""
 
 _NUMBERS = ("boolean", "integer", "floating", "mixed-integer-float", "decimal")
+_CELLS = (str, int, float, np.number, np.bool_, date, Decimal)
 _DATES = ("datetime64", "datetime", "date")
 _IDENTIFIER_ROWS = 20  # fewer rows may differ by chance
 _IDENTIFIERS = re.compile(r"(?:.*[\W_])?(?:id|ids|idx|index|key|pk|uuid|guid|row|rowid|serial)", re.IGNORECASE)
@@ -114,8 +115,7 @@ def read_column(table: Table, name: str, said: str | None = None) -> Reading:
         return _bounded(Reading(kind, table.decimal, values=values))
     if category and said is None:
         return Reading("category", words=words_of(column))
-    odd = next((v for v in column.tolist() if not isinstance(v, str | int | float | np.number | date | Decimal)), "")
-    if odd != "" and not pd.isna(odd):
+    if any(not isinstance(v, _CELLS) and not (pd.api.types.is_scalar(v) and pd.isna(v)) for v in column.tolist()):
         held = f"holds {inferred} values ({column.dtype})"
         return _wrong(name, held, "make it numbers or words")
     return _of_words(table, name, column, said)
