@@ -87,9 +87,11 @@ def quiet_libraries() -> None:
 
 def flush_or_refuse() -> int:
     """Write what standard output still holds; return 0, or 1 where it cannot be written, after saying so."""
+    out = sys.stdout
+    if out is None:  # it is closed
+        return 0
     try:
-        if sys.stdout is not None:  # it may be closed
-            sys.stdout.flush()
+        out.flush()
     except BrokenPipeError:  # `| head` has read enough
         pass
     except OSError as error:
@@ -98,5 +100,5 @@ def flush_or_refuse() -> int:
         return 0
     assert sys.stdout is not None
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # else Python complains again as it ends
     return 1
