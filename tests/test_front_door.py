@@ -126,7 +126,11 @@ def check_refused(message, data, **options):
         ("digits", {"drop": ["y"]}, "drop=['y'] is for your own data, and 'digits' has its own; leave it out"),
         ("digits", {"task": "regression"}, "task='regression' is for your own data, and 'digits' has its own"),
         ("digits", {"image_size": (8, 8)}, "image_size=(8, 8) is for your own data, and 'digits' has its own"),
-        ("digits", {"metric": "r2"}, "metric='r2' is no metric of classification; use accuracy, or a function"),
+        (
+            "digits",
+            {"metric": "r2"},
+            "metric='r2' is no metric of classification; use accuracy, balanced_accuracy, f1, roc_auc, log_loss, or a ",
+        ),
         ("digits", {"minimize": True}, "minimize=True cannot go with metric='accuracy', of which higher is better"),
         ("digits", {"loss": "mse"}, "loss='mse' must be a function of outputs and targets, or None"),
         ("digits", {"final_fit": -1}, "final_fit=-1 must be a number of trainings, 0 for none"),
@@ -260,6 +264,6 @@ def test_a_model_that_cannot_be_written_is_said(files):
     done = run(files / "rows.csv", *own, *quick, "--save", files / "rows.csv" / "model")
     assert done.exit_code == 1
     assert "Winner: trial" in done.stdout  # the study is shown all the same
-    assert done.stderr.startswith("error: --save '")
+    assert done.stderr.splitlines()[-1].startswith("error: --save '")
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -249,7 +249,7 @@ def test_rows_are_paired_by_their_order():
 
 def test_class_names_are_checked():
     data = load((X, INTEGERS[CODES]))
-    with pytest.raises(ValueError, match="class_names holds 2 names, but arrays has 3 classes"):
+    with pytest.raises(ValueError, match="class_names holds 2 names, but 'arrays' has 3 classes"):
         dataclasses.replace(data, class_names=(1, 2))
     with pytest.raises(ValueError, match=r"class_names=\(1, 2, None\) must be a tuple of strings, bools or numbers"):
         dataclasses.replace(data, class_names=(1, 2, None))
