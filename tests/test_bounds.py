@@ -154,6 +154,14 @@ def test_texts_and_images_are_counted_before_they_are_allocated(monkeypatch, tmp
         jh.data.load(tmp_path)
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_range_is_counted_before_it_becomes_an_array(task):
+    rows = range(40)
+    for name, pair in {"x": (range(10**12), rows), "y": (np.ones((40, 2)), range(10**12))}.items():
+        with pytest.raises(ValueError, match=rf"^{name}, range\(0, 1000000000000\) would take 7\.45e\+03 GiB"):
+            jh.data.load(pair, task=task)
+
+
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 BAD_JSON = {

@@ -176,6 +176,8 @@ def _whole(name: str, value: Any) -> np.ndarray:
 
 def _narrowed(name: str, value: Any) -> Any:
     """Return an array of Python objects that are all bools, or all whole numbers, in such a dtype; others unchanged."""
+    if isinstance(value, range):  # `read_numbers` looks at its length before it makes an array of it
+        return value
     try:
         array = np.asarray(value)
     except ValueError:  # ragged lists, which `read_numbers` refuses

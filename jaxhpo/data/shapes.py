@@ -195,6 +195,8 @@ def _ragged(value: Any) -> bool:
 
 def dimensions(value: Any) -> int:
     """Return the number of axes of what `numpy.asarray` takes; 1 for ragged lists."""
+    if isinstance(value, range):  # NumPy would make an array of it, whatever its length
+        return 1
     try:
         return np.ndim(value)
     except ValueError:  # ragged itself
