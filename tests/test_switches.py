@@ -122,21 +122,21 @@ def plain(results):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "switch",
-    [
-        "JAX_DEFAULT_PRNG_IMPL=rbg",
-        "JAX_DEFAULT_PRNG_IMPL=unsafe_rbg",
-        "JAX_ENABLE_X64=1",
-        "JAX_NUMPY_DTYPE_PROMOTION=strict",
-        "JAX_NUMPY_RANK_PROMOTION=raise",
-        "JAX_CHECK_TRACER_LEAKS=1",
-        "JAX_LOG_COMPILES=1",
-        "JAX_DEFAULT_MATMUL_PRECISION=highest",  # what a CPU does anyway
+    "switches",
+    [  # several in a process, as each costs one
+        {"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_ENABLE_X64": "1", "JAX_LOG_COMPILES": "1"},
+        {
+            "JAX_DEFAULT_PRNG_IMPL": "unsafe_rbg",
+            "JAX_NUMPY_DTYPE_PROMOTION": "strict",
+            "JAX_NUMPY_RANK_PROMOTION": "raise",
+            "JAX_DEFAULT_MATMUL_PRECISION": "highest",  # what a CPU does anyway
+        },
+        {"JAX_CHECK_TRACER_LEAKS": "1"},
     ],
+    ids=" ".join,
 )
-def test_these_change_nothing(results, plain, switch):
-    name, value = switch.split("=")
-    found = results(**{name: value})
+def test_these_change_nothing(results, plain, switches):
+    found = results(**switches)
     assert found.keys() == plain.keys()
     for what, scores in plain.items():
         np.testing.assert_allclose(found[what], scores, rtol=1e-5, err_msg=what)
