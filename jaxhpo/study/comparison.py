@@ -81,8 +81,9 @@ class Comparison:
         gross = all(_difference(a, b) > _GROSS for a, b in zip(together, single, strict=True))
         if gross and set(verdicts) == {_FAULT}:
             raise ValueError(
-                f"{message}a trial must not depend on the other lanes: look for a callback or batching rule that sees "
-                "all of them, or a fault of this release of jaxlib, which another may not have"
+                f"{message}a trial must not depend on the other lanes: look for random numbers of NumPy or Python, "
+                "which are drawn when a program is traced, for a callback or batching rule that sees all lanes, or for "
+                "a fault of this release of jaxlib, which another may not have"
             )
         warnings.warn(f"{message}see that a trial does not depend on the other lanes", RuntimeWarning, stacklevel=2)
 

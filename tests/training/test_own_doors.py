@@ -3,6 +3,7 @@
 from functools import partial
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -189,6 +190,12 @@ REFUSED = {
     "unnamed parameters": (net(paired), SPACE, {}, "model has parameters in tuples or lists; give each a name of its"),
     "half precision": (net(half), SPACE, {}, "model has parameters of bfloat16, too few bits for small updates; keep"),
     "other parameters": (OtherParameters, SPACE, {}, "model cannot be trained: ScopeParamNotFoundError: Could not fi"),
+    "an axis of devices": (
+        net(lambda s, x: logits(s, jax.lax.pmean(x, "batch"))),
+        SPACE,
+        {},
+        "model reduces over an axis of devices, 'batch', and a trial has one device; leave out axis_name of its layers",
+    ),
     "growing statistics": (Growing, SPACE, {}, "model changes the shapes of what it keeps while it trains; keep them"),
     "smoothing": (
         Good,

@@ -67,6 +67,12 @@ TAKEN = {
     "a bound method": (Builder().make, ("width",), {}, "make"),
     "a class method": (Builder.of_class, ("width",), {}, "of_class"),
     "a static method": (Builder.of_none, ("width",), {"classes": 10}, "of_none"),
+    "num_classes, as Flax's examples say": (
+        lambda width, num_classes=1000: Net(width),
+        ("width",),
+        {"num_classes": 10},
+        "<lambda>",
+    ),
     "a callable": (Builder(), ("width",), {}, "Builder"),
     "a partial of a callable": (partial(Builder(), width=4), ("width",), {}, "Builder"),
 }

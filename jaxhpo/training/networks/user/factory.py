@@ -59,6 +59,7 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
     except (TypeError, ValueError):
         raise ValueError(f"model={model!r} has no signature; wrap it in a function of its hyperparameters") from None
     data_facts = {"classes": data.classes, "outputs": data.outputs, "shape": data.shape, "vocabulary": data.vocabulary}
+    values = data_facts | {"num_classes": data.classes}  # as Flax's own examples call it
     takes, given, flags, random = [], {}, [], {}
     for name, parameter in parameters.items():
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
@@ -67,8 +68,8 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
             takes.append(name)
         elif name == "rngs" or (name in RANDOM and parameter.default in (parameter.empty, None)):
             random[name] = is_generator(parameter)
-        elif data_facts.get(name) is not None:
-            given[name] = data_facts[name]
+        elif values.get(name) is not None:
+            given[name] = values[name]
         elif name in FLAGS and _may_be_a_flag(parameter):
             flags.append(name)
         elif parameter.default is parameter.empty:

@@ -1,5 +1,6 @@
 """A rehearsal of a user's model: what training does with it, traced for shapes alone."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +190,9 @@ class Rehearsal:
 
 
 def _failed(what: str, error: Exception) -> str:
+    if axis := re.match(r"Found an unbound axis name: (\w+)", str(error)):
+        problem = f"model reduces over an axis of devices, {axis[1]!r}, and a trial has one device"
+        return f"{problem}; leave out axis_name of its layers{place_of(error)}"
     return f"model cannot be {what}: {type(error).__name__}: {first_line(error, 160)}{place_of(error)}"
 
 
