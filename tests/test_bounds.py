@@ -1,5 +1,6 @@
 """Sizes are bounded before memory is allocated or time is spent: arguments, files, spaces, the terminal."""
 
+import gzip
 import io
 import itertools
 import json
@@ -294,6 +295,19 @@ def test_a_cell_of_400_digits(tmp_path):
     path.write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)) + "9" * 400 + ",1\n")
     data = jh.data.load(path, header=True)
     assert data.notes[0] == "column 'a' holds 1 number beyond float32, taken as missing"
+
+
+def test_tables_are_counted_before_they_are_read(monkeypatch, tmp_path):
+    rows = "a,y\n" + "1,0\n" * 10_000
+    (tmp_path / "rows.csv").write_text(rows)
+    with gzip.open(tmp_path / "rows.csv.gz", "wt") as file:
+        file.write(rows)
+    assert (tmp_path / "rows.csv.gz").stat().st_size < 1000
+    monkeypatch.setattr("jaxhpo.machine.bounds.memory_bytes", lambda: 100_000)
+    monkeypatch.setattr("jaxhpo.data.tables.readers.memory_bytes", lambda: 100_000)
+    for name in ("rows.csv", "rows.csv.gz"):
+        with pytest.raises(ValueError, match=r"rows.csv(.gz)?' would take .*fewer rows or columns$"):
+            jh.data.load(tmp_path / name)
 
 
 def test_many_columns_take_no_time_to_compare(tmp_path):

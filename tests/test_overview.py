@@ -5,6 +5,7 @@ from functools import partial
 
 import IPython.display
 import numpy as np
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -44,6 +45,18 @@ def test_what_the_loader_did_comes_after():
         "mlp, trained up to 1 epoch; 1 hyperparameter; 4 trials, 4 at a time, in at most 300 s",
         *notes,
     ]
+
+
+def test_columns_of_a_table_are_counted_by_kind():
+    columns = {"area": range(40), "kind": ["flat", "house"] * 20, "zip": ["01", "02", "03", "04"] * 10}
+    columns |= {"sold": [f"2021-{day % 12 + 1:02}-{day % 28 + 1:02}" for day in range(40)], "y": [0, 1] * 20}
+    frame = pd.DataFrame(columns)
+    data = jh.data.load(frame.sample(frac=1, random_state=0))
+    assert [column.kind for column in data.columns] == ["number", "category", "category", "date"]
+    line = overview.training_lines(data, "mlp", 2, "")[0]
+    assert line.startswith("table: 40 rows of 4 columns (1 number, 1 date, 2 categories) as 10 numbers, 2 classes")
+    only = overview.training_lines(jh.data.load(frame[["area", "y"]].sample(frac=1, random_state=0)), "mlp", 2, "")[0]
+    assert only.startswith("table: 40 rows of 1 number, 2 classes")
 
 
 @pytest.mark.parametrize(

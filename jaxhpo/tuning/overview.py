@@ -1,5 +1,7 @@
 """What a study has understood of its data and will do, in words, before it begins."""
 
+from collections import Counter
+
 import numpy as np
 
 from jaxhpo.data import Dataset
@@ -46,7 +48,12 @@ def _examples(data: Dataset) -> str:
     total = len(data.y_train) + len(data.y_valid) + len(data.y_test)
     size = "x".join(map(str, data.shape))
     if data.kind == "vector":
-        return f"{total:,} rows of {_count(data.shape[0], 'number')}"
+        numbers = _count(data.shape[0], "number")
+        kinds = Counter(column.kind for column in data.columns or ())
+        if set(kinds) <= {"number"}:
+            return f"{total:,} rows of {numbers}"
+        columns = ", ".join(_count(count, kind) for kind, count in sorted(kinds.items(), reverse=True))
+        return f"{total:,} rows of {_count(kinds.total(), 'column')} ({columns}) as {numbers}"
     if data.kind == "text":
         return f"{total:,} texts of up to {_count(data.shape[0], 'token')}, vocabulary {data.vocabulary:,}"
     return f"{total:,} {data.kind}s {size}"
@@ -67,4 +74,5 @@ def _targets(data: Dataset) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    more = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
+    return f"{number:,} {what if number == 1 else more}"

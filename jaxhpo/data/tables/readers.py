@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxhpo.data.paths import refuse_unreadable, suffix_of
 from jaxhpo.data.tables.cells import COMMA, POINT
 from jaxhpo.data.tables.layout import Layout, layout_of, without_first_line
+from jaxhpo.machine.bounds import check_memory
+from jaxhpo.machine.system import memory_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SPELLED = {"\t": "tabs"}
+_LESS = "give fewer rows or columns"
+_MEMORY = 8  # bytes that reading takes for each byte of a text or cell of a parquet file, about
 
 
 class Table(NamedTuple):
@@ -94,7 +98,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except ImportError:
         raise ValueError(f"file {str(path)!r} needs pyarrow: pip install pyarrow") from None
     import pandas as pd
+    from pyarrow import parquet
 
+    try:
+        size = parquet.read_metadata(path)
+        cells = size.num_rows * size.num_columns
+    except Exception as error:  # pyarrow raises types of its own
+        refuse_unreadable(path, error)
+    check_memory(f"file {str(path)!r} of {size.num_rows:,} rows", _MEMORY * cells, _LESS)
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except Exception as error:  # pyarrow raises types of its own
@@ -157,17 +168,22 @@ def _kept(layout: Layout, words: Collection[str]) -> dict[Any, type]:
 
 
 def _decode(path: Path) -> str:
+    title = f"file {str(path)!r}"
     try:
-        content = path.read_bytes()
+        check_memory(title, _MEMORY * path.stat().st_size, _LESS)
         if path.name.lower().endswith(".gz"):
-            content = gzip.decompress(content)
+            with gzip.open(path) as file:
+                content = file.read(memory_bytes() // (2 * _MEMORY) + 1)
+                check_memory(title, _MEMORY * len(content), _LESS)
+        else:
+            content = path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
         refuse_unreadable(path, error)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise ValueError(f"file {str(path)!r} is not UTF-8 in line {line} ({error.reason}); save it as UTF-8") from None
+        raise ValueError(f"{title} is not UTF-8 in line {line} ({error.reason}); save it as UTF-8") from None
 
 
 def _checked(frame: pd.DataFrame, title: str, first_line: int | None) -> Table:
