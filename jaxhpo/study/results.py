@@ -26,7 +26,7 @@ class Results:
     """
 
     def __init__(self, space: Space, direction: str):
-        if direction not in _SIGNS:
+        if direction not in tuple(_SIGNS):
             raise ValueError(f"direction={direction!r} must be 'maximize' or 'minimize'")
         self.space, self.direction, self._sign = space, direction, _SIGNS[direction]
         self._trials: list[Trial] = []

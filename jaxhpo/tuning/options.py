@@ -72,7 +72,8 @@ class Options:
 
     Raises:
         TypeError: if there is no such option.
-        ValueError: if an option is given twice: by its name, and by one that it had before.
+        ValueError: if an option is given twice, by its name and by one that it had before; or is not the bool that it
+            has to be.
     """
 
     def __init__(self, **given: Unpack[TuneOptions]):
@@ -84,6 +85,9 @@ class Options:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"tune() got an unexpected keyword argument {unknown[0]!r}{hint}")
         vars(self).update(DEFAULTS | values)
+        for name, (kind, _) in HINTS.items():
+            if kind is bool and not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}={getattr(self, name)!r} must be True or False")
         self.portfolio = self._read_portfolio()
         """Configurations that take the places of the algorithm's first; None where there are none."""
 

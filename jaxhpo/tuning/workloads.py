@@ -191,8 +191,6 @@ class FunctionWorkload:
             raise ValueError(f"{given[0]} is for data, and the trials are calls of a function; leave it out")
         if options.space is None:
             raise ValueError("space=None cannot go with a function; say what varies")
-        if not isinstance(options.minimize, bool):
-            raise ValueError(f"minimize={options.minimize!r} must be True or False")
         budget = 1 if options.epochs is None else options.epochs
         check_count("epochs", budget, MOST_BUDGET)
         self.space, self.lanes, self.budget = options.space, lanes, budget

@@ -79,7 +79,7 @@ def gp(
         >>> algorithm = jaxhpo.algorithms.gp(space, lanes=8, startup=16)  # for jaxhpo.Study(space, algorithm, ...)
     """
     check_common(space, lanes, budget)
-    if acquisition not in ACQUISITIONS:
+    if acquisition not in tuple(ACQUISITIONS):
         raise ValueError(f"acquisition={acquisition!r} is unknown; use one of {', '.join(ACQUISITIONS)}")
     check_integer("startup", startup, 1)
     check_integer("candidates", candidates, 8)
