@@ -43,6 +43,12 @@ WIDE = np.zeros((4, 3), np.float32)
         ),
         (lambda: jh.Study(SPACE, SEARCH, direction=[]), "direction=[] must be 'maximize' or 'minimize'"),
         (lambda: jh.algorithms.gp(SPACE, lanes=2, acquisition=[]), "acquisition=[] is unknown; use one of log_ei"),
+        (lambda: jh.data.load((WIDE, [0, 1] * 2), seed=-1), "seed=-1 must be an integer in [0, 2**32)"),
+        (lambda: jh.tune("digits", enqueue=3), "enqueue=3 must be a list of configurations, each a dict, or a jaxhpo"),
+        (
+            lambda: jh.tune("digits", algorithm=lambda space: None),
+            "algorithm=<lambda> is called as <lambda>(space, lanes=..., budget=...), and got an unexpected keyword arg",
+        ),
         (lambda: jh.tune("digits", cache="no"), "cache='no' must be True or False"),
         (lambda: jh.tune("digits", verbose=1), "verbose=1 must be True or False"),
         (lambda: jh.fit_prior("past"), "studies='past' is no list; give a list of finished studies"),

@@ -17,6 +17,12 @@ _MANY = 20  # different numbers beyond which labels may be amounts
 _ROWS = "fill or drop such rows"
 
 
+def check_seed(seed: Any) -> None:
+    """Raise ValueError if a value is no random seed."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
+
+
 def check_task(task: Any) -> None:
     """Raise ValueError if `task` is not one of `TASKS`."""
     if task not in TASKS:

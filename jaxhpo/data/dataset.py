@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxhpo.data.checks import Label
+from jaxhpo.data.checks import Label, check_seed
 from jaxhpo.data.shapes import check_sequences
 from jaxhpo.data.splits import subset
 from jaxhpo.data.text import Vocabulary
@@ -243,8 +243,7 @@ class Dataset:
             ValueError: if `train_examples` is not an integer between 1 and the number of training examples, or `seed`
                 not one in [0, 2**32).
         """
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-            raise ValueError(f"seed={seed!r} must be an integer in [0, 2**32)")
+        check_seed(seed)
         if isinstance(train_examples, bool) or not isinstance(train_examples, int | np.integer) or train_examples < 1:
             raise ValueError(f"train_examples={train_examples!r} must be an integer of at least 1")
         there = len(self.y_train)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxhpo.data.checks import Label
+from jaxhpo.data.checks import Label, check_seed
 
 VALID, TEST = 0.2, 0.2
 _LEAST = 5  # smallest number of examples that is split by shares; a fifth of them is one example
@@ -26,8 +26,10 @@ def three_way(
         what: Name of `y` in error messages.
 
     Raises:
-        ValueError: if there are too few examples, or fewer than two classes of which all parts have an example.
+        ValueError: if `seed` is no seed; if there are too few examples, or fewer than two classes of which all parts
+            have an example.
     """
+    check_seed(seed)
     common, rare = _by_size(y, names, what, 3, "a split in three")
     train, valid, test = [np.zeros(0, np.int64)] * 3
     if len(common):
@@ -40,6 +42,7 @@ def two_way(
     y: np.ndarray, seed: int, *, names: tuple[Label, ...] | None = None, what: str = "y_train"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return row numbers of training (80%) and validation examples (20%), for data that have a test split."""
+    check_seed(seed)
     common, rare = _by_size(y, names, what, 2, "holding out a fifth")
     train, valid = [np.zeros(0, np.int64)] * 2
     if len(common):

@@ -45,6 +45,7 @@ def choose(options: Options, space: Space, *, lanes: int, budget: int) -> Chosen
         if "prior" in given and options.prior != SHIPPED:
             raise ValueError(f"prior={options.prior!r} is given beside an algorithm that has one already; leave it out")
         chosen = _prior_option(options.prior, name, takes)
+        _check_call(algorithm, name, {"lanes": lanes, "budget": budget} | chosen)
         return Chosen(algorithm(space, lanes=lanes, budget=budget, **chosen), name, _plain(given | chosen))
     if options.prior == SHIPPED:
         chosen = {}
@@ -52,6 +53,19 @@ def choose(options: Options, space: Space, *, lanes: int, budget: int) -> Chosen
         chosen = _prior_option(options.prior, algorithm, "prior" in algorithms.options(algorithm))
     made = algorithms.make(algorithm, space, lanes=lanes, budget=budget, **chosen)
     return Chosen(made, algorithm, _plain(chosen))
+
+
+def _check_call(factory: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
+    """Raise ValueError if a factory does not take what it is called with."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):  # written in C, or whatever
+        return
+    try:
+        signature.bind(None, **options)
+    except TypeError as error:
+        called = ", ".join(("space", *(f"{option}=..." for option in options)))
+        raise ValueError(f"algorithm={name} is called as {name}({called}), and {error}; let it take these") from None
 
 
 def _prior_option(prior: Any, name: str, takes: bool) -> dict[str, Any]:

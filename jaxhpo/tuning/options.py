@@ -100,6 +100,10 @@ class Options:
         portfolio = None
         if isinstance(self.enqueue, Portfolio):
             portfolio, self.enqueue = self.enqueue, ()
+        elif not isinstance(self.enqueue, Iterable) or isinstance(self.enqueue, str | bytes | Mapping):
+            raise ValueError(
+                f"enqueue={self.enqueue!r} must be a list of configurations, each a dict, or a jaxhpo.Portfolio"
+            )
         if isinstance(self.prior, Portfolio):
             if portfolio is not None:
                 raise ValueError("a Portfolio is given as enqueue and as prior; leave out prior")
