@@ -1,5 +1,6 @@
 """Arguments of public functions that were once taken as they came: each is refused in one line with a remedy."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ DATA = jh.Dataset(
     *(np.zeros((6, 2), np.float32), np.int32([0, 1] * 3)) * 3,
     classes=2,
 )
+TABLE = (np.zeros((40, 2), np.float32), [0, 1] * 20)
 WIDE = np.zeros((4, 3), np.float32)
 
 
@@ -51,6 +53,19 @@ WIDE = np.zeros((4, 3), np.float32)
         ),
         (lambda: jh.tune("digits", cache="no"), "cache='no' must be True or False"),
         (lambda: jh.tune("digits", verbose=1), "verbose=1 must be True or False"),
+        (
+            lambda: jh.Int(1, 4, step=10**9),
+            "Int step=1000000000 does not lead from low=1 to high=4; use",
+        ),
+        (
+            lambda: jh.Float(1.0, 4.0, step=1e9),
+            "Float step=1000000000.0 does not lead from low=1.0 to high=4.0; use",
+        ),
+        (lambda: jh.dropout(jax.random.key(0), np.ones(3), 1.5), "rate=1.5 must be a number in [0, 1), or a traced"),
+        (lambda: jh.dropout(jax.random.key(0), np.ones(3), np.ones(3)), "rate=array([1., 1., 1.]) must be a number"),
+        (lambda: jh.function(len, workers=10**9), "workers=1000000000 must be an integer of at most 65,536"),
+        (lambda: jh.tune(TABLE, machine=jh.Machine(engine=[])), "engine=[] is unknown; use one of"),
+        (lambda: jh.tune(TABLE, machine=jh.Machine(horizon=[])), "horizon=[] is unknown; use one of"),
         (lambda: jh.fit_prior("past"), "studies='past' is no list; give a list of finished studies"),
         (lambda: jh.fit_prior(["past"]), "studies hold 'past'; give a list of finished studies"),
         (lambda: jh.Portfolio.from_studies("past"), "studies='past' is no list; give a list of finished studies"),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxhpo.types import Array
 
@@ -93,11 +94,16 @@ def dropout(key: Array, x: Array, rate: Array | float) -> Array:
     Returns:
         Array of the shape and dtype of `x`.
 
+    Raises:
+        ValueError: if `rate` is a number outside [0, 1]; a traced rate is not checked.
+
     Example:
         >>> import jax, jaxhpo
         >>> y = jax.jit(jaxhpo.dropout)(jax.random.key(0), jax.numpy.ones(1000), 0.5)  # the rate is traced
         >>> set(y.tolist()) == {0.0, 2.0}
         True
     """
+    if not isinstance(rate, Tracer) and (np.shape(rate) != () or not 0 <= rate <= 1):
+        raise ValueError(f"rate={rate!r} must be a number in [0, 1), or a traced one")
     keep = jnp.maximum(1 - jnp.asarray(rate, jnp.float32), np.float32(2.0**-24))  # no division by 0 at a rate of 1
     return jnp.where(jax.random.bernoulli(key, keep, x.shape), x / keep.astype(x.dtype), jnp.zeros_like(x))

@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxhpo.compilation import HostFunction
 from jaxhpo.machine import cores
+from jaxhpo.machine.bounds import MOST_LANES, check_count
 from jaxhpo.objectives.pool import Call, Pool, Reply
 from jaxhpo.objectives.signatures import check_signature, say_trials
 from jaxhpo.objectives.worker import attempt
@@ -49,6 +50,8 @@ class Function:
         workers, timeout = self.workers, self.timeout
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 0):
             raise ValueError(f"workers={workers!r} must be an integer of at least 0, or None for the number of cores")
+        if workers is not None:
+            check_count("workers", workers, MOST_LANES, least=0)
         number = isinstance(timeout, int | float | np.floating) and not isinstance(timeout, bool)
         if timeout is not None and not (number and 0 < timeout <= threading.TIMEOUT_MAX):
             raise ValueError(f"timeout={timeout!r} must be a number of seconds above 0, or None")

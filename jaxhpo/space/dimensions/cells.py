@@ -79,7 +79,7 @@ class Steps:
 def step_count(kind: str, low: float, high: float, step: float) -> int:
     """Return how many steps lead from `low` to `high`; raise ValueError if no whole number does."""
     count = round((high - low) / step)
-    if abs(low + count * step - high) > 1e-6 * step:
+    if abs(low + count * step - high) > 1e-6 * min(step, high - low):
         below = math.floor((high - low) / step)
         near = [low + k * step for k in (below, below + 1)]
         ends = " or ".join(f"{end:.12g}" for end in near if end > low)

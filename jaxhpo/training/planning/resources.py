@@ -123,7 +123,7 @@ def read_resources(lanes: int | None, machine: Machine, continues: bool = False)
     """
     lanes = default_lanes() if lanes is None else lanes
     check_count("lanes", lanes, MOST_LANES)
-    if machine.horizon not in HORIZONS:
+    if not isinstance(machine.horizon, str) or machine.horizon not in HORIZONS:
         raise ValueError(f"horizon={machine.horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(machine.engine, machine.devices)
     return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues)
@@ -135,7 +135,7 @@ def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:
         check_count("devices", devices, MOST_LANES)
         if devices > there:
             raise ValueError(f"devices={devices} exceeds the {there} that JAX sees; use at most {there}")
-    if engine is not None and engine not in ENGINES:
+    if engine is not None and (not isinstance(engine, str) or engine not in ENGINES):
         raise ValueError(f"engine={engine!r} is unknown; use one of {', '.join(ENGINES)}, probe")
     if engine is None:
         several = devices is None and there > 1 and device_costs().engine != THREADS

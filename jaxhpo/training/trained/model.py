@@ -126,7 +126,7 @@ class Model:
         """
         import orbax.checkpoint as ocp
 
-        path = Path(directory).expanduser().absolute()
+        path = check_path("save: directory", directory).expanduser().absolute()
         if os.path.lexists(path):
             raise ValueError(f"save: {str(directory)!r} exists already; name a new directory")
         words = None if self.words is None else len(self.words.words)
