@@ -43,6 +43,8 @@ WRONG = {
     "words": ("9", "--words 9 is for texts, and 'digits' holds image data; leave it out"),
     "length": ("9", "--length 9 is for texts, and 'digits' holds image data; leave it out"),
     "keep": ("first", "--keep first is for texts, and 'digits' holds image data; leave it out"),
+    "kind": ("cube", "--kind 'cube' is unknown; use one of image, sequence, vector"),
+    "channels": ("middle", "--channels 'middle' is unknown; use one of first, last"),
     "columns": ("age", "--column 'age' must be NAME=KIND, such as zip=category"),
     "save": ("/dev/null", "--save '/dev/null' exists already; name a new directory"),
 }
@@ -87,6 +89,7 @@ def test_every_argument_becomes_its_option():
         ("image_size=(32, 48) must", "--image-size 32x48 must"),
         ("or task='regression' for amounts", "or --task 'regression' for amounts"),
         ("cache=False", "--no-cache"),
+        ("say which by channels= of jaxhpo.data.load", "say which by --channels"),
         ("header=False is for", "--no-header is for"),
         ("say which: columns={'it': 'day first'} or", "say which: --column 'it=day first' or"),
         ("columns={'a': 'date', 'b': 'drop'}", "--column a=date --column b=drop"),

@@ -209,6 +209,11 @@ def test_options_of_data_that_tune_lacks(files):
     named = jh.data.load(files / "rows.csv", target=3, drop=0, columns={2: "drop"}, train_examples=50, seed=3)
     np.testing.assert_array_equal(named.x_train, data.x_train)
     assert (options.seed, options.trials, options.target, options.drop) == (3, 5, None, ())
+    np.savez(files / "series.npz", x=np.random.default_rng(0).normal(size=(60, 7, 3)), y=np.arange(60) % 2)
+    with pytest.raises(ValueError, match="say which: kind='sequence' or kind='image'"):
+        jh.data.load(files / "series.npz")
+    data, _ = read_options(str(files / "series.npz"), {"kind": "sequence"})
+    assert (data.kind, data.shape) == ("sequence", (7, 3))
     path, options = read_options("rows.csv", {"target": "-1", "columns": []})
     assert (path, options.target) == ("rows.csv", "-1")
 

@@ -19,6 +19,7 @@ _PYTHON_ONLY = {
     ", or a Flax model of your own": "",
     ", or a function of your own": "",
     ", or None": "",
+    " of jaxhpo.data.load": "",
     "your own (x, y), file or folder": "a file or folder of your own",
 }
 """What a message offers that a command line cannot give, and what it offers there instead."""

@@ -56,10 +56,12 @@ _SPELLED = {
     "image_size": "what the images of a folder are resized to: 32x32, the height first",
     "columns": f"what a column of a table is: NAME=KIND, once for each column; KIND is one of {', '.join(KINDS)}",
     "header": "whether the first row of a table's file names the columns; unless given, the rows below it tell",
+    "kind": 'what arrays of a .npz file are, where they do not tell: "image", "sequence" (of numbers) or "vector"',
+    "channels": 'which axis of images is that of the channels, or of sequences that of the features: "first" or "last"',
 }
 """What help says of options that a command line spells otherwise than Python."""
 
-_OF_DATA: dict[str, Any] = {"columns": list[str], "header": bool}
+_OF_DATA: dict[str, Any] = {"columns": list[str], "header": bool, "kind": str, "channels": str}
 """Options of `jaxhpo.data.load` that `tune` lacks: where one is given, the command loads the data itself."""
 
 _OF_MACHINE: dict[str, type] = {"engine": str, "devices": int, "memory": float, "horizon": str}

@@ -115,8 +115,8 @@ def _channels_last(name: str, x: np.ndarray, channels: str | None) -> np.ndarray
     if channels is None and first in _FEW and last not in _FEW:
         raise ValueError(
             f"{name} has shape {x.shape}, which may be images of {middle}x{last} pixels in {first} channels "
-            f"(channels='first') or of {first}x{middle} pixels in {last} channels (channels='last'); say which to "
-            "jaxhpo.data.load"
+            f"(channels='first') or of {first}x{middle} pixels in {last} channels (channels='last'); say which by "
+            "channels= of jaxhpo.data.load"
         )
     if channels != "first":
         return x

@@ -100,7 +100,7 @@ def test_channels_first_is_said():
         load((x, Y))
     assert str(error.value) == (
         "x has shape (20, 3, 8, 9), which may be images of 8x9 pixels in 3 channels (channels='first') or of 3x8 "
-        "pixels in 9 channels (channels='last'); say which to jaxhpo.data.load"
+        "pixels in 9 channels (channels='last'); say which by channels= of jaxhpo.data.load"
     )
     first, last = load((x, Y), channels="first"), load((x, Y), channels="last")
     assert (first.shape, last.shape) == ((8, 9, 3), (3, 8, 9))
