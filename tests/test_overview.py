@@ -137,6 +137,7 @@ def test_constants_are_counted_apart():
     assert overview.search_words(space, 1000, 8, None) == "1 hyperparameter and 3 constants; 1,000 trials, 8 at a time"
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_where_it_is_not_wanted(capfd):
     study = jh.tune(jh.function(score, workers=0), space=SPACE, trials=2, lanes=2, epochs=1, cache=False, verbose=False)
     captured = capfd.readouterr()

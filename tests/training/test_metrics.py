@@ -61,6 +61,7 @@ def test_a_metric_by_name_is_sklearns(name, size):
     np.testing.assert_allclose(found, [SKLEARN[name](outputs, y), SKLEARN[name](outputs[::-1], y)], rtol=2e-5)
 
 
+@pytest.mark.slow
 def test_metrics_of_a_split_that_lacks_a_class():
     """As scikit-learn has it where it has a value: F1 of classes that are said or there, recall of those there."""
     outputs, y = classified(4)
