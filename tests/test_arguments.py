@@ -51,6 +51,11 @@ WIDE = np.zeros((4, 3), np.float32)
             lambda: jh.tune("digits", algorithm=lambda space: None),
             "algorithm=<lambda> is called as <lambda>(space, lanes=..., budget=...), and got an unexpected keyword arg",
         ),
+        (
+            lambda: jh.tune("digits", callbacks=range(10**12)),
+            "callbacks hold 0, which cannot be called; give functions",
+        ),
+        (lambda: jh.traceable(lambda key, hparams: 0.0, static=range(10**12)), "static names 0, which is no string"),
         (lambda: jh.tune("digits", cache="no"), "cache='no' must be True or False"),
         (lambda: jh.tune("digits", verbose=1), "verbose=1 must be True or False"),
         (

@@ -39,7 +39,12 @@ class Traceable:
         static = self.static
         if isinstance(static, str) or not hasattr(static, "__iter__"):
             raise ValueError(f"static={static!r} must be a tuple of hyperparameters' names; write ({static!r},)")
-        object.__setattr__(self, "static", tuple(dict.fromkeys(static)))
+        names: dict[str, None] = {}
+        for name in static:
+            if not isinstance(name, str):  # before the next is made: there may be many
+                raise ValueError(f"static names {name!r}, which is no string; give hyperparameters' names")
+            names[name] = None
+        object.__setattr__(self, "static", tuple(names))
 
     def objective(self, space: Space) -> Objective:
         """Return the Objective for a space.

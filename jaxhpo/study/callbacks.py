@@ -31,13 +31,15 @@ def check_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     if callable(callbacks) or isinstance(callbacks, str):
         raise ValueError(f"callbacks={callbacks!r} must be a list; write callbacks=[{callbacks!r}]")
     try:
-        found = tuple(callbacks)
+        each = iter(callbacks)
     except TypeError:
         raise ValueError(f"callbacks={callbacks!r} must be a list of functions of (study, trials)") from None
-    for callback in found:
-        if not callable(callback):
+    found = []
+    for callback in each:
+        if not callable(callback):  # before the next is made: the list may be long
             raise ValueError(f"callbacks hold {callback!r}, which cannot be called; give functions of (study, trials)")
-    return found
+        found.append(callback)
+    return tuple(found)
 
 
 class StopWhenReached:
