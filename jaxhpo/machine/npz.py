@@ -46,7 +46,7 @@ def _size(archive: zipfile.ZipFile, name: str, member: zipfile.ZipInfo) -> int:
         # Version 3 differs from 2 in names of fields, which arrays of numbers and texts do not have.
         shape, _, dtype = _HEADERS.get(version, np.lib.format.read_array_header_2_0)(stream)
         start = stream.tell()
-    if any(length < 0 for length in shape):
+    if any(not 0 <= length < 2**63 for length in shape):  # also beside a length of 0
         raise ValueError(f"its array {name} has the shape {shape}")
     size = math.prod(shape) * dtype.itemsize
     if not dtype.hasobject and size > member.file_size - start:
