@@ -39,6 +39,12 @@ class Net(nn.Module):
         return nn.Dense(1)(nn.relu(nn.Dense(32)(x)))[:, 0]
 
 
+class Column(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1)(nn.relu(nn.Dense(32)(x)))
+
+
 def absolute(outputs, y):
     return jnp.mean(jnp.abs(outputs - y))
 
@@ -62,6 +68,15 @@ def test_with_our_loss_a_network_learns_standardised_targets():
     loss, score = first_loss(d, metric="rmse")
     assert loss == pytest.approx(1, rel=1e-3)  # the variance of standardised targets
     assert score == pytest.approx(np.sqrt(np.mean((d.y_valid - d.y_train.mean()) ** 2)), rel=1e-5)  # 0 is their mean
+
+
+@pytest.mark.slow
+def test_one_column_is_predictions_of_one_target():
+    d = load((X, PRICES), task="regression")
+    (column, score), (net, wanted) = best_model(d, Column, metric=absolute), best_model(d, Net, metric=absolute)
+    assert score == wanted
+    assert column.predict(X).shape == (len(X),)
+    np.testing.assert_array_equal(column.predict(X), net.predict(X))
 
 
 @pytest.mark.slow

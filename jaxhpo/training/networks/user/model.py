@@ -79,8 +79,12 @@ class UserModel(NamedTuple):
         return use(network)
 
     def in_units(self, data: TrainingData, outputs: Any) -> Any:
-        """Return standardised predictions in units of the targets, other outputs unchanged."""
-        return in_units(data, outputs) if self.standardised else outputs
+        """Return standardised predictions in units and shape of the targets, other outputs unchanged."""
+        if not self.standardised:
+            return outputs
+        assert data.target_scale is not None  # standardised is what predicts numbers
+        alone = outputs.ndim == 2 and data.target_scale.ndim == 0  # [n, 1], for one target an example
+        return in_units(data, outputs[:, 0] if alone else outputs)
 
     def batch_statistics(self, hyper: Hyper, statistics: Any) -> Any:
         """Return which of a trial's statistics are batch statistics: a nested dict with some of their leaves."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -70,7 +71,7 @@ class Rehearsal:
         still = self._traced("called", Dependence, self._outputs, *arguments)
         outputs, _ = still.outputs
         self._check_outputs(outputs)
-        self.goal = self.check_goal(outputs)
+        self.goal = self.check_goal(jax.eval_shape(partial(self.learner.in_units, self.data), outputs))
         with dropout_layers() as drops:
             step = self._traced("trained", Dependence, self._step, *arguments)
         if jax.tree.map(_kind, step.outputs[2]) != jax.tree.map(_kind, statistics):
@@ -141,7 +142,8 @@ class Rehearsal:
         if self.goal.loss is not None and is_own(self.goal.metric) and not self.learner.standardised:
             return
         wanted = (self.size, data.classes) if data.task == "classification" else (self.size, *data.y_train.shape[1:])
-        if not isinstance(outputs, jax.ShapeDtypeStruct) or outputs.shape != wanted:
+        fitting = [wanted, (self.size, 1)] if self.learner.standardised and len(wanted) == 1 else [wanted]
+        if not isinstance(outputs, jax.ShapeDtypeStruct) or outputs.shape not in fitting:
             found = getattr(outputs, "shape", type(outputs).__name__)
             what = f"logits [n, {data.classes}]" if data.task == "classification" else "predictions, as y has them, "
             other = "scale_targets=False" if self.goal.standardised else "a loss and a metric of your own"
