@@ -115,10 +115,3 @@ def test_constraints_are_fulfilled_by_points_of_the_sequence():
     free = Space({"a": Int(1, 64), "b": Float(0.0, 1.0)})
     through = search(free, 4, 256)
     np.testing.assert_array_equal(points, through[np.asarray(space.feasible(jnp.asarray(through)))][:32])
-
-
-@pytest.mark.slow
-def test_too_many_dimensions_are_refused():
-    space = Space({f"x{i}": Float(0.0, 1.0) for i in range(21_202)})
-    with pytest.raises(ValueError, match="space has 21202 hyperparameters; sobol takes up to 21201, use random_search"):
-        sobol(space, lanes=1)

@@ -15,7 +15,6 @@ from jaxhpo.space import Space
 from jaxhpo.types import Algorithm, Array, Key, Metrics, Outcome, Proposal
 
 _BITS = 30  # bits of scipy's direction numbers; the sequence has 2^30 points
-_LARGEST = 21_201  # largest number of dimensions with direction numbers
 _SPARE = 8  # points of a block beyond one per lane
 _BLOCKS = 32  # number of blocks that a round searches for new points
 
@@ -48,7 +47,7 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
     sequence has 2^30 points.
 
     Args:
-        space: Search space of at most 21,201 hyperparameters.
+        space: Search space.
         lanes: Number of lanes: trials of a round.
         budget: Budget of every trial, in units of the objective such as epochs.
 
@@ -56,9 +55,7 @@ def sobol(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         ValueError: if an argument is invalid; the message names it.
     """
     check_common(space, lanes, budget)
-    if len(space) > _LARGEST:
-        raise ValueError(f"space has {len(space)} hyperparameters; sobol takes up to {_LARGEST}, use random_search")
-    directions = direction_numbers(len(space))
+    directions = direction_numbers(len(space))  # scipy has those of 21,201 dimensions, more than a space may have
     block = lanes + _SPARE
 
     def points(scramble: Array, index: Array) -> Array:
