@@ -41,7 +41,9 @@ class Comparison:
     """
 
     def __init__(self, space: Space, sign: float, known: Collection[int] = ()):
-        self._space, self._sign, self._known, self._over = space, sign, known, False
+        self._space, self._sign, self._known = space, sign, known
+        self.over = False
+        """Whether a first round was seen, so that nothing is compared any more."""
         self.result: dict[str, Any] | None = None
         """Trials, their scores in the round and alone, and what follows; None before, or if nothing was compared."""
 
@@ -58,9 +60,9 @@ class Comparison:
         """
         proposal = record.proposal
         lanes = [lane for lane in np.flatnonzero(proposal.active).tolist() if proposal.trial[lane] not in self._known]
-        if self._over or not lanes:
+        if self.over or not lanes:
             return
-        self._over = True
+        self.over = True
         if seconds > _LONGEST:
             return
         lanes = lanes[:_COMPARED]

@@ -252,7 +252,7 @@ class Study(Results):
                 carry, record = round_step(steps, keys, carry, limit)
                 # The first round compiles, which no later one will.
                 took = time.perf_counter() - start - (self.seconds.compile - before.compile)
-                if self._objective is not None and self._objective.alone is not None:
+                if not self.comparison.over and self._objective is not None and self._objective.alone is not None:
                     alone = partial(self._host.alone, keys)
                     self.comparison.compare(to_host(record), alone, self.seconds.train - before.train)
             except BaseException:  # Ctrl-C too: an interrupted round gives the user's configurations back
