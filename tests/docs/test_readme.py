@@ -1,0 +1,65 @@
+"""What the README says is so."""
+
+import json
+import re
+
+from benchmarks.record import RESULTS
+from benchmarks.tables.quality import comparison
+from jaxhpo import algorithms
+from tests.docs import pages
+
+README = pages.read("README.md")
+WORDS = " ".join(README.split())
+
+
+def load(name):
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_it_is_a_front_page():
+    assert len(README.splitlines()) <= 150
+    assert len(re.findall(r"!\[", README)) == 1
+    assert len(re.findall(r"^\|[-|]+\|$", README, re.MULTILINE)) <= 2
+
+
+def test_the_two_commands_are_there_word_for_word():
+    assert "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/jaxhpo tune digits\n" in README
+    assert "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest\n" in README
+
+
+def test_the_example_is_short():
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 20
+
+
+def test_its_links_lead_somewhere():
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README):
+        assert link.startswith("https://") or (pages.ROOT / link).exists(), link
+
+
+def test_the_speed_is_what_was_measured():
+    mlp, cnn = load("speed_mlp"), load("speed_cnn")
+    slower = {result["title"]: result["seconds"]["flax_usual"] / result["seconds"]["jaxhpo"] for result in (mlp, cnn)}
+    assert (mlp["trials"], mlp["measured_on"]["cores"]) == (64, 2)
+    assert f"a study of 64 MLPs takes {mlp['seconds']['jaxhpo']:.3g} s" in WORDS
+    assert f"takes {slower[mlp['title']]:.1f} times as long, 64 CNNs {slower[cnn['title']]:.1f} times" in WORDS
+
+
+def test_the_search_is_what_was_measured():
+    def ratio(result, peer, after):
+        middle, low, high = load(result)["against"]["q_learning"][peer][str(after)]
+        return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+    smooth = ratio("quality_smooth", "optuna_gp", 10)
+    assert f"its regret after ten trials is {smooth} of that of Optuna's GP sampler" in WORDS
+    assert f"On recorded tables it is {ratio('quality_verdict', 'optuna_gp', 50)} after fifty" in WORDS
+    assert load("quality_verdict")["against"]["q_learning"]["hebo"]["10"][0] > 1
+    assert "after ten HEBO is ahead" in WORDS
+    assert comparison()["recorded tables"] not in README  # it is on docs/benchmarks/methods.md
+
+
+def test_the_studies_in_one_program_are_what_was_measured():
+    assert len(algorithms.names()) == 19
+    assert "Nineteen methods" in WORDS
+    seconds = {name: found["run_s"] for name, found in load("algorithms")["studies"].items()}
+    assert f"{seconds['tpe']:.2f} s with TPE, {seconds['q_learning']:.0f} s with the agent" in WORDS
