@@ -51,5 +51,9 @@ html_theme_options = {
     "use_repository_button": True,
     "use_download_button": False,
     "show_toc_level": 2,
+    "navbar_start": [],  # the sidebar has the title and the search
+    "navbar_center": [],
+    "navbar_end": [],
+    "navbar_persistent": [],
     "show_navbar_depth": 1,
 }
