@@ -26,8 +26,8 @@ from typing import Any
 from benchmarks.record import about, parser, results, save
 
 ROOT = Path(__file__).parent.parent
-# It compares the page with what is measured here, which is written between two runs.
-_PAGE = "tests/test_readme.py::test_what_releases_and_tests_take_is_what_was_measured"
+# It compares the pages with what is measured here, which is written between two runs.
+_PAGE = "tests/docs/test_benchmark_pages.py::test_every_page_has_what_was_measured"
 IMPORTS = {"jax, flax.linen": "import jax, flax.linen", "jaxhpo": "import jaxhpo"}
 DEAREST = 30
 

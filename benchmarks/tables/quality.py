@@ -1,9 +1,9 @@
-"""The tables of the comparison as Markdown, from `results/quality.json`, `algorithms.json`, `ablation.json`, ..."""
+"""The tables of search methods as Markdown, from `results/quality*.json`, `algorithms.json`, `ablation.json`, ..."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.tables.committed import exists, load
+from benchmarks.tables.committed import exists, load, machine
 
 _FAMILIES = {
     "hpobench": "HPOBench",
@@ -30,7 +30,8 @@ def comparison() -> dict[str, str]:
     return {
         "recorded tables": regret_table(verdict),
         "headline": headline(verdict, [("q_learning", peer) for peer in ("hebo", "optuna_gp", "optuna_tpe", "smac3")]),
-        "prior": prior_sentence(verdict, "hpobench"),
+        "recorded tables, families": families_table(verdict),
+        "prior": prior_table(verdict, "hpobench"),
         "smooth": regret_table(smooth),
         "smooth headline": headline(smooth, [(ours, "optuna_gp") for ours in ("q_learning", "q_learning_no_prior")]),
         "smooth, q_learning": against_table(smooth, "q_learning"),
@@ -73,10 +74,10 @@ def regret_table(quality: dict[str, Any], *, most: int | None = None) -> str:
         )
     families = ", ".join(f"{len(names)} of {_FAMILIES[family]}" for family, names in quality["tasks"].items())
     note = (
-        f"Mean normalised regret (0 = the best configuration, 1 = the median one) over {families}, one evaluation at a "
-        f"time; in brackets 95% intervals by a bootstrap over tasks and seeds. Ranks are of means by task, among "
-        f"{len(rows)} searchers. Evaluations to {target} are the median over studies, and the share that got there "
-        f"within {counts[-1]}. jax {quality['measured_on']['versions']['jax']}."
+        f"Mean normalised regret, one evaluation at a time. Tasks: {families}. In brackets: 95% intervals by a "
+        f"bootstrap over tasks and seeds. Ranks are of means by task, among {len(rows)} searchers. Evaluations to "
+        f"{target}: the median over studies, and the share of them that got there within {counts[-1]}. "
+        f"Computed with jax {quality['measured_on']['versions']['jax']}."
     )
     return "\n".join([*lines, "", note])
 
@@ -100,23 +101,29 @@ def against_table(quality: dict[str, Any], ours: str) -> str:
 
 
 def headline(quality: dict[str, Any], pairs: Sequence[tuple[str, str]]) -> str:
-    """Return in a sentence what part of a peer's regret one of our methods has, for each pair of them."""
+    """Return in words what part of a peer's regret each of our methods has, a list for each of ours."""
     at, of = quality["compared_at"], {}
     for ours, peer in pairs:
         ratio = _interval(quality["against"][ours][peer][str(at)], ".2f")
-        of.setdefault(ours, []).append(f"{ratio} of that of {_name(peer)}")
-    return f"After {at} evaluations " + "; ".join(f"the regret of `{o}` is {', '.join(r)}" for o, r in of.items()) + "."
-
-
-def prior_sentence(quality: dict[str, Any], family: str) -> str:
-    """Return what `q_learning` reaches on a family with its prior and without it, in two sentences."""
-    found, counts = quality["prior"][family], quality["evaluations"]
-    have, without = (", ".join(f"{regret:.3f}" for regret in found[part]) for part in ("with", "without"))
-    apart = ", ".join(_interval(each, "+.3f") for each in found["difference"])
-    return (
-        f"On {_FAMILIES[family]} `q_learning` has {have} with its prior and {without} without after "
-        f"{', '.join(map(str, counts))} evaluations. The differences are {apart}."
+        of.setdefault(ours, []).append(f"- {ratio} of that of {_name(peer)}")
+    return "\n\n".join(
+        "\n".join([f"After {at} evaluations the regret of `{ours}` is", "", *rows]) for ours, rows in of.items()
     )
+
+
+def prior_table(quality: dict[str, Any], family: str) -> str:
+    """Return what `q_learning` reaches on a family with its prior and without it as Markdown."""
+    found, counts = quality["prior"][family], quality["evaluations"]
+    rows = {
+        "with the prior": [f"{regret:.3f}" for regret in found["with"]],
+        "without": [f"{regret:.3f}" for regret in found["without"]],
+        "difference": [_interval(each, "+.3f") for each in found["difference"]],
+    }
+    lines = [
+        f"| `q_learning` on {_FAMILIES[family]} | {' | '.join(f'after {count}' for count in counts)} |",
+        "|---" * (len(counts) + 1) + "|",
+    ]
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
 
 
 def families_table(quality: dict[str, Any]) -> str:
@@ -153,14 +160,13 @@ def fidelity_table(fidelity: dict[str, Any]) -> str:
             shares = ["more than all" if row[k] is None else f"{row[k]:.0%}" for k in ("epochs_share", "seconds_share")]
             title = name.replace("_", " ")
             lines.append(f"| {title} | {_name(who)} | {' | '.join(shares)} | {row['reached']} of {fidelity['seeds']} |")
-    about = fidelity["measured_on"]
     return "\n".join(
         [
             *lines,
             "",
-            f"Medians over seeds, of what random search's {fidelity['trials']} trials of {fidelity['epochs']} epochs "
-            f"take; its own rows say when it had its best. {fidelity['lanes']} lanes, {about['cores']} cores "
-            f"({about['processor']}), jax {about['versions']['jax']}.",
+            f"Medians over seeds, as shares of what random search's {fidelity['trials']} trials of "
+            f"{fidelity['epochs']} epochs take. Its own rows say when it had its best. {fidelity['lanes']} lanes. "
+            f"Measured on {machine(fidelity)}.",
         ]
     )
 
@@ -179,9 +185,9 @@ def ablation_table(ablation: dict[str, Any], part: str) -> str:
     drawn = "tasks and seeds" if found["tasks_drawn"] else "seeds, for these tasks alone"
     names = ", ".join(f"`{name}`" for name in found["tasks"])
     note = (
-        f"Mean normalised regret after so many {unit}, and its difference to the first row's, below 0 where it is "
-        f"better; in brackets 95% intervals by a bootstrap over {drawn}. {found['seeds']} seeds of {names}. jax "
-        f"{ablation['measured_on']['versions']['jax']}."
+        f"Mean normalised regret after so many {unit}. Differences are to the first row, below 0 where it is better. "
+        f"In brackets: 95% intervals by a bootstrap over {drawn}. {found['seeds']} seeds of each task. Tasks: {names}. "
+        f"Computed with jax {ablation['measured_on']['versions']['jax']}."
     )
     if "unnamed" in found:
         alike = "are the same to the last digit" if found["unnamed"]["same"] else "differ"
@@ -201,18 +207,21 @@ def asking_table(algorithms: dict[str, Any]) -> str:
     titles = ["", *(f"{int(count):,} told" for count in counts), "100 studies"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for name, row in sorted(growth.items(), key=lambda item: item[1][counts[-1]]):
-        cells = [f"{row[count]:.2g} ms" for count in counts]
-        lines.append(f"| `{name}` | {' | '.join(cells)} | {algorithms['studies'][name]['run_s']:.2g} s |")
-    about = algorithms["measured_on"]
+        cells = [f"{_two_digits(row[count])} ms" for count in counts]
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {_two_digits(algorithms['studies'][name]['run_s'])} s |")
     return "\n".join(
         [
             *lines,
             "",
-            f"Ask and tell for 8 lanes of a space of eight hyperparameters, warm, medians; 100 studies of 100 "
-            f"evaluations of a recorded table in one program, without its compilation. {about['cores']} cores "
-            f"({about['processor']}), jax {about['versions']['jax']}.",
+            f"Ask and tell for 8 lanes of a space of eight hyperparameters, compiled before. Medians. The last column "
+            f"has 100 studies of 100 evaluations of a recorded table in one program, without its compilation. "
+            f"Measured on {machine(algorithms)}.",
         ]
     )
+
+
+def _two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _interval(found: list[float | None], form: str) -> str:

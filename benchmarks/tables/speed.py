@@ -3,6 +3,8 @@
 import statistics
 from typing import Any
 
+from benchmarks.tables.committed import load, machine
+
 _SIDES = {
     "jaxhpo": "jaxhpo, cold",
     "jaxhpo_without_compilation": "jaxhpo without compilation",
@@ -10,6 +12,24 @@ _SIDES = {
     "flax_best": "Flax at its best, one by one",
     "flax_usual": "Flax as usual, one by one",
 }
+
+
+def tables_of_speed() -> dict[str, str]:
+    """Return what studies and steps take as Markdown, by part, from the committed results."""
+    cpu = load("speed_mlp", "speed_cnn", "speed_gru")
+    (gpu,) = load("gpu/accelerator").values()
+    (ways,) = load("ways").values()
+    return {
+        "speed": speed_table(cpu),
+        "speed, compiled": compiled_table(cpu),
+        "one step": one_step(cpu["speed_cnn"]),
+        "accelerator": accelerator_table(gpu, cpu),
+        "accelerator, one configuration": one_configuration_table(gpu),
+        "accelerator, lanes": lanes_table(gpu),
+        "accelerator, asking": gpu_asking_table(gpu),
+        "ways": ways_table(ways),
+        "matrix products": products_table(ways),
+    }
 
 
 def speed_table(results: dict[str, dict[str, Any]]) -> str:
@@ -39,73 +59,107 @@ def speed_table(results: dict[str, dict[str, Any]]) -> str:
     ]
     titles = [result["title"] for result in results.values()]
     about = next(iter(results.values()))
-    measured = about["measured_on"]
     once = [result["title"] for result in results.values() if len(result["all_seconds"].get("flax_usual", [0])) == 1]
-    note = f" (Flax once for {', '.join(once)})" if once else ""
-    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
+    note = f" Flax ran once for {', '.join(once)}." if once else ""
     return "\n".join(
         [
-            *lines,
+            *_rows(titles, rows),
             "",
-            f"A study of {about['trials']} trials; in brackets, how many times jaxhpo's with a cold cache. Medians "
-            f"of {about['repeats']} runs in turns{note}; peers train {about['peer_trials']} of the trials, scaled up. "
-            f"{measured['cores']} cores ({measured['processor']}), jax {measured['versions']['jax']}, PyTorch "
-            f"{about['peer_versions']['torch']}.",
-            "",
-            _one_step(results["speed_cnn"]),
+            f"A study of {about['trials']} trials. In brackets: how many times jaxhpo's seconds with a cold cache. "
+            f"Medians of {about['repeats']} runs in turns.{note} Peers train {about['peer_trials']} of the trials, "
+            f"scaled up. Measured on {machine(about)}, PyTorch {about['peer_versions']['torch']}.",
         ]
     )
 
 
-def _one_step(cnn: dict[str, Any]) -> str:
+def compiled_table(results: dict[str, dict[str, Any]]) -> str:
+    """Return the seconds of studies without any compilation as Markdown."""
+
+    def cells(side: str) -> list[str]:
+        own = [result["seconds"]["jaxhpo_without_compilation"] for result in results.values()]
+        return [
+            f"{(s := result['seconds'][side]):.3g} s"
+            + (f" ({s / o:.1f}x)" if side != "jaxhpo_without_compilation" else "")
+            for result, o in zip(results.values(), own, strict=True)
+        ]
+
+    rows = [
+        ("jaxhpo", cells("jaxhpo_without_compilation")),
+        ("PyTorch, one by one", cells("pytorch")),
+        ("Flax at its best, one by one", cells("flax_best_without_compilation")),
+    ]
+    return "\n".join(_rows([result["title"] for result in results.values()], rows))
+
+
+def one_step(cnn: dict[str, Any]) -> str:
+    """Return in words what one step of a CNN takes, and one of larger ones under `vmap`."""
     step, naive = cnn["one_step"], cnn["naive_vmap"]
     ours, torch, least = (1e3 * s for s in (*step["seconds"].values(), step["matrix_products_alone"]["seconds"]))
-    line = (
-        f"One step of the CNN with two convolutions of 32 channels, on a batch of 64, takes {ours:.1f} ms, PyTorch's "
-        f"{torch:.1f} ms ({torch / ours:.1f}x); its matrix products alone, {least:.1f} ms. "
-    )
     if naive.get("finished", True):
         slow = f"{1e3 * naive['step_seconds_per_lane']:.0f} ms a lane"
     else:
         slow = f"more than {naive['cap_seconds']:.0f} s for {naive['steps']} steps, compilation included"
-    larger = f"{naive['lanes']} larger plain Flax CNNs under `vmap`, of three convolutions of 64 channels"
-    return line + f"A step of {larger}, on a batch of 32, takes {slow}."
+    return (
+        f"One step of the CNN takes {ours:.1f} ms, PyTorch's {torch:.1f} ms ({torch / ours:.1f}x). Its matrix products "
+        f"alone take {least:.1f} ms. The CNN has two convolutions of 32 channels, the batch 64 images. "
+        f"A step of {naive['lanes']} larger plain Flax CNNs under `vmap` takes {slow}. These have three convolutions "
+        f"of 64 channels, and batches of 32."
+    )
 
 
 def accelerator_table(result: dict[str, Any], cpu: dict[str, dict[str, Any]]) -> str:
-    """Return what a GPU does as Markdown: studies, one configuration by others, lanes, asking and telling.
+    """Return what studies take on a GPU as Markdown.
 
     `cpu` has the same studies on a CPU, as `speed_table` takes them.
     """
     studies = result["studies"].values()
-    rows = {
-        "jaxhpo, cold": [f"{study['seconds']:.3g} s" for study in studies],
-        "jaxhpo without compilation": [f"{study['seconds_without_compilation']:.3g} s" for study in studies],
-        "arithmetic that trials asked for": [f"{study['useful_share']:.0%}" for study in studies],
-        "GFLOP/s": [f"{study['gflop_per_second']:,.0f}" for study in studies],
-        "the winner's validation accuracy": [f"{study['best_validation_accuracy']:.3f}" for study in studies],
-        "on the CPU": [f"{each['study']['best_validation_accuracy']:.3f}" for each in cpu.values()],
-    }
-    one, about = result["one_configuration"], result["measured_on"]
-    torch, (cold, warm) = statistics.median(one["pytorch_seconds"]), one["flax_seconds"]
-    growth = [f"{row['samples_per_second'] / 1e6:.2g} million with {row['lanes']:,}" for row in result["lanes"]]
-    asking = [f"{row['both_ms']:.1f} ms with `{name}`" for name, row in result["asking"].items()]
+    rows: list[tuple[str, list[str]]] = [
+        ("jaxhpo, cold", [f"{study['seconds']:.3g} s" for study in studies]),
+        ("on the CPU", [f"{each['seconds']['jaxhpo']:.3g} s" for each in cpu.values()]),
+        ("jaxhpo without compilation", [f"{study['seconds_without_compilation']:.3g} s" for study in studies]),
+        ("on the CPU", [f"{each['seconds']['jaxhpo_without_compilation']:.3g} s" for each in cpu.values()]),
+        ("arithmetic that trials asked for", [f"{study['useful_share']:.0%}" for study in studies]),
+        ("GFLOP/s", [f"{study['gflop_per_second']:,.0f}" for study in studies]),
+        ("the winner's validation accuracy", [f"{study['best_validation_accuracy']:.3f}" for study in studies]),
+        ("on the CPU", [f"{each['study']['best_validation_accuracy']:.3f}" for each in cpu.values()]),
+    ]
     lanes = next(iter(studies))["plan"]["lanes"]
     return "\n".join(
         [
-            f"| | {' | '.join(study['title'] for study in studies)} |",
-            "|---" * (len(studies) + 1) + "|",
-            *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()),
+            *_rows([study["title"] for study in studies], rows),
             "",
-            f"Studies of {result['trials']} trials, {lanes} lanes side by side. One CNN of two convolutions of 32 "
-            f"channels, trained on batches of 64 for as long, takes PyTorch {torch:.2f} s, and plain Flax "
-            f"{statistics.median(warm):.2f} s after {cold[0] - cold[1]:.1f} s of compiling. Examples a second of MLPs: "
-            f"{', '.join(growth)} lanes. Asking and telling 8 lanes after {result['told']} trials takes "
-            f"{', '.join(asking)}. One run each, {about['device'].split(': ')[1]}, jax {about['versions']['jax']}, "
-            f"PyTorch {about['versions']['torch']}.",
+            f"Studies of {result['trials']} trials, {lanes} lanes side by side. One run each, {_gpu(result)}.",
         ]
     )
+
+
+def one_configuration_table(result: dict[str, Any]) -> str:
+    """Return what one CNN takes other libraries on a GPU as Markdown."""
+    one = result["one_configuration"]
+    torch, (cold, warm) = statistics.median(one["pytorch_seconds"]), one["flax_seconds"]
+    return "\n".join(
+        [
+            "| one CNN | seconds of training | of compiling before |",
+            "|---|---|---|",
+            f"| PyTorch | {torch:.2f} | |",
+            f"| plain Flax | {statistics.median(warm):.2f} | {cold[0] - cold[1]:.1f} |",
+            "",
+            f"Two convolutions of {one['config']['units']} channels, batches of {one['config']['batch_size']}, as many "
+            f"epochs as a trial. {_gpu(result)}, PyTorch {result['measured_on']['versions']['torch']}.",
+        ]
+    )
+
+
+def lanes_table(result: dict[str, Any]) -> str:
+    """Return how fast MLPs train on a GPU as their lanes grow as Markdown."""
+    rows = [f"| {row['lanes']:,} | {row['samples_per_second'] / 1e6:.2g} million |" for row in result["lanes"]]
+    return "\n".join(["| lanes of MLPs | examples a second |", "|---|---|", *rows])
+
+
+def gpu_asking_table(result: dict[str, Any]) -> str:
+    """Return what asking and telling takes on a GPU as Markdown."""
+    rows = [f"| `{name}` | {row['both_ms']:.1f} ms |" for name, row in result["asking"].items()]
+    return "\n".join([f"| method | asking and telling 8 lanes after {result['told']} trials |", "|---|---|", *rows])
 
 
 def ways_table(ways: dict[str, Any]) -> str:
@@ -115,18 +169,24 @@ def ways_table(ways: dict[str, Any]) -> str:
         for way, row in steps.items():
             figures = f"{row['milliseconds']:.3g} | {row['gflop_per_second']:.0f} | {row['compile_seconds']:.1f}"
             lines.append(f"| {network.upper()} | {way} | {figures} |")
-    about = ways["measured_on"]
-    rates = "; ".join(f"{name} {rate:.0f}" for name, rate in ways["product_gflop_per_second"].items())
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"Batches of {ways['batch']}, {about['cores']} cores ({about['processor']}), jax "
-            f"{about['versions']['jax']}; under `vmap` per lane.",
-            "",
-            f"Matrix products alone in the CNN's shapes, GFLOP/s: {rates}.",
-        ]
-    )
+    note = f"Batches of {ways['batch']}; under `vmap` a step is of one lane. Measured on {machine(ways)}."
+    return "\n".join([*lines, "", note])
+
+
+def products_table(ways: dict[str, Any]) -> str:
+    """Return how fast the matrix products of a CNN are alone as Markdown."""
+    rows = [f"| {name} | {rate:.0f} |" for name, rate in ways["product_gflop_per_second"].items()]
+    return "\n".join(["| matrix product | GFLOP/s |", "|---|---|", *rows])
+
+
+def _rows(titles: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
+    return lines + [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
+
+
+def _gpu(result: dict[str, Any]) -> str:
+    about = result["measured_on"]
+    return f"{about['device'].split(': ')[1]}, jax {about['versions']['jax']}"
 
 
 def _ceiling(result: dict[str, Any]) -> str:

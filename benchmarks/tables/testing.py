@@ -19,30 +19,33 @@ def tables_of_releases() -> dict[str, str]:
 
 def _tiers(found: dict[str, Any]) -> str:
     seconds, runs = found["medians"], len(found["seconds"]["first"])
-    how = "one run" if runs == 1 else f"medians of {runs}"
+    how = "One run" if runs == 1 else f"Medians of {runs} runs"
     return (
-        f"The default tier takes {seconds['first']:.0f} seconds with an empty cache of compiled programs and "
-        f"{seconds['again']:.0f} with a full one ({how}; {machine(found)})."
+        f"The default tier takes {seconds['first']:.0f} seconds with an empty cache of compiled programs, and "
+        f"{seconds['again']:.0f} with a full one. {how}, {machine(found)}."
     )
 
 
 def _lines(found: dict[str, Any]) -> str:
     return (
         f"The default tier executes {found['share_of_whole']:.1%} of the {found['whole']:,} lines of `jaxhpo/` that "
-        f"all tests execute; there are {found['lines']:,} (Python {found['measured_on']['versions']['python']})."
+        f"all tests execute. There are {found['lines']:,} lines (Python {found['measured_on']['versions']['python']})."
     )
 
 
 def _imports(found: dict[str, Any]) -> str:
     return (
         f"`import jaxhpo` takes {found['ratio']:.2f} times as long as `import jax, flax.linen`, "
-        f"{found['seconds']['jaxhpo']:.1f} seconds ({machine(found)})."
+        f"{found['seconds']['jaxhpo']:.1f} seconds. Measured on {machine(found)}."
     )
 
 
 def _dearest(found: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {seconds:,}" for name, seconds in found["seconds"].items())
-    total = f"{found['tests']:,} tests in {sum(found['seconds'].values()):,} seconds ({parts}; {machine(found)})."
+    total = (
+        f"All {found['tests']:,} tests take {sum(found['seconds'].values()):,} seconds ({parts}). Measured on "
+        f"{machine(found)}."
+    )
     rows = [f"| `{name.removeprefix('tests.')}` | {runs} | {took:.0f} |" for name, runs, took in found["dearest"]]
     return "\n".join(["| test | runs | seconds |", "|---|---|---|", *rows, "", total])
 
@@ -53,7 +56,7 @@ def _studies(found: dict[str, Any]) -> str:
         for release, row in releases.items():
             seconds = f"{row['compile']:.2f} | {row['train']:.2f}"
             lines.append(f"| {name.upper()} | {release} | {seconds} | {row['best']:.4f} | {row['mean']:.4f} |")
-    return "\n".join([*lines, "", f"Medians; {machine(found)}."])
+    return "\n".join([*lines, "", f"Medians. Measured on {machine(found)}."])
 
 
 def _kept(found: dict[str, Any]) -> str:

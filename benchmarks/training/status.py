@@ -1,4 +1,4 @@
-"""The figures of the README's status: the two main jobs from the command line, over several seeds.
+"""The two main jobs from the command line, over several seeds.
 
     python -m benchmarks.training.status [--seeds 5] [--data-dir DIR] [--quick] [--no-save]
 

@@ -10,7 +10,7 @@ import pytest
 import jaxhpo as jh
 from benchmarks.exploration import without_variance
 from benchmarks.record import RESULTS
-from benchmarks.tables.readme import meanings_table
+from benchmarks.tables.names import meanings_table
 from jaxhpo import prior_fitting
 from jaxhpo.algorithms.gp.data import FITTED, USED
 from jaxhpo.algorithms.q_learning import actions, value

@@ -126,14 +126,16 @@ def test_the_summary_and_its_tables_and_pictures(tmp_path):
     assert made["against"]["genetic"]["optuna_tpe"]["tasks"] == 3
     assert "| Optuna TPE | 0.2100 (" in epochs_table(made)
     assert "| Optuna TPE | 0.51 (" in against_table(made, "genetic")
-    assert "the regret of `genetic` is 0.51 (" in headline(made, [("genetic", "optuna_tpe")])
+    said = headline(made, [("genetic", "optuna_tpe")])
+    assert "the regret of `genetic` is\n\n- 0.51 (" in said
+    assert said.endswith("of that of Optuna TPE")
     pytest.importorskip("matplotlib")
     pictures.write(runs, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir())[-2:] == ["ranks.png", "regret.png"]
 
 
 def test_what_a_prior_brings_to_a_family_at_every_count():
-    from benchmarks.tables.quality import prior_sentence
+    from benchmarks.tables.quality import prior_table
 
     def study(who, level):
         curves = [[1, 2 * level, 15, level, 40, level / 2]]
@@ -146,6 +148,8 @@ def test_what_a_prior_brings_to_a_family_at_every_count():
     assert made["with"] == [0.4, 0.2, 0.2, 0.1, 0.1]
     assert made["without"] == [0.8, 0.4, 0.4, 0.2, 0.2]
     assert made["difference"] == [[-0.4] * 3, [-0.2] * 3, [-0.2] * 3, [-0.1] * 3, [-0.1] * 3]
-    said = prior_sentence(found, "analytic")
-    assert "has 0.400, 0.200, 0.200, 0.100, 0.100 with its prior and 0.800, 0.400, 0.400, 0.200, 0.200 without" in said
-    assert "after 10, 20, 30, 50, 100 evaluations. The differences are -0.400 (-0.400 to -0.400), -0.200" in said
+    said = prior_table(found, "analytic").splitlines()
+    assert said[0] == "| `q_learning` on analytic functions | after 10 | after 20 | after 30 | after 50 | after 100 |"
+    assert said[2] == "| with the prior | 0.400 | 0.200 | 0.200 | 0.100 | 0.100 |"
+    assert said[3] == "| without | 0.800 | 0.400 | 0.400 | 0.200 | 0.200 |"
+    assert said[4].startswith("| difference | -0.400 (-0.400 to -0.400) | -0.200")

@@ -15,6 +15,8 @@ A comment before a snippet says what is special:
 - `<!-- file: NAME -->`: the snippet is written to this file
 - `<!-- output varies -->`: with the machine; the lines have to be as many, and begin with the same words
 - `<!-- peer: PACKAGE -->`: of another library; tests marked `peers` run it
+
+What stands between `<!-- table: NAME -->` and `<!-- end -->` is written by `python -m benchmarks.tables`.
 """
 
 import json
@@ -31,7 +33,7 @@ PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "d
 KINDS = ("python", "sh", "json", "text")
 COMMENTS = re.compile(r"(not run|file|peer): (\S.*)|(output varies)")
 FENCE = re.compile(
-    r"^(?:<!-- (?P<comment>[^\n]*) -->\n+)?(?P<fence>`{3,})(?P<kind>[^\n]*)\n(?P<code>.*?)^(?P=fence)$",
+    r"^(?:<!-- (?P<comment>(?!end -->)[^\n]*) -->\n+)?(?P<fence>`{3,})(?P<kind>[^\n]*)\n(?P<code>.*?)^(?P=fence)$",
     re.MULTILINE | re.DOTALL,
 )
 

@@ -1,1 +1,1 @@
-"""The pictures of the READMEs."""
+"""The pictures of the documentation."""
