@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from benchmarks.record import RESULTS
+from jaxhpo.tuning import versions
 
 _NONE = ("runs", "verdict", "peers")  # kept runs and environments; what is made of them says what made it
 
@@ -17,7 +18,16 @@ def machines_table() -> str:
             about = json.loads(path.read_text(encoding="utf-8"))["measured_on"]
             rows.setdefault(_row(about), []).append(f"`{name}`")
     lines = ["| machine | Python | jax | flax | jaxhpo | results |", "|---|---|---|---|---|---|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} | {', '.join(names)} |" for row, names in rows.items())])
+    lines += [f"| {' | '.join(row)} | {', '.join(names)} |" for row, names in rows.items()]
+    return "\n".join([*lines, "", _older(rows, versions()["jaxhpo"])])
+
+
+def _older(rows: dict[tuple[str, ...], list[str]], present: str) -> str:
+    """Return in a sentence which results are not of the present version of jaxhpo."""
+    older = [name for row, names in rows.items() if row[-1] != present for name in names]
+    if not older:
+        return f"The present version of jaxhpo is {present}: no result is of an older one."
+    return f"The present version of jaxhpo is {present}. Of another one: {', '.join(older)}."
 
 
 def _row(about: dict[str, Any]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ _FAMILIES = {
     "curves": "recorded training",
     "surrogates": "surrogates of trainings",
 }
+_TOGETHER = "\u00a0"  # a space at which no cell is broken
 _PEERS = {
     "optuna_tpe": "Optuna TPE",
     "optuna_gp": "Optuna GP",
@@ -56,14 +57,13 @@ def ablation() -> dict[str, str]:
     return {part: ablation_table(found, part) for part in found["parts"]}
 
 
-def regret_table(quality: dict[str, Any], *, most: int | None = None) -> str:
-    """Return mean regrets as Markdown, of all that did every task, the best first: `most` of them and random search."""
+def regret_table(quality: dict[str, Any]) -> str:
+    """Return mean regrets as Markdown, of all that did every task, the best first."""
     counts, at, target = quality["evaluations"], quality["compared_at"], quality["target"]
     rows = list(quality["overall"].items())
-    shown = [row for i, row in enumerate(rows) if most is None or i < most or row[0] == "random_search"]
     titles = ["", *(f"after {count}" for count in counts), f"mean rank at {at}", f"evaluations to {target}", "seeds"]
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    for who, row in shown:
+    for who, row in rows:
         regrets = [
             "" if found is None else _interval(found, ".3f") if count == at else f"{found[0]:.3f}"
             for count, found in zip(counts, row["regret"], strict=True)
@@ -226,4 +226,4 @@ def _two_digits(value: float) -> str:
 
 def _interval(found: list[float | None], form: str) -> str:
     value, low, high = ("inf" if each is None else format(each, form) for each in found)
-    return f"{value} ({low} to {high})"
+    return f"{value} ({low}{_TOGETHER}to{_TOGETHER}{high})"

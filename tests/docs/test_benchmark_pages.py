@@ -11,6 +11,7 @@ from benchmarks.record import RESULTS
 from benchmarks.tables import pages as generated
 from benchmarks.tables.__main__ import main, tables
 from benchmarks.tables.committed import load
+from benchmarks.tables.machines import _older
 from jaxhpo.study import statistics
 from tests.docs import pages
 
@@ -324,6 +325,12 @@ def test_the_list_of_pages_repeats_their_answers():
     )
     tiers = the("testing/tiers")["medians"]
     assert rows["tests"] == f"{tiers['first']:.0f} seconds, then {tiers['again']:.0f}"
+
+
+def test_results_of_another_version_are_named():
+    row = ("2 cores", "3.11", "0.10", "0.12", "0.1")
+    assert _older({row: ["`a`", "`b`"]}, "0.1").endswith("is 0.1: no result is of an older one.")
+    assert _older({row: ["`a`", "`b`"]}, "0.2") == "The present version of jaxhpo is 0.2. Of another one: `a`, `b`."
 
 
 # --- how tables get onto pages -------------------------------------------------------------------------------------
