@@ -112,6 +112,10 @@ def test_what_methods_says_of_recorded_tables():
     peers = verdict["against"]["q_learning"]
     assert [peer for peer, row in peers.items() if row["50"][2] >= 1] == []
     assert [peer for peer, row in peers.items() if includes(row["10"], 1)] == ["hebo", "optuna_cmaes", "random_search"]
+    says(
+        "methods",
+        "random search on the recorded tables: {:.2f} ({:.2f} to {:.2f})".format(*peers["random_search"]["10"]),
+    )
     assert [peer for peer, row in peers.items() if includes(row["20"], 1)] == ["hebo", "optuna_gp"]
     ranks, critical = verdict["friedman"]["ranks"], verdict["friedman"]["critical_difference"]
     says(

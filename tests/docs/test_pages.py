@@ -102,6 +102,11 @@ def test_a_page_is_read():
     assert wrong == "line 7: the page shows\n1\nand the snippet prints\n2"
 
 
+def test_a_snippet_may_follow_a_generated_table():
+    (snippet,) = pages.snippets("<!-- table: a -->\n\n| 1 |\n\n<!-- end -->\n\n```python\nprint(1)\n```\n")
+    assert (snippet.kind, snippet.about, snippet.line) == ("python", "", 8)
+
+
 def test_an_output_that_varies_has_the_same_lines():
     found = pages.snippets(PAGE.replace("```text", "<!-- output varies -->\n```text"))
     assert pages.differences(found, {3: "2.5 more\n"}) == []
