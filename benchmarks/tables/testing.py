@@ -46,8 +46,8 @@ def _dearest(found: dict[str, Any]) -> str:
         f"All {found['tests']:,} tests take {sum(found['seconds'].values()):,} seconds ({parts}). Measured on "
         f"{machine(found)}."
     )
-    rows = [f"| `{name.removeprefix('tests.')}` | {runs} | {took:.0f} |" for name, runs, took in found["dearest"]]
-    return "\n".join(["| test | runs | seconds |", "|---|---|---|", *rows, "", total])
+    rows = [f"| {took:.0f} | {runs} | `{name.removeprefix('tests.')}` |" for name, runs, took in found["dearest"]]
+    return "\n".join(["| seconds | runs | test |", "|---|---|---|", *rows, "", total])
 
 
 def _studies(found: dict[str, Any]) -> str:
