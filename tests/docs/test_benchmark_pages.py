@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks.ablation import EVALS
 from benchmarks.quality import settings
 from benchmarks.record import RESULTS
 from benchmarks.tables import pages as generated
@@ -224,7 +223,7 @@ def test_what_agent_parts_says():
     assert abs(rows["batch"]["8 lanes"]["difference"][0][1]) < 1e-3
     assert 3.5 < batch[5] / batch[0] < 4
     assert 5.5 < batch[6] / batch[0] < 6
-    says("agent_parts", f"What do {EVALS} evaluations reach")
+    says("agent_parts", f"What do {parts['batch']['at'][0]} evaluations reach")
 
 
 def test_what_speed_says():
