@@ -42,7 +42,9 @@ def test_the_speed_is_what_was_measured():
     slower = {result["title"]: result["seconds"]["flax_usual"] / result["seconds"]["jaxhpo"] for result in (mlp, cnn)}
     assert (mlp["trials"], mlp["measured_on"]["cores"]) == (64, 2)
     assert f"a study of 64 MLPs takes {mlp['seconds']['jaxhpo']:.3g} s" in WORDS
-    assert f"takes {slower[mlp['title']]:.1f} times as long, 64 CNNs {slower[cnn['title']]:.1f} times" in WORDS
+    assert f"takes {slower[mlp['title']]:.1f} times as long, mostly for compiling" in WORDS
+    assert mlp["seconds"]["flax_best_without_compilation"] < mlp["seconds"]["flax_best"] / 2
+    assert f"for 64 CNNs {slower[cnn['title']]:.1f} times" in WORDS
 
 
 def test_the_search_is_what_was_measured():
