@@ -1,8 +1,14 @@
 """How Sphinx builds the site: `sphinx-build -W docs DIR`. Nothing is executed, nothing is downloaded."""
 
+import re
 import shutil
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
+
+from sphinx.pycode import ModuleAnalyzer
+
+import jaxhpo
 
 HERE = Path(__file__).parent
 
@@ -33,10 +39,48 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes in a list, as arguments are
 napoleon_use_rtype = False
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
+maximum_signature_line_length = 70  # a longer signature has an argument a line
+
+_PUBLIC = {name: f"jaxhpo.{name}" for name in jaxhpo.__all__}
+_PUBLIC |= {name: f"jaxhpo.data.{name}" for name in jaxhpo.data.__all__}
+_NAMES = "|".join(name for name in _PUBLIC if name[0].isupper() or "_" in name[1:])  # no words such as `data`
+_QUOTED = re.compile(rf"(?<!`)`(?:(jaxhpo\.[\w.]+)|({_NAMES})(\.\w+)?)`(?!`)")
+
+
+def keep_colons(_app: Any, what: str, _name: str, _of: Any, _options: Any, lines: list[str]) -> None:
+    """Begin an attribute's text with an empty comment, or Napoleon takes what precedes its first colon for a type."""
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]
+
+
+def link_names(_app: Any, _what: str, _name: str, _of: Any, _options: Any, lines: list[str]) -> None:
+    """Make links of public names in docstrings: `Space`, `Study.run`, `jaxhpo.data.load`."""
+
+    def link(found: re.Match[str]) -> str:
+        full, name, member = found.groups()
+        target = full or _PUBLIC[name] + (member or "")
+        return f":py:obj:`{full or name + (member or '')} <{target}>`"
+
+    lines[:] = [_QUOTED.sub(link, line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Add what the reference needs."""
+    read = ModuleAnalyzer.analyze
+
+    def analyze(self: ModuleAnalyzer) -> None:
+        read(self)
+        self.overloads = {}  # they have `**options` where `tune` has its arguments
+
+    ModuleAnalyzer.analyze = analyze
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # Napoleon has 500
+    app.connect("autodoc-process-docstring", link_names)
+
 
 # --- the theme -----------------------------------------------------------------------------------------------------
 

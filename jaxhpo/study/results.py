@@ -39,10 +39,11 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial: the columns of RESERVED, and one for each hyperparameter before the score.
+        """One row a trial, in order.
 
-        trial, round, lane; source: the trial that it continues, -1 if none; budget; trained_from: the budget from which
-        it was trained, 0 if from the start; the hyperparameters; score; state; reason: why it failed; seconds.
+        Columns are trial, round, lane; source: the trial that it continues, -1 if none; budget; trained_from: the
+        budget from which it was trained, 0 if from the start; one for each hyperparameter; score; state; reason: why it
+        failed; seconds.
 
         Values are as they were told: the option None is None, and an inactive hyperparameter is `pd.NA`. A file that
         `to_csv` writes has an empty cell for both; the journal (`output=` of `tune`) tells them apart.

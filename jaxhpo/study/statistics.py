@@ -1,5 +1,7 @@
 """Compare methods by what their studies reached: means, paired differences, ratios and ranks with bootstrap intervals.
 
+For example::
+
     from jaxhpo.study import statistics
 
     statistics.mean_intervals(regret)               # [methods, tasks, seeds] -> an interval a method
