@@ -1,0 +1,36 @@
+"""What the page for newcomers says is so."""
+
+import re
+import tomllib
+
+import jaxhpo as jh
+from jaxhpo.tuning.options import DEFAULT_TRIALS
+from jaxhpo.tuning.overview import search_words, training_lines
+from tests.docs import pages
+
+PAGE = pages.read("docs/get_started.md")
+PROJECT = tomllib.loads(pages.read("pyproject.toml"))["project"]
+
+
+def test_the_two_commands_are_there_word_for_word():
+    assert "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/jaxhpo tune digits\n" in PAGE
+    assert "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/python -m pytest\n" in PAGE
+
+
+def test_the_extras_exist():
+    told = re.findall(r"'\.\[(\w+)\]'", PAGE)
+    assert told == ["cuda12", "cuda13", "tpu", "test"]
+    assert set(told) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_study_of_the_digits_begins_so():
+    data = jh.data.load("digits")
+    search = search_words(jh.default_space("cnn", data.shape), DEFAULT_TRIALS, 8, None)
+    assert "\n".join(training_lines(data, "cnn", 20, search)) in PAGE
+
+
+def test_an_image_is_as_much_accuracy_as_is_said():
+    images = len(jh.data.load("digits").y_valid)
+    assert f"0.9861 is 355 of {images} images" in PAGE
+    assert round(355 / images, 4) == 0.9861
+    assert f"one image more is {1 / images:.4f}" in PAGE
