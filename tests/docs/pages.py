@@ -1,6 +1,7 @@
 """Read a page's snippets, run them as its reader would, and compare what they print with what the page shows.
 
     python -m tests.docs.pages docs/get_started.md ...    runs the pages and writes what their snippets print
+    python -m tests.docs.pages --peer optuna PAGE ...     the same for snippets of another library
 
 The snippets of a page are run from top to bottom, in one process and in an empty directory:
 
@@ -152,11 +153,11 @@ def clean(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
 
 
-def update(page: str) -> None:
+def update(page: str, peer: str = "") -> None:
     """Run a page and write what its snippets print."""
     text = read(page)
     found = snippets(text)
-    printed = execute(page, {})
+    printed = execute(page, {}, peer)
     for source, shown in reversed(outputs(found)):
         if source.line in printed:
             text = text[: shown.start] + clean(printed[source.line]) + "\n" + text[shown.start + len(shown.code) :]
@@ -164,5 +165,7 @@ def update(page: str) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        update(name)
+    names = sys.argv[1:]
+    peer = names[1] if names[:1] == ["--peer"] else ""
+    for name in names[2:] if peer else names:
+        update(name, peer)
