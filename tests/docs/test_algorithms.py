@@ -6,7 +6,7 @@ import pytest
 
 import jaxhpo as jh
 from benchmarks.tables.committed import load
-from benchmarks.tables.readme import algorithms_table
+from benchmarks.tables.names import algorithms_table
 from jaxhpo.algorithms.gp.data import FITTED, USED
 from jaxhpo.tuning import options
 from tests.docs import pages

@@ -37,6 +37,12 @@ def test_its_links_lead_somewhere():
         assert link.startswith("https://") or (pages.ROOT / link).exists(), link
 
 
+def test_the_table_of_features_is_the_one_with_its_sources():
+    rows = re.findall(r"^\|.*\|$", README, re.MULTILINE)
+    assert len(rows) > 12
+    assert [row for row in rows if row not in pages.read("docs/coming_from/index.md")] == []
+
+
 def test_the_speed_is_what_was_measured():
     mlp, cnn = load("speed_mlp"), load("speed_cnn")
     slower = {result["title"]: result["seconds"]["flax_usual"] / result["seconds"]["jaxhpo"] for result in (mlp, cnn)}
