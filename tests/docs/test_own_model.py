@@ -52,7 +52,7 @@ def test_the_data_give_what_is_said(name):
 
 
 def test_what_is_training_s_is_all_there():
-    told = names(section("What is training's").partition("naming them: ")[2].partition(".\n")[0])
+    told = names(section("What goes to training").partition("naming them: ")[2].partition(".\n")[0])
     known = [name for name, one in HYPERPARAMETERS.items() if one.kind == TRACED and name not in _OF_A_NETWORK]
     assert set(told) == set(known)
     images = told[told.index("label_smoothing") + 1 :]
@@ -63,7 +63,7 @@ def test_what_is_training_s_is_all_there():
 
 def test_numbers_and_names_are_the_code_s():
     assert f"at most {_MOST:,} are allowed" in WORDS
-    assert f"Up to {EARLY} programs are compiled from the start" in WORDS
+    assert f"With {EARLY} programs or fewer, all are compiled" in WORDS
     assert f"Of more than {EARLY} programs, {EARLY} are checked then" in WORDS
     assert "its name ends in " + "`_loss`, `_error` or `_deviance`" in PAGE
     assert _LOWER == ("_loss", "_error", "_deviance")
