@@ -56,7 +56,7 @@ _ENTRIES = {
     "random_search": Entry(
         random_search,
         "uniform over the whole space",
-        "as the baseline, or where trials are cheaper than thought",
+        "as the baseline, or where choosing must cost nothing",
     ),
     "grid_search": Entry(
         grid_search,
@@ -91,7 +91,7 @@ _ENTRIES = {
     "cmaes": Entry(
         cmaes,
         "CMA-ES: a normal distribution over the cube learns where to look",
-        "for some hundred trials or more, mostly of real numbers",
+        "for a few hundred trials or more, mostly of real numbers",
     ),
     "ucb": Entry(
         ucb,
@@ -116,11 +116,11 @@ _ENTRIES = {
     "asha": Entry(
         asha,
         "successive halving that promotes without waiting for a rung",
-        "as the first multi-fidelity method to try",
+        "where a few epochs tell much and choosing has to be fast",
     ),
     "pbt": Entry(
         pbt,
-        "a population whose worst copy the weights of the best, and vary",
+        "a population; its worst take over the weights of its best, and vary",
         "where hyperparameters should change while a network trains",
     ),
     "metaqnn": Entry(

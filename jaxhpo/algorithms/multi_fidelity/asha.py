@@ -38,9 +38,9 @@ def asha(space: Space, *, lanes: int, budget: int = 1, eta: int = 3, min_budget:
     `min_budget`. Failed trials count as the worst of their rung and are never promoted. Of equal scores the earlier is
     better. Enqueued trials join the rung of their budget, if there is one.
 
-    Use it as the first multi-fidelity method to try, above all with few trials. A round costs a few tenths of a
-    millisecond, a trial D + 5 numbers of memory. A trial that is not promoted yet can be continued as long as at most
-    `keep` trials of its rung, in addition to those to be promoted, are better. So an objective keeps about `keep`
+    Use it where a few epochs tell much and choosing has to be fast. A round costs a few tenths of a millisecond, a
+    trial D + 5 numbers of memory. A trial that is not promoted yet can be continued as long as at most `keep` trials
+    of its rung, in addition to those to be promoted, are better. So an objective keeps about `keep`
     training states per rung below the top.
 
     Args:
