@@ -106,20 +106,19 @@ def test_what_stopping_early_brings_is_what_was_measured():
     assert f"{other} after the epochs of 100 whole trainings, `q_learning` {ours}" in PAGE
 
 
-def refuses(name, space):
-    """Return whether an algorithm wants levels."""
+def refuses_real_numbers(name):
     try:
-        jh.algorithms.make(name, space, lanes=2)
-    except ValueError as error:
-        return "has no levels" in str(error)
+        jh.algorithms.make(name, jh.Space({"x": jh.Float(0.0, 1.0)}), lanes=2)
+    except ValueError:
+        return True
     return False
 
 
 def test_the_methods_that_need_levels_are_named():
-    space = jh.Space({"x": jh.Float(0.0, 1.0)})
-    grids = [name for name in jh.algorithms.names() if refuses(name, space)]
+    grids = {name for name in jh.algorithms.names() if refuses_real_numbers(name)}
     (said,) = re.findall(r"Seven methods search a grid: (.*?)\. ", WORDS)
-    assert (len(grids), sorted(re.findall(r"`(\w+)`", said))) == (7, sorted(grids))
+    assert set(re.findall(r"`(\w+)`", said)) == grids
+    assert len(grids) == 7
 
 
 @pytest.mark.parametrize(("given", "trials", "lanes"), [({}, 64, 8), ({"trials": 30}, 30, 8), ({"trials": 16}, 16, 8)])
