@@ -54,7 +54,7 @@ def test_the_constants_are_the_code_s():
     assert "a margin of half" in WORDS
     assert COMPILERS == 2
     assert "two programs at a time" in WORDS
-    assert [history.empty(1, size).score.shape[0] for size in (1, 65, 129)] == [64, 128, 256]
+    assert [history.capacity_for(trials) for trials in (1, 65, 129)] == [64, 128, 256]
     assert f"Texts are cut at {jh.TextOptions().length} words" in WORDS
 
 
