@@ -100,7 +100,7 @@ class Vocabulary:
             keep: "first" or "last": the words that are kept of a longer text.
 
         Returns:
-            Tokens: [len(texts), length] int32.
+            Tokens [len(texts), length] int32.
 
         Raises:
             ValueError: if an argument is invalid; the message names it.

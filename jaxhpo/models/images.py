@@ -117,7 +117,7 @@ def max_pool(x: Array) -> Array:
         x: Images: [n, h, w, c].
 
     Returns:
-        Images: [n, h // 2, w // 2, c].
+        Images [n, h // 2, w // 2, c].
 
     Example:
         >>> import jax, numpy as np

@@ -35,7 +35,7 @@ _BATCH = 512  # examples of a forward pass
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network, for predictions. `Study.best_model` and `load_model` return one.
+    """A trained network, for predictions. `TrainingStudy.best_model` and `load_model` return one.
 
     Methods take examples in the form of the training data: images [N, H, W] or [N, H, W, C] as stored, vectors [N, F],
     sequences [N, T, F] of at most as many steps, texts as strings or as tokens [N, T], a table as a DataFrame. The
@@ -88,7 +88,7 @@ class Model:
             x: Examples in the form of the training data.
 
         Returns:
-            For classification the labels, [N], as the training labels were given: the same values in the same dtype.
+            For classification the labels, [N], with the values and the dtype that the training labels were given in.
             For regression the predicted targets: [N] or [N, K].
 
         Raises:
