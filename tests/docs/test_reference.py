@@ -25,7 +25,7 @@ def test_a_public_name_is_on_one_page(name):
     found = [
         (page, other) for page, names in DOCUMENTED.items() for other in names if attrgetter(other)(jaxhpo) is value
     ]
-    assert len(found) == 1
+    assert len(found) == 1, f"pages of docs/reference have jaxhpo.{name} {len(found)} times"
 
 
 def test_what_is_no_function_or_class_is_named():
