@@ -41,6 +41,7 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # attributes in a list, as arguments are
 napoleon_use_rtype = False
+napoleon_attr_annotations = False  # the signature has the types
 add_module_names = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
@@ -69,6 +70,16 @@ def link_names(_app: Any, _what: str, _name: str, _of: Any, _options: Any, lines
     lines[:] = [_QUOTED.sub(link, line) for line in lines]
 
 
+_MODULES = re.compile(r"~?\b(?:[a-z_]\w*\.)+(?=[A-Z])")  # of a class: jax.jaxlib._jax. of Array
+
+
+def shorten_types(
+    _app: Any, _what: str, _name: str, _of: Any, _options: Any, signature: str | None, result: Any
+) -> Any:
+    """Write the classes of a signature without their modules."""
+    return signature and _MODULES.sub("", signature), result and _MODULES.sub("", result)
+
+
 def setup(app: Any) -> None:
     """Add what the reference needs."""
     read = ModuleAnalyzer.analyze
@@ -80,6 +91,7 @@ def setup(app: Any) -> None:
     ModuleAnalyzer.analyze = analyze
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # Napoleon has 500
     app.connect("autodoc-process-docstring", link_names)
+    app.connect("autodoc-process-signature", shorten_types)
 
 
 # --- the theme -----------------------------------------------------------------------------------------------------

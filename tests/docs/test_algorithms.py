@@ -64,7 +64,10 @@ def test_the_advice_for_many_lanes_is_what_was_measured():
     quality, algorithms, ablation = load("quality", "algorithms", "ablation").values()
     wide = {who: first(row["regret"]) for who, row in quality["batches"]["32"].items()}
     told = "{q_learning}; `gp` {gp}, `genetic` {genetic}, `random_search` {random_search}".format(**wide)
-    assert f"256 trials in eight rounds of 32: {told}" in ROWS["512 lanes, and a round trains for much longer than choosing takes"]
+    assert (
+        f"256 trials in eight rounds of 32: {told}"
+        in ROWS["512 lanes, and a round trains for much longer than choosing takes"]
+    )
     assert f"{wide['regularized_evolution']} and {wide['cmaes']} in batches of 32" in WORDS
     assert min(wide, key=lambda who: float(wide[who])) == "q_learning"
     assert max(map(int, quality["batches"])) == 32
