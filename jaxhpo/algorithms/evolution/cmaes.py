@@ -99,8 +99,8 @@ def cmaes(
     - After convergence, a long time without improvement, or too few new draws, the search restarts from a random mean
       with twice the population, up to eight times the first (IPOP, Auger & Hansen 2005).
 
-    Use it for a few hundred trials or more, mostly with real numbers. A round costs less than a millisecond, a trial D +
-    3 numbers of memory, and an update the eigendecomposition of an n x n matrix.
+    Use it for a few hundred trials or more, mostly with real numbers. A round costs less than a millisecond, a
+    trial D + 3 numbers of memory, and an update the eigendecomposition of an n x n matrix.
 
     Args:
         space: Search space.
