@@ -1,7 +1,7 @@
 """Count the tests of each tier as they were run; fail where they are fewer than `tests/tiers.json` has, or kinds lack.
 
     python -m pytest --junitxml=default.xml
-    python -m pytest -m "slow or benchmarks" --junitxml=rest.xml
+    python -m pytest -m "slow or peers or benchmarks" --junitxml=rest.xml
     python -m tests.tiers default.xml rest.xml
 
 A test counts where it passed, or was skipped for want of a data set; one that is skipped for another reason is lost.
