@@ -233,7 +233,7 @@ def test_ctrl_c_shows_what_finished(monkeypatch):
     done = run(*QUICK, "--trials", "40")
     assert done.exit_code == 130
     assert "Winner: trial" in done.stdout
-    assert "not scored on the test split" in done.stdout
+    assert "not scored on test data" in done.stdout
     assert "8 trials" in done.stdout
 
 

@@ -1,5 +1,6 @@
 """What tuning has to know of a network: its data, hyperparameters, default ranges; and one of its variants."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ class Limits(NamedTuple):
 
     def __str__(self) -> str:
         """Return the interval as mathematics writes it."""
-        opening, closing = "[" if self.low_allowed else "(", "]" if self.high_allowed else ")"
+        opening, closing = "[" if self.low_allowed else "(", "]" if self.high_allowed and self.high < math.inf else ")"
         return f"{opening}{self.low}, {self.high}{closing}"
 
 

@@ -92,7 +92,7 @@ def closing_lines(summary: dict[str, Any], *, details: bool = False) -> list[str
         if "function" in summary:
             scores = f"{metric} {best['score']:.6g}"
         else:
-            tested = "not scored on the test split" if test is None else f"test {metric} {test:.4f}"
+            tested = "not scored on test data" if test is None else f"test {metric} {test:.4f}"
             scores = f"validation {metric} {best['score']:.4f}, {tested}"
         lines.append(f"Winner: trial {best['trial']}, {scores}.")
     final = summary["final"]

@@ -118,7 +118,7 @@ def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) ->
     for name, dimension in space.items():
         known = canonical_name(name)
         if known in by_name:
-            raise ValueError(f"space holds {known} twice, once as {name!r}; keep one")
+            raise ValueError(f"space holds {known} twice, as {by_name[known][0]!r} and as {name!r}; keep one")
         by_name[known] = name, dimension
         if HYPERPARAMETERS[known].images and image is None:
             raise ValueError(
