@@ -1,9 +1,12 @@
 """What the page for newcomers says is so."""
 
+import json
 import re
 import tomllib
 
 import jaxhpo as jh
+from benchmarks.record import RESULTS
+from benchmarks.tables.pictures.terminal import plain
 from jaxhpo.tuning.options import DEFAULT_TRIALS
 from jaxhpo.tuning.overview import search_words, training_lines
 from tests.docs import pages
@@ -27,6 +30,14 @@ def test_a_study_of_the_digits_begins_so():
     data = jh.data.load("digits")
     search = search_words(jh.default_space("cnn", data.shape), DEFAULT_TRIALS, 8, None)
     assert "\n".join(training_lines(data, "cnn", 20, search)) in PAGE
+
+
+def test_the_end_is_the_one_of_the_picture():
+    kept = json.loads((RESULTS / "terminal.json").read_text(encoding="utf-8"))
+    _, title, rest = plain(kept).partition("The best 5 of 64 trials")
+    assert title + rest in PAGE
+    assert "test accuracy 0.9722" in rest
+    assert kept["typed"] == "jaxhpo tune digits"
 
 
 def test_an_image_is_as_much_accuracy_as_is_said():
