@@ -12,6 +12,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")  # of our own code too
 
 
+def pytest_addoption(parser):
+    parser.addoption("--half", choices=("0", "1"), help="of the slow cases of tests marked `sampled`, every other one")
+
+
 def pytest_configure(config):
     """Compile equal programs once, in all processes of this run and of later ones; `--cache-clear` forgets them."""
     directory = compiled.directory(config.cache.mkdir("compiled"))
@@ -35,12 +39,26 @@ def pytest_unconfigure(config):
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
-def pytest_collection_modifyitems(items):
-    """Mark as slow the cases that a test's `slow_but_for` does not name."""
+def pytest_collection_modifyitems(config, items):
+    """Mark as slow the cases that a test's `slow_but_for` does not name; `--half` keeps half of those of a sample."""
     for item in items:
         marker = item.get_closest_marker("slow_but_for")
         if marker and item.callspec.id not in marker.args:
             item.add_marker(pytest.mark.slow)
+    if (half := config.getoption("half")) is not None:
+        left_out = the_other_half(items, int(half))
+        config.hook.pytest_deselected(items=left_out)
+        gone = set(map(id, left_out))
+        items[:] = [item for item in items if id(item) not in gone]
+
+
+def the_other_half(items, half):
+    """Return every other slow case of each test marked `sampled`: those that this half leaves out."""
+    cases = {}
+    for item in items:
+        if item.get_closest_marker("sampled") and item.get_closest_marker("slow"):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return [item for each in cases.values() for item in each[1 - half :: 2]]
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures, which compile too

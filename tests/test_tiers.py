@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import compiled, tiers
+from tests.conftest import the_other_half
 
 ROOT = Path(__file__).parent.parent
 REPORT = """<testsuites><testsuite>
@@ -61,7 +62,7 @@ def test_without_a_report_the_usage_is_shown(capsys):
 def test_every_tier_that_is_counted_is_run_by_ci():
     assert set(json.loads(tiers.COMMITTED.read_text())) == {"default", "rest"}
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
-    apart = {re.match(r"\w+", marker)[0] for marker in settings["markers"]} - {"optimized", "slow_but_for"}
+    apart = {re.match(r"\w+", marker)[0] for marker in settings["markers"]} - {"optimized", "sampled", "slow_but_for"}
     ci = (ROOT / ".ci" / "run").read_text()
     assert f'-m "{" or ".join(sorted(apart, reverse=True))}"' in ci
     for marker in apart:
@@ -86,3 +87,25 @@ def test_programs_of_another_release_python_or_processor_lie_elsewhere(tmp_path,
     assert here.parent == tmp_path
     monkeypatch.setattr(compiled, "_processor", lambda: "another")
     assert compiled.directory(tmp_path) != here
+
+
+class Item:
+    """As much of pytest's as a sample needs."""
+
+    def __init__(self, nodeid, *marks):
+        self.nodeid, self.marks = nodeid, marks
+
+    def get_closest_marker(self, name):
+        return name in self.marks or None
+
+
+def test_the_two_halves_of_a_sample_are_the_whole():
+    sampled = [Item(f"a.py::test_a[{n}]", "slow", "sampled") for n in range(5)]
+    quick, others = Item("a.py::test_a[q]", "sampled"), Item("a.py::test_b[0]", "slow")
+    more = [Item(f"a.py::test_c[{n}]", "slow", "sampled") for n in range(2)]
+    items = [quick, *sampled, others, *more]
+    left_out = [[item.nodeid for item in the_other_half(items, half)] for half in (0, 1)]
+    assert left_out == [
+        ["a.py::test_a[1]", "a.py::test_a[3]", "a.py::test_c[1]"],
+        ["a.py::test_a[0]", "a.py::test_a[2]", "a.py::test_a[4]", "a.py::test_c[0]"],
+    ]

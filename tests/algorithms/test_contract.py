@@ -132,6 +132,7 @@ def test_points_are_legal(method, rounds):
         assert ((np.asarray(proposal.budget) >= 1) & (np.asarray(proposal.budget) <= BUDGET)).all()
 
 
+@pytest.mark.sampled
 @pytest.mark.slow_but_for("random_search", "asha")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_points_keep_to_conditions_and_constraints(variant):
@@ -160,6 +161,7 @@ def test_sources_are_told_trials(method, rounds):
             np.testing.assert_array_equal(proposal.point[lane][kept], earlier.point[place][kept])
 
 
+@pytest.mark.sampled
 @pytest.mark.slow_but_for("('random_search', 8)")
 def test_jit_equals_eager(method):
     states, told = method.run(3)
@@ -195,6 +197,7 @@ def test_replayed_tells_rebuild_the_state_bit_for_bit(method, rounds):
     same(state, states[-1])
 
 
+@pytest.mark.sampled
 @pytest.mark.slow_but_for("('random_search', 8)", "('asha', 8)")
 def test_vmappable_over_seeds(method):
     def score(point):

@@ -50,6 +50,7 @@ def check(variant, space, rounds):
     return point
 
 
+@pytest.mark.sampled
 @pytest.mark.slow_but_for("random_search")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_method_keeps_to_steps(variant):

@@ -198,6 +198,7 @@ def assert_the_rest_is_zero(config, full, params):
         assert leaf.any()
 
 
+@pytest.mark.sampled
 @pytest.mark.slow
 @pytest.mark.parametrize(("case", "plan"), CASES)
 def test_every_lane_equals_the_plain_training(trained, case, plan):
