@@ -101,7 +101,7 @@ _ENTRIES = {
     "thompson": Entry(
         thompson,
         "a bandit over the grid; the best in a draw from the posterior",
-        "where lanes are many, or trials noisy",
+        "where lanes are many and trials few, or trials are noisy",
     ),
     "successive_halving": Entry(
         successive_halving,

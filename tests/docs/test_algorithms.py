@@ -95,6 +95,9 @@ def test_what_choosing_costs_is_what_was_measured():
     for name in ("random_search", "tpe", "q_learning"):
         assert f"{found['studies'][name]['run_s']:.2g} s with `{name}`" in WORDS
     assert f"{found['studies']['gp']['run_s']:.0f} s with `gp`" in WORDS
+    growth, full = found["growth"]["q_learning"], found["methods"]["q_learning"]["8 lanes"]["both_ms"]
+    told = f"{growth['316']:.0f} ms after 316 trials, {growth['1000']:.0f} ms after 1,000 and {full:.0f} ms after 2,000"
+    assert told in WORDS
     assert f"at most {FITTED} trials and predict from at most {USED}" in WORDS
 
 

@@ -59,14 +59,17 @@ def test_the_search_is_what_was_measured():
     assert told in WORDS
     middle, low, high = tables["against"]["q_learning"]["optuna_gp"]["50"]
     number = sum(map(len, tables["tasks"].values()))
-    told = f"On {number} recorded tables it is {middle:.2f} times that regret after 50 trials ({low:.2f} to {high:.2f})"
+    told = f"it is {middle:.2f} times that of the same sampler after 50 trials ({low:.2f} to {high:.2f})"
+    assert f"On {number} tables of recorded trainings" in WORDS
     assert told in WORDS
     assert tables["against"]["q_learning"]["hebo"]["10"][0] > 1
-    assert "HEBO, another tuner, is ahead after ten" in WORDS
+    assert "On these tables HEBO, another tuner, is ahead after ten" in WORDS
 
 
 def test_the_studies_in_one_program_are_what_was_measured():
     assert len(algorithms.names()) == 19
-    assert "There are nineteen." in WORDS
+    assert "All nineteen search algorithms" in WORDS
+    asking = load("algorithms")["growth"]["q_learning"]
+    assert f"needs {asking['10']:.0f} to {asking['1000']:.0f} ms to choose a round" in WORDS
     seconds = {name: found["run_s"] for name, found in load("algorithms")["studies"].items()}
     assert f"{seconds['tpe']:.2f} s with TPE and {seconds['q_learning']:.0f} s with the agent" in WORDS
