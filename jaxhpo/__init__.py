@@ -1,4 +1,4 @@
-"""jaxhpo: hyperparameter tuning that trains many Flax configurations at once in one compiled JAX program."""
+"""jaxhpo: hyperparameter tuning that trains many Flax configurations at once in a few compiled JAX programs."""
 
 import logging as _logging
 import warnings as _warnings
