@@ -16,7 +16,7 @@ from jaxhpo.objectives.hyperparameters import MOST_COMBINATIONS, static_names, t
 from jaxhpo.objectives.signatures import check_signature
 from jaxhpo.objectives.static_groups import Groups, check_aux
 from jaxhpo.objectives.worker import describe, place
-from jaxhpo.space import Space
+from jaxhpo.space import Float, Space
 from jaxhpo.types import Array, Key, Objective, Outcome, Proposal, State, keep_state
 
 _TRAIN = 0  # number folded into the objective's key before the trial
@@ -170,7 +170,10 @@ class Traceable:
             for name in list(needed):
                 fewer = [other for other in needed if other != name]
                 needed = fewer if traces(fewer) else needed
+            floats = [name for name in needed if name in space and isinstance(space[name], Float)]
             names = f"name it in static={(*self.static, *needed)!r}, " if _BUDGET not in needed else ""
+            if floats:  # which cannot be static
+                names = f"make an Int or a Choice of {', '.join(floats)} and name it in static=, "
             return (
                 f"train cannot be traced: Python needs the value of {', '.join(needed)}{where}; {names}"
                 "use jnp.where and jax.lax.cond, scan or while_loop, or use jaxhpo.function"

@@ -361,7 +361,11 @@ def on_numpy(key, hparams):
             r"value of units, steps \(test_traceable.py, line \d+\); name it in static=\('units', 'steps'\), use jnp",
         ),
         (shaped, ("steps",), r"needs the value of units \(.*\); name it in static=\('steps', 'units'\)"),
-        (branching, (), r"needs the value of rate \(.*\); .* or use jaxhpo.function"),
+        (
+            branching,
+            (),
+            r"of rate \(.*\); make an Int or a Choice of rate and name it in static=, .* or use jaxhpo.fun",
+        ),
         (looping, (), r"needs the value of budget \(.*\); use jnp.where"),
         (on_numpy, (), "train cannot be traced: .*; use jnp and jax.lax"),
         (lambda key, hparams: jnp.zeros(3), (), r"a score of shape \(3,\), float32; it must be one real number"),

@@ -55,6 +55,14 @@ class Branches(nn.Module):
         return logits(self, 2 * x if self.rate > 0.2 else x)
 
 
+class Shapes(nn.Module):
+    rate: float
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(10)(nn.Dense(self.rate)(flat(x)))
+
+
 class Broadcasts(nn.Module):
     rate: float
 
@@ -237,6 +245,13 @@ def test_refused_in_one_line(case, door, small_digits):
     assert said.startswith(message)
     assert "\n" not in said
     assert len(said) < 300
+
+
+def test_a_width_that_is_a_float_is_refused_with_the_remedy(small_digits):
+    with pytest.raises(
+        ValueError, match=r"^model cannot be built: TypeError: Shapes .*: make an Int or a Choice of rate$"
+    ):
+        Trainer(small_digits, Shapes, WITH_RATE)
 
 
 def test_text_cannot_be_flipped(small_text):

@@ -188,7 +188,11 @@ class Rehearsal:
             problem = f"model cannot be compiled ({type(error).__name__}); {remedy}"
             raise ValueError(f"{problem}{place_of(error)}") from error
         except Exception as error:  # of the user's code, or Flax's and JAX's words on it
-            raise ValueError(_failed(what, error)) from error
+            floats = [n for n in self.learner.factory.takes if isinstance(self.space[n], Float)]
+            message = _failed(what, error)
+            if floats and "Shapes must be 1D sequences of concrete values" in str(error):
+                message += f"; a Float decides no shape: make an Int or a Choice of {' or '.join(floats)}"
+            raise ValueError(message) from error
 
 
 def _failed(what: str, error: Exception) -> str:
