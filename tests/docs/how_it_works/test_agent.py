@@ -16,7 +16,7 @@ from jaxhpo.algorithms.gp.data import FITTED, USED
 from jaxhpo.algorithms.q_learning import actions, value
 from jaxhpo.priors import hyperparameter_features
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 PATH = ROOT / "docs" / "how_it_works" / "agent.md"
 PAGE = PATH.read_text(encoding="utf-8")
 WORDS = " ".join(PAGE.split())

@@ -1,0 +1,1 @@
+"""The pages on how jaxhpo works say what is so."""

@@ -1,0 +1,1 @@
+"""The tutorials and notebooks say what is so."""
