@@ -7,13 +7,14 @@ Needs a system with pseudo-terminals: Linux or macOS.
 """
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.record import RESULTS, parser, save
 
-COLUMNS = 96
+COLUMNS, _LINES = 96, 40
 _SHORT = ["--trials", "8", "--epochs", "1", "--model", "mlp"]
 _CURSOR = ("\x1b[?25l", "\x1b[?25h")  # hidden, shown
 _CLEAR = "\r\x1b[2K"  # a progress bar draws its line again
@@ -30,24 +31,25 @@ def record(arguments: list[str], cache: str) -> str:
     import struct
     import termios
 
-    child, terminal = pty.fork()
-    if child == 0:
-        size = {"COLUMNS": str(COLUMNS), "LINES": "40"}
-        colours = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        command = str(Path(sys.executable).parent / "jaxhpo")
-        os.execve(command, [command, *arguments], os.environ | size | colours | {"JAXHPO_CACHE_DIR": cache})
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    ours, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", _LINES, COLUMNS, 0, 0))
+    settings = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "JAXHPO_CACHE_DIR": cache}
+    command = [str(Path(sys.executable).parent / "jaxhpo"), *arguments]
+    child = subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal, env=os.environ | settings, start_new_session=True
+    )
+    os.close(terminal)
     written = b""
     while True:
         try:
-            part = os.read(terminal, 65536)
+            part = os.read(ours, 65536)
         except OSError:  # Linux says so that the other end is closed
             break
         if not part:
             break
         written += part
-    _, status = os.waitpid(child, 0)
-    if status:
+    os.close(ours)
+    if child.wait():
         raise RuntimeError(written.decode(errors="replace"))
     return written.decode("utf-8")
 

@@ -114,6 +114,7 @@ def method(request):
 same = chex.assert_trees_all_equal
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("rounds", ROUNDS)
 def test_points_are_legal(method, rounds):
     _, told = method.run(rounds)

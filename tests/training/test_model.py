@@ -41,6 +41,7 @@ def saved(trained, tmp_path_factory):
 # --- predictions ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled
 @pytest.mark.slow_but_for("linen")
 def test_predictions_reach_the_test_score(trained):
     data, model = trained.trainer.data, trained.model

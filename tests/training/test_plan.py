@@ -132,6 +132,7 @@ def test_the_plan_as_plain_data():
     assert plan["backend"] == jax.default_backend()
 
 
+@pytest.mark.sampled
 @pytest.mark.optimized
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
