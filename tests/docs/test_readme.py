@@ -3,6 +3,8 @@
 import json
 import re
 
+import numpy as np
+
 from benchmarks.record import RESULTS
 from jaxhpo import algorithms
 from tests.docs import pages
@@ -64,6 +66,15 @@ def test_the_search_is_what_was_measured():
     assert told in WORDS
     assert tables["against"]["q_learning"]["hebo"]["10"][0] > 1
     assert "On these tables HEBO, another tuner, is ahead after ten" in WORDS
+
+
+def test_the_prior_has_learned_from_as_many_trainings():
+    trainings = 0
+    for kind in ("lessons", "trainings"):
+        for path in (RESULTS.parent / "data").glob(f"{kind}_*.npz"):
+            with np.load(path) as recorded:
+                trainings += len(recorded["score"])
+    assert f"learned from {round(trainings, -3):,} trainings" in WORDS
 
 
 def test_the_studies_in_one_program_are_what_was_measured():
