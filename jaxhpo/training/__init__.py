@@ -6,6 +6,7 @@
 - `config/`: what a space may hold
 - `planning/`: which programs are compiled, and what they may use of the machine
 - `networks/`: jaxhpo's own networks, and the user's
+- `goal/`: losses and metrics
 - `step/`: what is traced: one lane, optimizers, losses
 - `run/`: a round on the host
 - `trained/`: trained networks: prediction, saving, loading

@@ -11,6 +11,8 @@ from jaxhpo.compilation import HostFunction
 from jaxhpo.data import Dataset
 from jaxhpo.machine.bounds import MOST_EPOCHS, check_count, check_visits
 from jaxhpo.space import Space
+from jaxhpo.training.goal.metrics import Metric
+from jaxhpo.training.goal.scoring import Loss, read_goal
 from jaxhpo.training.networks import Family, UserFamily, make_family
 from jaxhpo.training.planning.plan import EARLY
 from jaxhpo.training.planning.resources import Machine, Resources, machine_of, read_resources
@@ -23,8 +25,6 @@ from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
 from jaxhpo.training.run.usage import Account, Ledger, Meter
 from jaxhpo.training.step.examples import Split, TrainingData, group_texts
 from jaxhpo.training.step.lane import Result, Source
-from jaxhpo.training.step.metrics import Metric
-from jaxhpo.training.step.scoring import Loss, read_goal
 from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model, scaling_of
 from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result

@@ -13,8 +13,8 @@ from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Space
 from jaxhpo.study import Callback
 from jaxhpo.training import Machine, default_lanes
+from jaxhpo.training.goal.scoring import Loss, Metric
 from jaxhpo.training.planning.resources import MACHINE_FIELDS, machine_of
-from jaxhpo.training.step.scoring import Loss, Metric
 from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "q_learning"

@@ -12,7 +12,7 @@ from jaxhpo.objectives import Function, Traceable
 from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
-from jaxhpo.training.step.scoring import read_goal
+from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.overview import function_lines, training_lines
 from jaxhpo.tuning.training_study import TrainingStudy

@@ -12,9 +12,9 @@ import pytest
 from jaxhpo.models import Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Machine, Trainer, make_family, probe
+from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.step import engines
-from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.types import Proposal
 
 SPACE = Space(

@@ -6,8 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhpo.training.step.metrics import METRICS, accuracy, mae, r2, rmse
-from jaxhpo.training.step.scoring import cross_entropy, read_goal, squared_error
+from jaxhpo.training.goal.metrics import METRICS, accuracy, mae, r2, rmse
+from jaxhpo.training.goal.scoring import cross_entropy, read_goal, squared_error
 
 LOGITS = np.log(np.array([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]], np.float32))
 Y = np.array([0, 1], np.int32)

@@ -9,6 +9,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.models import RNN
 from jaxhpo.space import Choice, Float, Space
 from jaxhpo.training import Machine, Trainer
+from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.training.step.examples import (
     Split,
     epoch_batches,
@@ -20,7 +21,6 @@ from jaxhpo.training.step.examples import (
 )
 from jaxhpo.training.step.lane import TrainingData, TrainSpec, evaluate
 from jaxhpo.training.step.learner import Batch, Masked
-from jaxhpo.training.step.scoring import read_goal
 from jaxhpo.types import Proposal
 
 BATCH, EPOCHS, LANES = 16, 2, 4

@@ -15,8 +15,8 @@ import jaxhpo
 from jaxhpo.data import from_arrays
 from jaxhpo.space import Choice, Float, Space
 from jaxhpo.training import Machine, Trainer
-from jaxhpo.training.step.metrics import METRICS
-from jaxhpo.training.step.scoring import read_goal
+from jaxhpo.training.goal.metrics import METRICS
+from jaxhpo.training.goal.scoring import read_goal
 
 random = np.random.default_rng(0)
 

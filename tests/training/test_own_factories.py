@@ -11,8 +11,8 @@ from flax import nnx
 
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import Machine, Trainer
+from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.training.networks import UserFamily
-from jaxhpo.training.step.scoring import read_goal
 from tests.training.own_models import Net, NnxNet, train
 
 BASE = {"lr": Float(1e-4, 1e-2, log=True), "batch_size": Choice((16,))}

@@ -12,10 +12,10 @@ from flax import nnx
 
 from jaxhpo.space import Choice, Float, Space
 from jaxhpo.training import Trainer
+from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.training.networks import UserFamily
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.learner import Batch
-from jaxhpo.training.step.scoring import read_goal
 from tests.training.own_models import assert_same
 
 SPACE = Space({"lr": Float(1e-4, 1e-2, log=True), "batch_size": Choice((16,))})

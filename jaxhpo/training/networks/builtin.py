@@ -12,6 +12,7 @@ from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
 from jaxhpo.training.config.space_reader import Structure, default_batch_size, read_hyper, read_ranges, read_structure
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.families import check_space, examples_bytes, unread_by_optimizers, warn_of_unread
 from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.planning.costs import tile_of
@@ -22,7 +23,6 @@ from jaxhpo.training.step.engines import THREADS
 from jaxhpo.training.step.examples import length_groups, text_lengths
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 

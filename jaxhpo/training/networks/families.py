@@ -9,11 +9,11 @@ from jaxhpo.models import FAMILIES, Costed, Variant
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyperparameters import canonical_name
 from jaxhpo.training.config.space_reader import Ranges, Structure
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from jaxhpo.data import Dataset
 from jaxhpo.space import Space
 from jaxhpo.training.config.default_spaces import default_space
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.builtin import Builtin
 from jaxhpo.training.networks.families import Family, fitting_model
 from jaxhpo.training.networks.user import UserFamily
-from jaxhpo.training.step.scoring import Goal
 
 _LARGE = 10  # size of targets' mean or deviation from which a network that begins near 0 is slow to reach them
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxhpo.compilation import jit
 from jaxhpo.data import Dataset
 from jaxhpo.errors import UNTRACEABLE, first_line, place_of
-from jaxhpo.training.step.metrics import METRICS
-from jaxhpo.training.step.scoring import Goal, mean_loss
+from jaxhpo.training.goal.metrics import METRICS
+from jaxhpo.training.goal.scoring import Goal, mean_loss
 
 _MOST = 2**22  # numbers of outputs that a metric is tried with
 _TARGETS_FIRST = ("y_true", "labels_true", "targets", "target", "labels")

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.step.engines import Chunk, train_chunk
 from jaxhpo.training.step.examples import Split, TrainingData, outputs_of
 from jaxhpo.training.step.lane import Lane, Result, Source, TrainSpec, evaluate, start_lane
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 _TRIALS, _ORDER = 0, 1  # numbers folded into the objective's key

@@ -8,7 +8,4 @@
 - `schedules.py`: learning-rate schedules and warm-up
 - `augmentation.py`: crops, mirror images and cutout
 - `examples.py`: examples on the device, the order of an epoch, groups of texts by length
-- `scoring.py`: the goal, a loss and a metric; the losses of the tasks
-- `metrics.py`: metrics by name
-- `array_metrics.py`: metrics of scikit-learn, called on arrays
 """

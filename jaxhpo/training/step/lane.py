@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.step import augmentation, optimizers, schedules
 from jaxhpo.training.step.examples import (
     Split,
@@ -26,7 +27,6 @@ from jaxhpo.training.step.examples import (
 )
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Batch, Learner, loss_of
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 __all__ = [

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.models import Active, Dropout, init_together, narrow, widen
+from jaxhpo.training.goal.scoring import Goal, cross_entropy, mean_loss, squared_error, wide
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.scoring import Goal, cross_entropy, mean_loss, squared_error, wide
 from jaxhpo.types import Array, Key
 
 

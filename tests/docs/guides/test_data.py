@@ -10,7 +10,7 @@ import jaxhpo as jh
 from jaxhpo.data import checks, image_folders, paths, splits
 from jaxhpo.data.named.sources import SOURCES
 from jaxhpo.data.tables import kinds, leaks, plan, targets
-from jaxhpo.training.step.metrics import METRICS
+from jaxhpo.training.goal.metrics import METRICS
 from jaxhpo.tuning import DEFAULTS
 from tests.docs import pages
 

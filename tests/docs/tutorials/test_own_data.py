@@ -8,7 +8,7 @@ import numpy as np
 import jaxhpo as jh
 from jaxhpo.data.tables.kinds import KINDS
 from jaxhpo.models import FAMILIES
-from jaxhpo.training.step.metrics import METRICS
+from jaxhpo.training.goal.metrics import METRICS
 from tests.docs import pages
 
 PAGE = pages.read("docs/tutorials/own_data.md")

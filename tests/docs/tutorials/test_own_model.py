@@ -8,12 +8,12 @@ import pytest
 import jaxhpo
 from jaxhpo.models.family import TRACED
 from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
+from jaxhpo.training.goal.array_metrics import _LOWER
+from jaxhpo.training.goal.metrics import METRICS
 from jaxhpo.training.networks.user.factory import RANDOM, read_factory
 from jaxhpo.training.networks.user.family import _MOST, _OF_A_NETWORK
 from jaxhpo.training.networks.user.training_mode import FLAGS
 from jaxhpo.training.planning.plan import EARLY
-from jaxhpo.training.step.array_metrics import _LOWER
-from jaxhpo.training.step.metrics import METRICS
 from tests.docs import pages
 
 PAGE = pages.read("docs/tutorials/own_model.md")

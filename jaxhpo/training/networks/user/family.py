@@ -27,6 +27,7 @@ from jaxhpo.training.config.space_reader import (
     read_names,
     read_structure,
 )
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.families import check_space, examples_bytes, unread_by_optimizers, warn_of_unread
 from jaxhpo.training.networks.goal_rehearsal import rehearse_goal
 from jaxhpo.training.networks.user.factory import name_of, read_factory
@@ -38,7 +39,6 @@ from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two
 from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
 from jaxhpo.training.step.learner import Learner
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 _GIB = 2.0**30

@@ -12,13 +12,13 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from jaxhpo.models import dropout, faster_convolutions, use_faster_convolutions
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.user.factory import RANDOM, Factory, is_generator
 from jaxhpo.training.networks.user.training_checks import note
 from jaxhpo.training.networks.user.training_mode import call_flags, flag, is_nnx, tell
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Batch, in_units, loss_of
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array, Key
 
 _DROPOUT = "dropout"  # the stream of random numbers that layers draw from while they train

@@ -15,6 +15,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.errors import UNTRACEABLE, first_line, place_of
 from jaxhpo.models import Cost
 from jaxhpo.space import Float, Space
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.goal_rehearsal import is_own
 from jaxhpo.training.networks.user.cost import cost_of
 from jaxhpo.training.networks.user.dependence import Dependence
@@ -25,7 +26,6 @@ from jaxhpo.training.networks.user.unread import Form, form_of
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Batch
-from jaxhpo.training.step.scoring import Goal
 from jaxhpo.types import Array
 
 

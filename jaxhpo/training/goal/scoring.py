@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxhpo.training.step.array_metrics import direction_of, is_sklearn, of_outputs
-from jaxhpo.training.step.metrics import METRICS, Metric, wide
+from jaxhpo.training.goal.array_metrics import direction_of, is_sklearn, of_outputs
+from jaxhpo.training.goal.metrics import METRICS, Metric, wide
 from jaxhpo.types import Array
 
 Loss = Callable[..., Array]
