@@ -7,7 +7,7 @@ import numpy as np
 
 import jaxhpo as jh
 from jaxhpo.data import load
-from jaxhpo.training.step.lane import epoch_order
+from jaxhpo.training.step.examples import epoch_order
 
 TRIALS = 64
 SEED = 0

@@ -26,6 +26,8 @@ _OF_TUNE: dict[str, type] = {
     "trials": int,
     "lanes": int,
     "epochs": int,
+    "patience": int,
+    "checkpoint": str,
     "seed": int,
     "metric": str,
     "target": str,
@@ -43,7 +45,7 @@ _OF_TUNE: dict[str, type] = {
 """The options of `tune` that the command has, and the type that each has there."""
 
 _PANELS = {
-    panels.MODEL: ("model", "epochs", "metric", "final_fit"),
+    panels.MODEL: ("model", "epochs", "patience", "checkpoint", "metric", "final_fit"),
     panels.SEARCH: ("algorithm", "space", "trials", "lanes", "timeout", "seed"),
     panels.MACHINE: ("cache", "profile"),
     panels.OUTPUT: ("output",),

@@ -56,7 +56,7 @@ class Results:
         return tables.incumbent_table(self._trials, self._sign)
 
     def top(self, count: int = 5) -> pd.DataFrame:
-        """Return the rows of `trials` with the best scores, best first. Of equal scores the earlier trial comes first.
+        """Return the rows of `trials` with the best scores, in the order of `best`.
 
         Args:
             count: Number of rows at most.
@@ -66,8 +66,9 @@ class Results:
         """
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"count={count!r} must be an integer of at least 1")
-        ranked = self.trials.dropna(subset="score")
-        return ranked.sort_values("score", ascending=self._sign < 0, kind="stable").head(count)
+        ranked = tables.ranked_trials(self._trials, self._sign, self._tie_break)[:count]
+        rows = {trial.trial: row for row, trial in enumerate(self._trials)}
+        return self.trials.iloc[[rows[trial.trial] for trial in ranked]]
 
     @property
     def metrics(self) -> pd.DataFrame:
@@ -83,13 +84,17 @@ class Results:
 
     @property
     def best(self) -> Best:
-        """The trial with the best score so far; of equal scores the earliest.
+        """The trial with the best score so far. Of equal scores, that of the lower validation loss, then the earlier.
 
         Raises:
             ValueError: if no trial has a score.
         """
-        found = tables.best_trial(self._trials, self._sign)
+        found = tables.best_trial(self._trials, self._sign, self._tie_break)
         if found is None:
             state = f"all {len(self._trials)} trials failed" if self._trials else "no trial has been told"
             raise ValueError(f"study has no best trial: {state}")
         return Best(found.trial, found.config, found.score)
+
+    def _tie_break(self, trial: Trial) -> float:
+        """Return what parts equal scores, the lower the better; trials of a function have nothing."""
+        return tables.no_tie_break(trial)

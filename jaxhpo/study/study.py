@@ -127,7 +127,7 @@ class Study(Results):
         return self._host.seconds
 
     def __repr__(self) -> str:
-        found = tables.best_trial(self._trials, self._sign)
+        found = tables.best_trial(self._trials, self._sign, self._tie_break)
         best = f", best={found.score:.4f} of trial {found.trial}" if found else ""
         return f"Study({len(self._trials)} trials of {', '.join(self.space)}; lanes={self.lanes}{best})"
 
@@ -314,7 +314,7 @@ class Study(Results):
         row |= {name: float(value) for name, value in record.metrics.items()}
         self._metrics.append(row | self._host.report)
         if _LOGGER.isEnabledFor(logging.INFO):
-            best = tables.best_trial(self._trials, self._sign)
+            best = tables.best_trial(self._trials, self._sign, self._tie_break)
             found = "no success yet" if best is None else f"best {best.score:.6g} of trial {best.trial}"
             _LOGGER.info("round %d: %d trials after %.1f s, %s", row["round"], row["trials"], seconds, found)
         return done

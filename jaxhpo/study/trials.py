@@ -244,9 +244,28 @@ def incumbent_table(trials: Sequence[Trial], sign: float) -> pd.DataFrame:
     return pd.DataFrame({"trial": [t.trial for t in trials], "score": best, "seconds": [t.seconds for t in trials]})
 
 
-def best_trial(trials: Iterable[Trial], sign: float) -> Trial | None:
-    """Return the earliest trial with the best score; None if no trial has a score."""
-    return max((t for t in trials if not t.failed), key=lambda t: (sign * t.score, -t.trial), default=None)
+def no_tie_break(trial: Trial) -> float:
+    """Return 0: equal scores are parted by the order of trials alone."""
+    del trial
+    return 0.0
+
+
+def ranked_trials(
+    trials: Iterable[Trial], sign: float, tie_break: Callable[[Trial], float] = no_tie_break
+) -> list[Trial]:
+    """Return the trials that have a score, best first.
+
+    Of equal scores that with the lower `tie_break` comes first, then the earlier one.
+    """
+    return sorted((t for t in trials if not t.failed), key=lambda t: (-sign * t.score, tie_break(t), t.trial))
+
+
+def best_trial(
+    trials: Iterable[Trial], sign: float, tie_break: Callable[[Trial], float] = no_tie_break
+) -> Trial | None:
+    """Return the first of `ranked_trials`; None if no trial has a score."""
+    scored = (t for t in trials if not t.failed)
+    return min(scored, key=lambda t: (-sign * t.score, tie_break(t), t.trial), default=None)
 
 
 class Failures:

@@ -9,13 +9,21 @@ import numpy as np
 from jaxhpo.training.networks import Family
 from jaxhpo.training.planning.resources import Machine, read_resources
 from jaxhpo.training.step.engines import ENGINES
+from jaxhpo.training.step.stopping import DEFAULT_STOPPING, Stopping
 from jaxhpo.training.trainer import Trainer
 from jaxhpo.types import FRESH, Proposal
 
 PROBE = "probe"
 
 
-def probe(family: Family, machine: Machine, *, lanes: int | None = None, continues: bool = False) -> Trainer:
+def probe(
+    family: Family,
+    machine: Machine,
+    *,
+    lanes: int | None = None,
+    continues: bool = False,
+    stopping: Stopping = DEFAULT_STOPPING,
+) -> Trainer:
     """Return a Trainer with the engine that trained one epoch of one round of configurations fastest.
 
     Each engine that this machine can run compiles its programs and trains the round twice; the second counts. Which is
@@ -27,6 +35,7 @@ def probe(family: Family, machine: Machine, *, lanes: int | None = None, continu
         machine: How they may run; its engine does not count.
         lanes: Trials of a round; None follows the machine.
         continues: Whether trials may continue others.
+        stopping: When a training ends, and which of its epochs counts.
 
     Raises:
         ValueError: if no engine can run them; the message is that of the first.
@@ -35,7 +44,8 @@ def probe(family: Family, machine: Machine, *, lanes: int | None = None, continu
     refused: list[ValueError] = []
     for engine in ENGINES:
         try:
-            trainer = Trainer.of(family, read_resources(lanes, replace(machine, engine=engine), continues))
+            resources = read_resources(lanes, replace(machine, engine=engine), continues, stopping.keeps_best)
+            trainer = Trainer.of(family, resources, stopping)
         except ValueError as error:  # not for this machine, or not with these options
             refused.append(error)
             continue

@@ -11,7 +11,7 @@ from jaxhpo.machine.bounds import MOST_SEEDS, check_count
 from jaxhpo.space import Choice, Space, describe
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
-from jaxhpo.training.step.lane import Result
+from jaxhpo.training.step.lane_state import Result
 from jaxhpo.training.trained.model import Model
 from jaxhpo.training.trainer import Trainer
 from jaxhpo.types import FRESH, Proposal
@@ -61,7 +61,7 @@ class FinalFit:
         return {"config": self.config, "metric": self.metric} | scores
 
 
-def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: int, seed: int = 0) -> FinalFit:
+def final_fit(trainer: Trainer, config: dict[str, Any], *, epochs: int, seeds: int, seed: int = 0) -> FinalFit:
     """Train a configuration on training and validation examples together; return the test scores and the models.
 
     All trainings are reported: test examples select nothing.
@@ -69,8 +69,9 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
     Args:
         trainer: Trainer of the study that found the configuration.
         config: Configuration of the trainer's space.
-        budget: Epochs of each training, from the start. For a trial that continued others, the epochs of the whole
-            chain.
+        epochs: Epochs on the training examples alone, from the start; for a trial that continued others, those of the
+            whole chain. Each training has the epochs that make as many updates of the weights, as more examples make
+            more in an epoch.
         seeds: Number of trainings.
         seed: Random seed of all trainings.
 
@@ -89,6 +90,9 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
     again = trainer.again(both, space, lanes=seeds)
     lanes = np.arange(seeds, dtype=np.int32)
     point = np.tile(space.from_config(config), (seeds, 1))
+    batch = trainer.family.structure(config).batch_size
+    updates = epochs * (len(data.y_train) // batch)
+    budget = min(max(round(updates / (len(both.y_train) // batch)), 1), trainer.epochs)
     proposal = Proposal(
         point, np.full(seeds, budget, np.int32), np.full(seeds, FRESH, np.int32), np.ones(seeds, bool), lanes
     )
@@ -98,7 +102,8 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, budget: int, seeds: i
         scores = np.asarray(result.score)
         for i, lane in enumerate(launch.lanes.tolist()):
             score = float(scores[i])
-            found[lane] = Weights(lane, score, score, launch.bucket, i, result.params, result.statistics, point[lane])
+            trained = result.params, result.statistics, point[lane]
+            found[lane] = Weights(lane, score, score, 0.0, launch.bucket, i, *trained)
 
     key = jax.random.key(seed, impl="threefry2x32")
     state = again.objective.init(key)

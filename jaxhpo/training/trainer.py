@@ -24,7 +24,8 @@ from jaxhpo.training.run.scores import Scores
 from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
 from jaxhpo.training.run.usage import Account, Ledger, Meter
 from jaxhpo.training.step.examples import Split, TrainingData, group_texts
-from jaxhpo.training.step.lane import Result, Source
+from jaxhpo.training.step.lane_state import Result, Source
+from jaxhpo.training.step.stopping import BEST, LAST, Stopping, read_stopping
 from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model, scaling_of
 from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result
@@ -46,6 +47,9 @@ class Trainer:
         lanes: How many trials a round has; None follows the machine.
         machine: How they run; None follows the kind of device.
         continues: Whether trials may continue others: see `objective`.
+        checkpoint: "best" if the weights and the score of the epoch with the lowest validation loss count, "last" if
+            those of the last epoch do.
+        patience: Epochs without a lower validation loss after which a trial ends; None for never.
         old: Fields of `machine`, as arguments: they will go.
 
     Raises:
@@ -65,33 +69,36 @@ class Trainer:
         lanes: int | None = None,
         machine: Machine | None = None,
         continues: bool = False,
+        checkpoint: str = BEST,
+        patience: int | None = None,
         **old: Any,
     ):
         if not isinstance(data, Dataset):
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
         check_count("epochs", epochs, MOST_EPOCHS)
-        machine = machine_of(machine, old, "Trainer")
+        machine, stopping = machine_of(machine, old, "Trainer"), read_stopping(checkpoint, patience)
         family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
-        self._begin(family, read_resources(lanes, machine, continues))
+        self._begin(family, read_resources(lanes, machine, continues, stopping.keeps_best), stopping)
 
     @classmethod
-    def of(cls, family: Family, resources: Resources) -> "Trainer":
+    def of(cls, family: Family, resources: Resources, stopping: Stopping) -> "Trainer":
         """Return a trainer of networks that have been checked already.
 
         Args:
             family: The networks, with their data and space.
             resources: What training may use.
+            stopping: When a training ends, and which of its epochs counts.
 
         Raises:
             ValueError: if the memory does not hold a lane.
         """
         trainer = cls.__new__(cls)
-        trainer._begin(family, resources)
+        trainer._begin(family, resources, stopping)
         return trainer
 
-    def _begin(self, family: Family, resources: Resources) -> None:
+    def _begin(self, family: Family, resources: Resources, stopping: Stopping) -> None:
         self.family, self.data, self.space = family, family.data, family.space
-        self.goal, self.epochs = family.goal, family.epochs
+        self.goal, self.epochs, self.stopping = family.goal, family.epochs, stopping
         check_visits(self.epochs, len(self.data.y_train))
         self.resources, self.continues = resources, resources.continues
         self.plan = family.plan(resources)
@@ -103,11 +110,12 @@ class Trainer:
 
     @property
     def objective(self) -> Objective:
-        """The validation score after `Proposal.budget` epochs, with every trial's curve.
+        """The validation score of each trial after up to `Proposal.budget` epochs, with its curves.
 
-        `Outcome.aux` has `curve` ([B, epochs] float32, validation score after each epoch), `loss` ([B, epochs]
-        float32, training loss), `updates` and `epochs` ([B] int32, what was run). A trial whose budget is not in
-        1 .. epochs fails. Where the metric is called on arrays, `curve` is nan; `validation_loss` has each epoch.
+        `Outcome.aux` has `curve`, `loss` and `validation_loss` ([B, epochs] float32: the validation score, the training
+        loss and the validation loss of each epoch, nan for those that were not trained), `updates` and `epochs` ([B]
+        int32, what was run), and `checkpoint` ([B] int32, the epoch that counts, from 1). A trial whose budget is not
+        in 1 .. epochs fails. Where the metric is called on arrays, `curve` is nan.
 
         With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
         statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial
@@ -115,8 +123,9 @@ class Trainer:
         source's part too, `updates` and `epochs` count what the trial itself ran. Hyperparameters may differ from
         the source's, except those that shape the training state: layers, units, what else makes the network another
         one, and the optimizer. A trial that changes one of these, whose budget is not above its source's, or whose
-        source failed, is unknown or was dropped, fails with a RuntimeWarning. A training state, three times the
-        size of the weights, is kept in the host's memory until a `retain` does not name its trial; without `retain`
+        source failed, is unknown or was dropped, fails with a RuntimeWarning. A trial continues its source's last
+        epoch, and its score is the best of both, unless hyperparameters differ. A training state, four times the size
+        of the weights, is kept in the host's memory until a `retain` does not name its trial; without `retain`
         until the next batch. Without `continues` a trial that has a source fails.
         """
         return Objective(self._init, self._evaluation, self._retain if self.continues else None)
@@ -137,15 +146,15 @@ class Trainer:
         return self._scores.score(weights.bucket, data, trained, self.test_split)
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
-        """Return a trainer of the same model and goal for other examples and another space.
+        """Return a trainer of the same model and goal for other examples and another space, to the last epoch.
 
         Args:
             data: The examples.
             space: What varies.
             lanes: Trials of a round.
         """
-        resources = self.resources._replace(lanes=lanes, continues=False)
-        return Trainer.of(self.family.again(data, space), resources)
+        resources = self.resources._replace(lanes=lanes, continues=False, keeps_best=False)
+        return Trainer.of(self.family.again(data, space), resources, Stopping(LAST))
 
     def model(self, weights: Weights) -> Model:
         """Return the network of some weights, for predictions."""
@@ -163,16 +172,7 @@ class Trainer:
 
     def report(self) -> dict[str, Any]:
         """Return what training did so far as plain data: in all, and by bucket."""
-        ledger, total = self.executor.ledger, self.executor.ledger.total()
-        buckets = [
-            bucket.to_json()
-            | {"trials": account.lanes, "busy_seconds": account.busy}
-            | {"compile_seconds": ledger.compile_seconds.get(i, 0.0)}
-            | account.report(account.busy)
-            for i, bucket in enumerate(self.plan.buckets)
-            for account in [ledger.buckets.get(i, Account())]
-        ]
-        return {"seconds": ledger.seconds, "trials": total.lanes} | total.report(ledger.seconds) | {"buckets": buckets}
+        return self.executor.ledger.report([bucket.to_json() for bucket in self.plan.buckets])
 
     def forget(self) -> None:
         """Reset the figures of `report`; compiled programs stay."""
@@ -182,7 +182,7 @@ class Trainer:
     @property
     def programs(self) -> Programs:
         """The plan's programs, pure."""
-        return Programs(self.family, self.plan, self.goal, self.epochs)
+        return Programs(self.family, self.plan, self.goal, self.epochs, self.stopping)
 
     @cached_property
     def test_split(self) -> Split:
@@ -289,7 +289,7 @@ class Trainer:
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
         valid = (proposal.budget >= 1) & (proposal.budget <= self.epochs)
         valid &= (proposal.source == FRESH) | self.continues
-        found = BatchResult(proposal, valid, self.epochs, self.goal.sign, state.best, self.goal.on_arrays)
+        found = BatchResult(proposal, valid, self.epochs, self.goal.sign, state.best)
         sources: dict[int, ResumeState] = {}
         states = {trial: kept for trial, kept in state.kept.items() if kept.retained}
         if self.continues:

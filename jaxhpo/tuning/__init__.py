@@ -3,6 +3,7 @@
 - `api.py`: `tune`
 - `options.py`: its options: types and defaults
 - `algorithm_choice.py`: the algorithm, made and named
+- `training_length.py`: how many epochs trials train where the user does not say, and the patience
 - `workloads.py`: what trials are: trainings, or calls of a function
 - `overview.py`: what was understood, in words, before the study begins
 - `training_study.py`: `TrainingStudy`: the winner, its network, test score and final fit

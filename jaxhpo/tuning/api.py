@@ -41,8 +41,13 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
         trials: How many configurations to train; unless given 64, or four rounds where that is more.
         lanes: Trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
             not more than a quarter of the trials where that is 8 or more.
-        epochs: Each trial's training; unless given 20 up to 5,000 training examples, 5 beyond. In Python also the
-            budget of a function.
+        epochs: The most that a trial trains; unless given, as many as make 10,000 updates with batches of 64, but 20
+            at least and 300 at most. Where the space has a learning-rate schedule or a warm-up 20, and 5 beyond 5,000
+            training examples. In Python also the budget of a function.
+        patience: Epochs without a lower validation loss after which a trial ends; unless given 20, and 10 below 2,000
+            training examples. Where the space has a schedule or a warm-up none, unless given. One of `epochs` or more
+            ends no trial.
+        checkpoint: Which epoch's weights and score count: "best", that of the lowest validation loss, or "last".
         seed: Fixes every result bit for bit on one machine.
         loss: Function of the outputs and targets of a batch that returns a number, or one an example, whose mean
             counts; unless given, the mean cross-entropy of logits, or regression's mean squared error in units of the

@@ -15,6 +15,7 @@ from jaxhpo.study import Callback
 from jaxhpo.training import Machine, default_lanes
 from jaxhpo.training.goal.scoring import Loss, Metric
 from jaxhpo.training.planning.resources import MACHINE_FIELDS, machine_of
+from jaxhpo.training.step.stopping import BEST
 from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "q_learning"
@@ -34,6 +35,8 @@ class TuneOptions(TypedDict, total=False):
     trials: Annotated[int | None, None]
     lanes: Annotated[int | None, None]
     epochs: Annotated[int | None, None]
+    patience: Annotated[int | None, None]
+    checkpoint: Annotated[Literal["best", "last"], BEST]
     seed: Annotated[int, 0]
     loss: Annotated[Loss | None, None]
     metric: Annotated[str | Metric | None, None]

@@ -12,12 +12,19 @@ _NAMED = 4
 _NAME_WIDTH = 20
 
 
-def training_lines(data: Dataset, network: str, epochs: int, search: str) -> list[str]:
-    """Return what a study of trainings begins with: the data, the network and the search, and the data's notes."""
+def training_lines(data: Dataset, network: str, length: str, search: str) -> list[str]:
+    """Return what a study of trainings begins with: the data, the network and the search, and the data's notes.
+
+    Args:
+        data: The examples.
+        network: The model's name.
+        length: How long a trial trains.
+        search: What `search_words` returns.
+    """
     sizes = f"{len(data.y_train):,} train, {len(data.y_valid):,} validation, {len(data.y_test):,} test"
     return [
         f"{data.name}: {_examples(data)}, {_targets(data)}; {sizes}",
-        f"{network}, trained up to {_count(epochs, 'epoch')}; {search}",
+        f"{network}, trained {length}; {search}",
         *data.notes,
     ]
 

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from jaxhpo.compilation import HostFunction
-from jaxhpo.study import Best, Study
+from jaxhpo.study import Best, Study, Trial
 from jaxhpo.training import Trainer
 from jaxhpo.training.final_fit import FinalFit, final_fit
 from jaxhpo.training.run.state import Weights
@@ -68,6 +68,9 @@ class TrainingStudy(Study):
     def final_fit(self, seeds: int = 3) -> FinalFit:
         """Train the winner's configuration again on training and validation examples, and score each network.
 
+        There are no validation examples left that could say which epoch is best. So each training makes as many updates
+        as the winner's did up to the epoch that counts.
+
         Args:
             seeds: How many trainings, which differ in their random numbers.
 
@@ -78,8 +81,9 @@ class TrainingStudy(Study):
             ValueError: if no trial has a score, or `seeds` is not an integer of at least 1.
         """
         winner = self.winner
-        budget = next(trial.budget for trial in self.finished if trial.trial == winner.trial)
-        self.final = final_fit(self.trainer, winner.config, budget=budget, seeds=seeds, seed=self.seed)
+        trial = next(trial for trial in self.finished if trial.trial == winner.trial)
+        epochs = int(trial.aux.get("checkpoint", trial.budget))
+        self.final = final_fit(self.trainer, winner.config, epochs=epochs, seeds=seeds, seed=self.seed)
         return self.final
 
     def score_test(self) -> float:
@@ -104,6 +108,11 @@ class TrainingStudy(Study):
             self._test[weights.trial] = self.trainer.score_test(self.objective_state)
             self.seconds.compile += self.trainer.test_seconds - compiled
         return self._test[weights.trial]
+
+    def _tie_break(self, trial: Trial) -> float:
+        """Return a trial's validation loss after the epoch that counts; inf where it is not known."""
+        losses, checkpoint = trial.aux.get("validation_loss"), int(trial.aux.get("checkpoint", 0))
+        return math.inf if losses is None or checkpoint < 1 else float(losses[checkpoint - 1])
 
     def _weights(self) -> Weights:
         """Return the winner's weights; raise ValueError where there are none."""

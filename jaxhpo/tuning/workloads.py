@@ -7,7 +7,7 @@ import jax
 
 from jaxhpo.data import load
 from jaxhpo.errors import first_line
-from jaxhpo.machine.bounds import MOST_BUDGET, MOST_EPOCHS, MOST_SEEDS, check_count
+from jaxhpo.machine.bounds import MOST_BUDGET, MOST_SEEDS, check_count
 from jaxhpo.objectives import Function, Traceable
 from jaxhpo.space import Space
 from jaxhpo.study import Study
@@ -15,13 +15,12 @@ from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
 from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.overview import function_lines, training_lines
+from jaxhpo.tuning.training_length import training_length
 from jaxhpo.tuning.training_study import TrainingStudy
 from jaxhpo.types import Algorithm
 
-_SMALL = 5000  # training examples up to which an epoch is cheap
-_EPOCHS_SMALL, _EPOCHS_LARGE = 20, 5
 _OF_DATA = ("model", "loss", "metric", "target", "drop", "task", "image_size", "train_examples", "data_dir", "text")
-_OF_DATA += ("final_fit", "machine")
+_OF_DATA += ("checkpoint", "patience", "final_fit", "machine")
 
 
 class Workload(Protocol):
@@ -107,10 +106,14 @@ class TrainingWorkload:
             task=options.task,
             image_size=options.image_size,
         )
-        epochs = options.epochs
-        if epochs is None:
-            epochs = _EPOCHS_SMALL if len(dataset.y_train) <= _SMALL else _EPOCHS_LARGE
-        check_count("epochs", epochs, MOST_EPOCHS)
+        self._length = training_length(
+            len(dataset.y_train),
+            options.space,
+            epochs=options.epochs,
+            checkpoint=options.checkpoint,
+            patience=options.patience,
+        )
+        epochs = self._length.epochs
         seeds = options.final_fit
         if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 0:
             raise ValueError(f"final_fit={seeds!r} must be a number of trainings, 0 for none")
@@ -124,9 +127,13 @@ class TrainingWorkload:
         """Return the study; the plan is made here, when it is known whether trials continue others."""
         continues = continues_trials(algorithm)
         if self._machine.engine == PROBE:
-            self.trainer = probe(self._family, self._machine, lanes=self.lanes, continues=continues)
+            self.trainer = probe(
+                self._family, self._machine, lanes=self.lanes, continues=continues, stopping=self._length.stopping
+            )
         else:
-            self.trainer = Trainer.of(self._family, read_resources(self.lanes, self._machine, continues))
+            stopping = self._length.stopping
+            resources = read_resources(self.lanes, self._machine, continues, stopping.keeps_best)
+            self.trainer = Trainer.of(self._family, resources, stopping)
         self._study = TrainingStudy(self.trainer, algorithm, **options)
         return self._study
 
@@ -143,11 +150,13 @@ class TrainingWorkload:
             "task": data.task,
             "train_examples": len(data.y_train),
             "model": self.trainer.family.name,
+            "checkpoint": self._length.stopping.checkpoint,
+            "patience": self._length.stopping.patience,
         }
 
     def overview(self, search: str) -> list[str]:
         """Return what was understood of the data, the network and the search, and the data's notes."""
-        return training_lines(self.trainer.data, self.trainer.family.name, self.budget, search)
+        return training_lines(self.trainer.data, self.trainer.family.name, str(self._length), search)
 
     def vocabulary(self) -> list[str] | None:
         """Return the words of the vocabulary by token, without the special tokens; None if there are no texts."""

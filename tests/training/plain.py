@@ -7,7 +7,8 @@ import numpy as np
 import optax
 
 from jaxhpo.models.dropout import drop_bits
-from jaxhpo.training.step.lane import dropout_key, epoch_order
+from jaxhpo.training.step.examples import epoch_order
+from jaxhpo.training.step.lane import dropout_key
 
 OPTAX = {
     "sgd": lambda lr: optax.sgd(lr),

@@ -11,6 +11,8 @@ from jaxhpo.training.planning.plan import Bucket
 from jaxhpo.training.run.continuing import find_sources, shaping
 from jaxhpo.training.run.state import ResumeState
 from jaxhpo.training.step import schedules
+from jaxhpo.training.step.lane_state import LaneState
+from jaxhpo.training.step.stopping import Checkpoint
 from jaxhpo.types import Proposal
 from tests.training.own_models import Net, NnxNet
 
@@ -201,13 +203,16 @@ def test_a_user_s_model_keeps_its_static_values():
     names = shaping(space, ("width", "rate", "lr_mult"))
     assert names == ("width", "lr_mult", "optim")
     config = OF_OWN | {"lr_mult": 1, "optim": "sgd"}
-    kept = {0: ResumeState(0, 3, config, None, True)}
+    lowest = Checkpoint(np.full(1, 0.5, np.float32), np.full(1, 2, np.int32), None)
+    kept = {0: ResumeState(0, 3, config, LaneState(*[None] * 6, lowest, None), True)}
     point = np.stack([space.from_config(config | change) for change in ({"rate": 0.0, "batch_size": 32}, {"width": 8})])
     asked = Proposal(point, np.full(2, 6), np.zeros(2, np.int32), np.ones(2, bool), np.arange(1, 3))
     with pytest.warns(RuntimeWarning, match="trial 2 failed: it continues trial 0 with another width;"):
         proposal, sources = find_sources(asked, kept, space, names, EPOCHS)
     assert proposal.active.tolist() == [True, False]
-    assert sources == {0: kept[0]}
+    # With other hyperparameters its own epochs count, from the source's last on.
+    assert sources[0].state.checkpoint == (np.float32(np.inf), 3, None)
+    assert sources[0]._replace(state=None) == kept[0]._replace(state=None)
 
 
 @pytest.mark.slow

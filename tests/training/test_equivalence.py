@@ -12,7 +12,7 @@ import pytest
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import OPTIMIZERS, Machine, Trainer
 from jaxhpo.training.planning.plan import Bucket
-from jaxhpo.training.step.lane import Split, TrainingData
+from jaxhpo.training.step.examples import Split, TrainingData
 from tests.training.plain import plain, train_plain, used
 
 UPDATES = {"float32": 50, "float64": 400}

@@ -41,7 +41,7 @@ def fitted(trainer):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "train", spy)
         patch.setattr(Trainer, "score_weights", lambda self, *a: seen.append(("scored", a)) or score(self, *a))
-        final = final_fit(trainer, CONFIG, budget=EPOCHS, seeds=3, seed=5)
+        final = final_fit(trainer, CONFIG, epochs=EPOCHS, seeds=3, seed=5)
     return final, seen
 
 
@@ -78,11 +78,11 @@ def test_every_training_is_reported_and_its_own(fitted, trainer):
 @pytest.mark.slow
 def test_a_seed_fixes_it(fitted, trainer):
     final, _ = fitted
-    fewer = final_fit(trainer, CONFIG, budget=EPOCHS, seeds=2, seed=5)
+    fewer = final_fit(trainer, CONFIG, epochs=EPOCHS, seeds=2, seed=5)
     assert fewer.test_scores == final.test_scores[:2]
     for a, b in zip(fewer.models, final.models, strict=False):
         assert_same(a.params, b.params)
-    other = final_fit(trainer, CONFIG, budget=EPOCHS, seeds=1, seed=6)
+    other = final_fit(trainer, CONFIG, epochs=EPOCHS, seeds=1, seed=6)
     assert not np.array_equal(other.models[0].params["out"]["kernel"], final.models[0].params["out"]["kernel"])
 
 
@@ -90,7 +90,7 @@ def test_a_seed_fixes_it(fitted, trainer):
 def test_the_test_split_chooses_nothing(fitted, small_digits):
     final, _ = fitted
     wrong = replace(small_digits, y_test=(small_digits.y_test + 1) % 10)
-    again = final_fit(Trainer(wrong, "mlp", SPACE, epochs=3, lanes=4), CONFIG, budget=EPOCHS, seeds=3, seed=5)
+    again = final_fit(Trainer(wrong, "mlp", SPACE, epochs=3, lanes=4), CONFIG, epochs=EPOCHS, seeds=3, seed=5)
     for a, b in zip(again.models, final.models, strict=True):
         assert_same(a.params, b.params)
     assert max(again.test_scores) < min(final.test_scores)
@@ -121,7 +121,7 @@ def test_a_training_that_diverges_is_nan(trainer):
     space = jh.Space(TRAINS | {"learning_rate": jh.Choice((0.1, 1e30)), "optimizer": jh.Choice(("sgd",))})
     trainer = Trainer(trainer.data, "mlp", space, epochs=1, lanes=2)
     config = {"learning_rate": 1e30, "batch_size": 16, "optimizer": "sgd"}
-    final = final_fit(trainer, config, budget=1, seeds=2)
+    final = final_fit(trainer, config, epochs=1, seeds=2)
     assert np.isnan(final.test_scores).all()
     assert math.isnan(final.mean)
     assert len(final.models) == 2
@@ -131,7 +131,7 @@ def test_a_training_that_diverges_is_nan(trainer):
 @pytest.mark.parametrize("seeds", [0, -1, 1.5, True, "3", None])
 def test_how_many_trainings(trainer, seeds):
     with pytest.raises(ValueError, match=f"seeds={seeds!r} must be an integer of at least 1"):
-        final_fit(trainer, CONFIG, budget=1, seeds=seeds)
+        final_fit(trainer, CONFIG, epochs=1, seeds=seeds)
 
 
 @pytest.mark.slow_but_for("linen")
@@ -141,7 +141,7 @@ def test_models_of_every_kind_are_fitted(name, small_digits):
     data = dataset_of(name, small_digits)
     trainer = Trainer(data, case.model, jh.Space(TRAINS | case.space), epochs=1, lanes=2)
     config = {"learning_rate": 0.05, "batch_size": 16} | case.config
-    final = final_fit(trainer, config, budget=1, seeds=1)
+    final = final_fit(trainer, config, epochs=1, seeds=1)
     model = final.models[0]
     predicted = model.predict(data.x_test)
     if name == "targets":

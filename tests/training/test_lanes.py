@@ -138,7 +138,7 @@ def test_a_trial_trained_otherwise_than_asked_fails(evaluate):
 
 
 def test_normalisation_reaches_the_network(small_digits):
-    from jaxhpo.training.step.lane import Split, TrainingData, normalise
+    from jaxhpo.training.step.examples import Split, TrainingData, normalise
 
     d = small_digits
     data = TrainingData(Split(d.x_train, d.y_train), Split(d.x_valid, d.y_valid), d.offset, d.scale)

@@ -12,6 +12,7 @@ from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.training.step.examples import (
     Split,
+    TrainingData,
     epoch_batches,
     epoch_order,
     group_texts,
@@ -19,7 +20,8 @@ from jaxhpo.training.step.examples import (
     outputs_of,
     text_lengths,
 )
-from jaxhpo.training.step.lane import TrainingData, TrainSpec, evaluate
+from jaxhpo.training.step.lane import evaluate
+from jaxhpo.training.step.lane_state import TrainSpec
 from jaxhpo.training.step.learner import Batch, Masked
 from jaxhpo.types import Proposal
 

@@ -66,15 +66,16 @@ def memory_limit() -> float:
 
 
 def lane_bytes(
-    cost: Cost, full: Cost, micro_batch: int, evaluation_batch: int, tile: int | None, continues: bool = False
+    cost: Cost, full: Cost, micro_batch: int, evaluation_batch: int, tile: int | None, copies: int = 0
 ) -> float:
     """Return about how much memory a lane needs while it trains, the examples aside.
 
     Weights, gradients, their sum over micro-batches and two moments; the space's full-size initial weights; and what
     a micro-batch needs in the training step, or a batch while it is evaluated. A network in tiles needs a layer's
-    workspace for `tile` examples only. A lane that may continue another has that one's weights and moments beside it.
+    workspace for `tile` examples only. `copies` are further arrays of the size of the weights: those of the best epoch,
+    and the weights and moments of a source that a lane continues.
     """
-    weights = (9 if continues else 6) * cost.params + 2 * full.params
+    weights = (6 + copies) * cost.params + 2 * full.params
     step = micro_batch * cost.held + min(tile or micro_batch, micro_batch) * cost.workspace
     if tile is None:
         evaluation = evaluation_batch * cost.workspace

@@ -87,7 +87,7 @@ class _Planner:
         self.task = task
         self.lanes, self.engine, self.devices = resources.lanes, resources.engine, resources.devices
         self.limit = resources.memory
-        self.continues = resources.continues
+        self.copies = resources.copies
         trials = HORIZONS[resources.horizon]
         self.rounds = trials / min(self.lanes, trials)
         self.device = device_costs()
@@ -123,7 +123,7 @@ class _Planner:
         """Return about what a lane needs."""
         full, batch = self.cost(self.widest, self.deepest, variant), min(self.evaluation_batch, self.task.valid)
         cost = self.cost(units, layers, variant)
-        return lane_bytes(cost, full, self.task.micro_batch, batch, self.tile, self.continues)
+        return lane_bytes(cost, full, self.task.micro_batch, batch, self.tile, self.copies)
 
     def launches(self) -> int:
         """Return how many chunks run at once."""

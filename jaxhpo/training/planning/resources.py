@@ -76,6 +76,7 @@ class Resources(NamedTuple):
         memory: Bytes of each device.
         horizon: "short" or "long".
         continues: Whether trials may continue others.
+        keeps_best: Whether a lane keeps the weights of its best epoch.
     """
 
     lanes: int
@@ -84,6 +85,13 @@ class Resources(NamedTuple):
     memory: float
     horizon: str
     continues: bool
+    keeps_best: bool
+
+    @property
+    def copies(self) -> int:
+        """How many further copies of a lane's weights, or arrays of their size, are beside it: see `lane_bytes`."""
+        of_source = 3 + self.keeps_best if self.continues else 0
+        return of_source + self.keeps_best
 
     def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
         """Return the plan that uses them; arguments as its fields."""
@@ -110,13 +118,14 @@ def default_lanes() -> int:
     return max(known.lanes, cores()) if known.engine == THREADS else known.lanes
 
 
-def read_resources(lanes: int | None, machine: Machine, continues: bool = False) -> Resources:
+def read_resources(lanes: int | None, machine: Machine, continues: bool = False, keeps_best: bool = False) -> Resources:
     """Return what a machine's description comes to on this one.
 
     Args:
         lanes: Trials of a round; None follows the machine.
         machine: What the user asked for.
         continues: Whether trials may continue others: a lane then needs more memory.
+        keeps_best: Whether a lane keeps the weights of its best epoch, which needs memory too.
 
     Raises:
         ValueError: if a field is invalid, or not for this machine; the message names it.
@@ -126,7 +135,7 @@ def read_resources(lanes: int | None, machine: Machine, continues: bool = False)
     if not isinstance(machine.horizon, str) or machine.horizon not in HORIZONS:
         raise ValueError(f"horizon={machine.horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(machine.engine, machine.devices)
-    return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues)
+    return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues, keeps_best)
 
 
 def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.run.usage import Meter
-from jaxhpo.training.step.lane import Result
+from jaxhpo.training.step.lane_state import Result
 from jaxhpo.types import LaneResult, Outcome, Proposal
 
 
@@ -65,7 +65,6 @@ class BatchResult:
         epochs: Largest number of epochs of a trial.
         sign: -1 if lower scores are better, else 1.
         best: Best weights before the round, or None.
-        on_arrays: Whether the metric is called on arrays, so that a trial has a score, but no curve of it.
     """
 
     def __init__(
@@ -75,17 +74,14 @@ class BatchResult:
         epochs: int,
         sign: float,
         best: Weights | None,
-        on_arrays: bool = False,
     ):
         self.best = best
         lanes = len(proposal.active)
         unset = np.full((lanes, epochs), np.nan, np.float32)
         self._proposal, self._valid, self._sign = proposal, valid, sign
         self._score = np.full(lanes, np.nan, np.float32)
-        self._aux = {"curve": unset, "loss": unset.copy()}
-        if on_arrays:
-            self._aux["validation_loss"] = unset.copy()
-        self._aux |= {"updates": np.zeros(lanes, np.int32), "epochs": np.zeros(lanes, np.int32)}
+        self._aux = {name: unset.copy() for name in ("curve", "loss", "validation_loss")}
+        self._aux |= {name: np.zeros(lanes, np.int32) for name in ("updates", "epochs", "checkpoint")}
 
     def take(self, launch: Launch, result: Result, scores: np.ndarray | None = None) -> None:
         """Store the results of a chunk.
@@ -93,24 +89,32 @@ class BatchResult:
         Args:
             launch: The chunk.
             result: Its result.
-            scores: Scores of its lanes by a metric that is called on arrays; the result has losses in their place.
+            scores: Scores of its lanes by a metric that is called on arrays: there is no curve of them.
         """
         here = slice(0, len(launch.lanes))
         found = np.asarray(result.score)[here] if scores is None else scores
         self._score[launch.lanes] = np.where(self._valid[launch.lanes], found, np.nan)
-        fields = dict(zip(self._aux, self._aux, strict=True))
-        if scores is not None:
-            del fields["curve"]
-            fields["validation_loss"] = "curve"
-        for name, field in fields.items():
-            self._aux[name][launch.lanes] = np.asarray(getattr(result, field))[here]
+        for name in self._aux:
+            if name != "curve" or scores is None:
+                self._aux[name][launch.lanes] = np.asarray(getattr(result, name))[here]
         for i, lane in enumerate(launch.lanes.tolist()):
-            trial, score, best = int(self._proposal.trial[lane]), float(self._score[lane]), self.best
-            value = self._sign * score
-            # Like the study, keep the earliest of equal trials.
-            if value == value and (best is None or (value, -trial) > (best.rank, -best.trial)):
-                trained = result.params, result.statistics
-                self.best = Weights(trial, score, value, launch.bucket, i, *trained, self._proposal.point[lane])
+            score = float(self._score[lane])
+            if np.isnan(score):
+                continue
+            loss = self._aux["validation_loss"][lane][int(self._aux["checkpoint"][lane]) - 1]
+            found = Weights(
+                trial=int(self._proposal.trial[lane]),
+                score=score,
+                rank=self._sign * score,
+                loss=float(loss),
+                bucket=launch.bucket,
+                lane=i,
+                params=result.params,
+                statistics=result.statistics,
+                point=self._proposal.point[lane],
+            )
+            if found.beats(self.best):
+                self.best = found
 
     def result(self, lane: int) -> LaneResult:
         """Return what was found of a lane."""

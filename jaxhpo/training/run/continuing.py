@@ -12,7 +12,7 @@ from jaxhpo.space import Float, Space
 from jaxhpo.training.config.hyperparameters import ALIASES, KINDS
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import ResumeState
-from jaxhpo.training.step.lane import LaneState, Result, Source
+from jaxhpo.training.step.lane_state import Result, Source
 from jaxhpo.types import FRESH, Proposal
 
 
@@ -43,11 +43,18 @@ def find_sources(
         source, config = kept.get(trial), space.to_config(proposal.point[lane])
         problem = _problem(trial, source, config, budget, shaping, epochs)
         if source is not None and problem is None:
-            sources[lane] = source
+            sources[lane] = source if config == source.config else _with_new_checkpoint(source)
             continue
         active[lane] = False
         warnings.warn(f"trial {proposal.trial[lane]} failed: {problem}", RuntimeWarning, stacklevel=3)
     return proposal._replace(active=active), sources
+
+
+def _with_new_checkpoint(source: ResumeState) -> ResumeState:
+    """Return a state without its checkpoint: what other hyperparameters reached is no score of a trial's own."""
+    lowest = source.state.checkpoint
+    loss, epoch = np.full_like(lowest.loss, np.inf), np.full_like(lowest.epoch, source.budget)
+    return source._replace(state=source.state._replace(checkpoint=lowest._replace(loss=loss, epoch=epoch)))
 
 
 def _problem(
@@ -85,9 +92,7 @@ def keep(
     launch: Launch, result: Result, proposal: Proposal, sources: Mapping[int, ResumeState], space: Space, epochs: int
 ) -> dict[int, ResumeState]:
     """Return the training states of a chunk's trials, without trials that failed or have no epochs left."""
-    trained = result.params, result.statistics, result.moments, result.curve, result.loss
-    finite = np.isfinite(np.asarray(result.score))
-    whole = jax.tree.map(np.asarray, LaneState(*trained, finite))
+    whole, finite = jax.tree.map(np.asarray, result.state), np.isfinite(np.asarray(result.score))
     found = {}
     for i, lane in enumerate(launch.lanes.tolist()):
         trial, budget = int(proposal.trial[lane]), int(proposal.budget[lane])

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxhpo.compilation import COMPILERS, xla_options
 from jaxhpo.training.run.usage import Account, Ledger
-from jaxhpo.training.step.lane import Result
+from jaxhpo.training.step.lane_state import Result
 
 
 class Launch(NamedTuple):

@@ -11,7 +11,9 @@ from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
 from jaxhpo.training.step.engines import Chunk, train_chunk
 from jaxhpo.training.step.examples import Split, TrainingData, outputs_of
-from jaxhpo.training.step.lane import Lane, Result, Source, TrainSpec, evaluate, start_lane
+from jaxhpo.training.step.lane import start_lane
+from jaxhpo.training.step.lane_state import Lane, Result, Source, TrainSpec
+from jaxhpo.training.step.stopping import Stopping
 from jaxhpo.types import Array, Key
 
 _TRIALS, _ORDER = 0, 1  # numbers folded into the objective's key
@@ -25,12 +27,14 @@ class Programs(NamedTuple):
         plan: Plan.
         goal: Loss and metric.
         epochs: Largest number of epochs of a trial.
+        stopping: When a trial's training ends, and which of its epochs counts.
     """
 
     family: Family
     plan: Plan
     goal: Goal
     epochs: int
+    stopping: Stopping
 
     def train(
         self,
@@ -63,8 +67,8 @@ class Programs(NamedTuple):
         self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, test: Split
     ) -> Array:
         """Return the test score of one lane of a chunk."""
-        params, statistics = jax.tree.map(lambda leaf: leaf[place], (params, statistics))
-        return evaluate(self._spec(bucket), data, self.family.hyper(point), params, statistics, test)[0]
+        outputs = self.outputs(bucket, data, params, statistics, place, point, test)
+        return self.goal.metric(outputs, test.y).astype(jnp.float32)
 
     def outputs(
         self, bucket: int, data: TrainingData, params: Any, statistics: Any, place: Array, point: Array, split: Split
@@ -89,6 +93,7 @@ class Programs(NamedTuple):
             epochs=self.epochs,
             batch=plan.evaluation_batch,
             lengths=plan.lengths,
+            stopping=self.stopping,
         )
 
     def _lanes(self, key: Key, point: Array, budget: Array, active: Array, trial: Array) -> Lane:

@@ -12,7 +12,7 @@ from jaxhpo.errors import first_line, place_of
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.programs import Programs
 from jaxhpo.training.step.examples import Split, TrainingData
-from jaxhpo.training.step.lane import Result
+from jaxhpo.training.step.lane_state import Result
 
 
 class Scores:

@@ -6,16 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxhpo.training.step.examples import TrainingData
-from jaxhpo.training.step.lane import LaneState
+from jaxhpo.training.step.lane_state import LaneState
 
 
 class Weights(NamedTuple):
-    """The final weights of the best trial so far.
+    """The weights of the best trial so far.
 
     Attributes:
         trial: Id of the trial.
         score: Score of the trial.
         rank: Score if higher is better, else its negative.
+        loss: Validation loss, which parts equal scores.
         bucket: Bucket of the plan, which determines the network.
         lane: Index of the lane in the chunk.
         params: Weights of the whole chunk: [size, ...] each.
@@ -26,11 +27,16 @@ class Weights(NamedTuple):
     trial: int
     score: float
     rank: float
+    loss: float
     bucket: int
     lane: int
     params: Any
     statistics: Any
     point: np.ndarray
+
+    def beats(self, other: "Weights | None") -> bool:
+        """Return whether these are better than others: by score, by validation loss, and the earlier trial."""
+        return other is None or (self.rank, -self.loss, -self.trial) > (other.rank, -other.loss, -other.trial)
 
 
 class ResumeState(NamedTuple):

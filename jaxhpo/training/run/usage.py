@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,19 @@ class Ledger:
         for account in self.buckets.values():
             total.add(account)
         return total
+
+    def report(self, buckets: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return what the ledger holds as plain data; `buckets` are the plan's, as plain data."""
+        total = self.total()
+        rows = [
+            bucket
+            | {"trials": account.lanes, "busy_seconds": account.busy}
+            | {"compile_seconds": self.compile_seconds.get(i, 0.0)}
+            | account.report(account.busy)
+            for i, bucket in enumerate(buckets)
+            for account in [self.buckets.get(i, Account())]
+        ]
+        return {"seconds": self.seconds, "trials": total.lanes} | total.report(self.seconds) | {"buckets": rows}
 
 
 class Meter:

@@ -1,6 +1,8 @@
 """The training step: pure functions that are traced into the compiled programs.
 
 - `lane.py`: the training of one configuration, epoch by epoch: minibatches, gradients, L1 and L2, updates, evaluation
+- `lane_state.py`: a lane as data: its start, its state between two epochs, its result
+- `stopping.py`: when a lane's training ends, and which of its epochs counts
 - `engines.py`: how the lanes of a chunk run: in threads, side by side, or on several devices
 - `learner.py`: the network of a lane: initial weights, dropout, loss and gradients (`Masked` for jaxhpo's networks)
 - `hyper.py`: the hyperparameters of a lane

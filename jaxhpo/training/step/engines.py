@@ -14,18 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.training.step.lane import (
-    Lane,
-    LaneState,
-    Result,
-    TrainingData,
-    TrainSpec,
-    finish_lane,
-    next_epoch,
-    runs,
-    start_lane,
-    train_epoch,
-)
+from jaxhpo.training.step.examples import TrainingData
+from jaxhpo.training.step.lane import finish_lane, next_epoch, runs, start_lane, train_epoch
+from jaxhpo.training.step.lane_state import Lane, LaneState, Result, TrainSpec
 from jaxhpo.types import Array, Key
 
 THREADS, VMAP, SHARDED = "threads", "vmap", "sharded"
@@ -53,7 +44,7 @@ class Chunk(NamedTuple):
 
 
 def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
-    """Train the lanes of a chunk ([size, ...] leaves) until each has used its budget or diverged; a pure function."""
+    """Train the lanes of a chunk ([size, ...] leaves) until each has ended; a pure function."""
     if chunk.engine == THREADS:
         return _train(chunk, data, order_key, lanes)
     if chunk.engine == VMAP:
@@ -74,16 +65,17 @@ def train_chunk(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -
 def _train(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
     """Train a chunk of one lane."""
     lane = jax.tree.map(lambda leaf: leaf[0], lanes)
-    step = partial(train_epoch, chunk.spec, data, order_key)
-    start = start_lane(chunk.spec, data, lane)
-    reach = None if lane.source is None else lambda epoch, p: next_epoch(chunk.spec, lane, p, epoch)
-    state = _epochs(lambda epoch, p: runs(lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start, reach)
-    return jax.tree.map(lambda leaf: leaf[None], finish_lane(lane, state))
+    spec = chunk.spec
+    step = partial(train_epoch, spec, data, order_key)
+    start = start_lane(spec, data, lane)
+    reach = None if lane.source is None else lambda epoch, p: next_epoch(spec, lane, p, epoch)
+    state = _epochs(lambda epoch, p: runs(spec, lane, p, epoch), lambda epoch, p: step(epoch, lane, p), start, reach)
+    return jax.tree.map(lambda leaf: leaf[None], finish_lane(spec, lane, state))
 
 
 def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes: Lane) -> Result:
     step = jax.vmap(partial(train_epoch, chunk.spec, data, order_key), in_axes=(None, 0, 0))
-    running = jax.vmap(runs, in_axes=(0, 0, None))
+    running = jax.vmap(partial(runs, chunk.spec), in_axes=(0, 0, None))
 
     def advance(epoch: Array, state: LaneState) -> LaneState:
         goes_on = running(lanes, state, epoch)
@@ -99,11 +91,11 @@ def _train_side_by_side(chunk: Chunk, data: TrainingData, order_key: Key, lanes:
     start = jax.vmap(partial(start_lane, chunk.spec, data))(lanes)
     reached = None if lanes.source is None else reach
     state = _epochs(lambda epoch, p: jnp.any(running(lanes, p, epoch)), advance, start, reached)
-    return jax.vmap(finish_lane)(lanes, state)
+    return jax.vmap(partial(finish_lane, chunk.spec))(lanes, state)
 
 
 def _epochs(goes_on: Callable, advance: Callable, start: LaneState, reach: Callable | None) -> LaneState:
-    """Run epochs until all lanes have diverged or used their budgets.
+    """Run epochs until all lanes have ended: by budget, by patience, or because they diverged.
 
     `reach` returns the next epoch that any lane needs; None is the very next one.
     """

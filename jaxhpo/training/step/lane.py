@@ -9,141 +9,24 @@ equals that of uninterrupted training, bit for bit.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.step import augmentation, optimizers, schedules
 from jaxhpo.training.step.examples import (
     Split,
     TrainingData,
     by_length,
     epoch_batches,
-    epoch_order,
-    normalise,
     outputs_of,
 )
 from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.learner import Batch, Learner, loss_of
+from jaxhpo.training.step.lane_state import Lane, LaneState, Result, TrainSpec
+from jaxhpo.training.step.learner import Batch, loss_of
+from jaxhpo.training.step.stopping import first_checkpoint, is_patient, next_checkpoint
 from jaxhpo.types import Array, Key
-
-__all__ = [
-    "Lane",
-    "LaneState",
-    "Result",
-    "Source",
-    "Split",
-    "TrainSpec",
-    "TrainingData",
-    "dropout_key",
-    "epoch_order",
-    "finish_lane",
-    "next_epoch",
-    "normalise",
-    "runs",
-    "start_lane",
-    "train_epoch",
-]
-
-
-class TrainSpec(NamedTuple):
-    """The static facts that the lanes of a program have in common.
-
-    Attributes:
-        learner: Network and its gradients.
-        goal: Loss and metric.
-        optimizers: Optimizers that a lane may use.
-        schedules: Schedules that a lane may use.
-        micro_batch: Smallest batch size; all others are multiples of it.
-        epochs: Largest number of epochs of a lane, which a learning-rate schedule spans.
-        batch: Examples per forward pass of an evaluation.
-        lengths: Lengths of the groups of texts, shortest first; at most one if all are padded alike.
-    """
-
-    learner: Learner
-    goal: Goal
-    optimizers: tuple[str, ...]
-    schedules: tuple[str, ...]
-    micro_batch: int
-    epochs: int
-    batch: int
-    lengths: tuple[int, ...]
-
-
-class LaneState(NamedTuple):
-    """The state of a lane between two epochs, of at most E epochs.
-
-    Attributes:
-        params: Weights.
-        statistics: Further variables of the network.
-        moments: State of the optimizer.
-        curve: Validation score after each epoch, nan beyond the budget: [E] float32.
-        loss: Mean training loss of each epoch, nan beyond the budget: [E] float32.
-        finite: Whether all losses and outputs were finite: [] bool.
-    """
-
-    params: Any
-    statistics: Any
-    moments: optimizers.Moments
-    curve: Array
-    loss: Array
-    finite: Array
-
-
-class Source(NamedTuple):
-    """The training state that a lane continues.
-
-    Attributes:
-        epoch: Number of trained epochs, 0 to train from the start: [] int32.
-        state: State of the lane; zeros if `epoch` is 0.
-    """
-
-    epoch: Array
-    state: LaneState
-
-
-class Lane(NamedTuple):
-    """The facts that differ between lanes.
-
-    Attributes:
-        key: Key of the trial, or of the first trial of a chain of continued trials: [].
-        hyper: Hyperparameters, scalars.
-        budget: Epochs, those of the source included: [] int32.
-        active: Whether the lane trains: [] bool.
-        source: Training state to continue; None if no lane of the program continues another trial.
-    """
-
-    key: Key
-    hyper: Hyper
-    budget: Array
-    active: Array
-    source: Source | None = None
-
-
-class Result(NamedTuple):
-    """The result of training one lane, of at most E epochs.
-
-    Attributes:
-        params: Weights.
-        statistics: Further variables of the network.
-        score: Validation score after the last epoch, nan if the training diverged: [] float32.
-        curve: Validation score after each epoch, nan beyond the budget: [E] float32.
-        loss: Mean training loss of each epoch, nan beyond the budget: [E] float32.
-        updates: Number of optimizer steps, without those of the source: [] int32.
-        epochs: Number of epochs, without those of the source; fewer than the budget if the training diverged: [] int32.
-        moments: State of the optimizer, if lanes may continue others; else None.
-    """
-
-    params: Any
-    statistics: Any
-    score: Array
-    curve: Array
-    loss: Array
-    updates: Array
-    epochs: Array
-    moments: optimizers.Moments | None = None
 
 
 def dropout_key(key: Key, epoch: Array) -> Array:
@@ -169,7 +52,9 @@ def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
         example = spec.learner.prepare(data, data.train.x[:1])
         params, statistics = spec.learner.start(lane.key, example, lane.hyper)
         unset = jnp.full((spec.epochs,), jnp.nan, jnp.float32)
-        return LaneState(params, statistics, optimizers.start(params), unset, unset, jnp.bool_(True))
+        checkpoint = first_checkpoint(spec.stopping, params, statistics)
+        moments, curves = optimizers.start(params), (unset, unset, unset)
+        return LaneState(params, statistics, moments, *curves, checkpoint, jnp.bool_(True))
 
     if lane.source is None:
         return afresh()
@@ -177,35 +62,43 @@ def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
     return jax.lax.cond(lane.source.epoch > 0, lambda: state, afresh)
 
 
-def runs(lane: Lane, state: LaneState, epoch: Array) -> Array:
-    """Return whether a lane trains in an epoch: [] bool. It does not if it diverged or has used its budget."""
-    goes_on = lane.active & state.finite & (epoch < lane.budget)
+def runs(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Array:
+    """Return whether a lane trains in an epoch: [] bool.
+
+    It does not if it diverged, has used its budget, or its patience has ended.
+    """
+    goes_on = _goes_on(spec, lane, state, epoch)
     return goes_on if lane.source is None else goes_on & (epoch >= lane.source.epoch)
 
 
 def next_epoch(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Array:
     """Return the first epoch from `epoch` on in which a lane trains: [] int32; `spec.epochs` if there is none."""
     assert lane.source is not None
-    goes_on = lane.active & state.finite & (epoch < lane.budget)
-    return jnp.where(goes_on, jnp.maximum(epoch, lane.source.epoch), jnp.int32(spec.epochs))
+    first = jnp.maximum(epoch, lane.source.epoch)
+    return jnp.where(_goes_on(spec, lane, state, first), first, jnp.int32(spec.epochs))
+
+
+def _goes_on(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Array:
+    unfinished = lane.active & state.finite & (epoch < lane.budget)
+    return unfinished & is_patient(spec.stopping, state.checkpoint, epoch)
 
 
 def evaluate(
     spec: TrainSpec, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, split: Split
-) -> tuple[Array, Array]:
-    """Return a network's score on a split ([] float32), and whether it and all outputs are finite ([] bool).
+) -> tuple[Array, Array, Array]:
+    """Return a network's score and loss on a split ([] float32), and whether they and all outputs are finite ([] bool).
 
-    In place of a metric that is called on arrays it is the loss.
+    The loss has no penalty and no label smoothing, so that it compares lanes. A metric that is called on arrays is not
+    computed here: the loss is in its place.
     """
 
-    def use(apply: Any) -> tuple[Array, Array]:
+    def use(apply: Any) -> tuple[Array, Array, Array]:
         outputs = outputs_of(apply, split, spec.batch, spec.lengths)
-        if spec.goal.on_arrays:
-            score = loss_of(spec.goal, data, hyper, outputs, split.y).astype(jnp.float32)
-        else:
-            score = spec.goal.metric(outputs, split.y).astype(jnp.float32)
+        plain = hyper._replace(label_smoothing=None)
+        loss = loss_of(spec.goal, data, plain, outputs, split.y).astype(jnp.float32)
+        score = loss if spec.goal.on_arrays else spec.goal.metric(outputs, split.y).astype(jnp.float32)
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
-        return score, jnp.all(jnp.stack([jnp.isfinite(score), *finite]))
+        return score, loss, jnp.all(jnp.stack([jnp.isfinite(score), jnp.isfinite(loss), *finite]))
 
     return spec.learner.evaluate(data, hyper, params, statistics, use)
 
@@ -264,26 +157,49 @@ def train_epoch(
     (params, statistics, moments, _), losses = jax.lax.scan(micro_step, start, (rows, positions, counts, groups))
     used = (counts <= steps // group * group).astype(jnp.float32)
     loss = jnp.sum(losses * used) / jnp.sum(used)
-    score, finite = evaluate(spec, data, hyper, params, statistics, data.valid)
+    score, valid_loss, finite = evaluate(spec, data, hyper, params, statistics, data.valid)
     finite = state.finite & jnp.isfinite(loss) & finite
-    curve = state.curve.at[epoch].set(jnp.where(finite, score, jnp.nan))
-    return LaneState(params, statistics, moments, curve, state.loss.at[epoch].set(loss), finite)
+    return LaneState(
+        params,
+        statistics,
+        moments,
+        state.curve.at[epoch].set(jnp.where(finite, score, jnp.nan)),
+        state.loss.at[epoch].set(loss),
+        state.validation_loss.at[epoch].set(jnp.where(finite, valid_loss, jnp.nan)),
+        next_checkpoint(state.checkpoint, epoch + 1, jnp.where(finite, valid_loss, jnp.nan), params, statistics),
+        finite,
+    )
 
 
-def finish_lane(lane: Lane, state: LaneState) -> Result:
+def finish_lane(spec: TrainSpec, lane: Lane, state: LaneState) -> Result:
     """Return the result of a lane's training."""
-    done = lane.active & state.finite & (lane.budget >= 1)
-    score = jnp.where(done, state.curve[lane.budget - 1], jnp.nan)
-    # The last epoch of a diverged lane counts; its score is not finite.
-    epochs = jnp.where(state.finite, lane.budget, jnp.sum(jnp.isfinite(state.curve), dtype=jnp.int32) + 1)
-    epochs = jnp.where(lane.active, epochs, 0)
-    result = Result(state.params, state.statistics, score, state.curve, state.loss, state.moments.count, epochs)
+    best = spec.stopping.keeps_best
+    trained = jnp.isfinite(state.curve)
+    last = jnp.max(jnp.where(trained, jnp.arange(1, spec.epochs + 1, dtype=jnp.int32), 0))
+    checkpoint = state.checkpoint.epoch if best else last
+    checkpoint = jnp.where(lane.active & state.finite, checkpoint, 0)
+    params, statistics = state.checkpoint.weights if best else (state.params, state.statistics)
+    # The last epoch of a diverged lane counts as trained; its score is not finite.
+    epochs = jnp.sum(trained, dtype=jnp.int32) + jnp.where(state.finite, 0, 1)
+    result = Result(
+        params,
+        statistics,
+        score=jnp.where(checkpoint >= 1, state.curve[checkpoint - 1], jnp.nan),
+        curve=state.curve,
+        loss=state.loss,
+        validation_loss=state.validation_loss,
+        updates=state.moments.count,
+        epochs=jnp.where(lane.active, epochs, 0),
+        checkpoint=checkpoint,
+    )
     if lane.source is None:
         return result
+    source = lane.source.state
+    before = jnp.where(lane.source.epoch > 0, jnp.sum(jnp.isfinite(source.curve), dtype=jnp.int32), 0)
     return result._replace(
-        updates=result.updates - lane.source.state.moments.count,
-        epochs=jnp.where(lane.active, epochs - lane.source.epoch, 0),
-        moments=state.moments,
+        updates=result.updates - source.moments.count,
+        epochs=jnp.where(lane.active, epochs - before, 0),
+        state=state,
     )
 
 

@@ -173,7 +173,7 @@ class UserFamily:
 
         def each(variant: Variant) -> float:
             cost, size = self.network(0, 0, variant).cost(self.data.shape), variant.batch_size or 1
-            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None, resources.continues)
+            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None, resources.copies)
 
         # The first and the last have the ends of every range: the smallest and the largest, as ranges usually are.
         lane = max(each(variants[0]), each(variants[-1]))

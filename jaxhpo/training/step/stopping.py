@@ -1,0 +1,91 @@
+"""When the training of a lane ends, and which of its epochs counts: early stopping by the validation loss."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxhpo.machine.bounds import MOST_EPOCHS, check_count
+from jaxhpo.types import Array
+
+BEST, LAST = "best", "last"
+
+
+class Stopping(NamedTuple):
+    """When a training ends, and which of its epochs counts.
+
+    Attributes:
+        checkpoint: "best" if the weights and the score of the epoch with the lowest validation loss count, "last" if
+            those of the last epoch do.
+        patience: Epochs without a lower validation loss after which a training ends before its budget; None for never.
+    """
+
+    checkpoint: str = BEST
+    patience: int | None = None
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the weights of the best epoch count."""
+        return self.checkpoint == BEST
+
+
+DEFAULT_STOPPING = Stopping()
+
+
+class Checkpoint(NamedTuple):
+    """The epoch of a training with the lowest validation loss so far; the earliest of equal ones.
+
+    Attributes:
+        loss: Validation loss after it, inf before the first epoch: [] float32.
+        epoch: Number of epochs after which it was reached, 0 before the first: [] int32.
+        weights: Params and statistics after it; None where those of the last epoch count.
+    """
+
+    loss: Array
+    epoch: Array
+    weights: Any
+
+
+def read_stopping(checkpoint: Any, patience: Any) -> Stopping:
+    """Return a user's choice of when a training ends and which of its epochs counts.
+
+    Raises:
+        ValueError: if an argument is invalid; the message names it.
+    """
+    if not isinstance(checkpoint, str) or checkpoint not in (BEST, LAST):
+        raise ValueError(
+            f"checkpoint={checkpoint!r} must be 'best', the epoch of the lowest validation loss, or 'last'"
+        )
+    if patience is not None:
+        check_count("patience", patience, MOST_EPOCHS, more="; one of `epochs` or more ends no training early")
+    return Stopping(checkpoint, patience)
+
+
+def first_checkpoint(stopping: Stopping, params: Any, statistics: Any) -> Checkpoint:
+    """Return the checkpoint of a lane before its first epoch."""
+    weights = (params, statistics) if stopping.keeps_best else None
+    return Checkpoint(jnp.float32(jnp.inf), jnp.int32(0), weights)
+
+
+def next_checkpoint(before: Checkpoint, epoch: Array, loss: Array, params: Any, statistics: Any) -> Checkpoint:
+    """Return the checkpoint of a lane after an epoch.
+
+    Args:
+        before: The checkpoint before it.
+        epoch: Number of epochs trained: [] int32.
+        loss: Validation loss after the epoch: [] float32. One that is nan is no lower one.
+        params: Weights after the epoch.
+        statistics: Further variables of the network after the epoch.
+    """
+    lower = loss < before.loss
+
+    def choose(new: Array, old: Array) -> Array:
+        return jnp.where(lower, new, old)
+
+    weights = None if before.weights is None else jax.tree.map(choose, (params, statistics), before.weights)
+    return Checkpoint(choose(loss, before.loss), choose(epoch, before.epoch), weights)
+
+
+def is_patient(stopping: Stopping, checkpoint: Checkpoint, epoch: Array) -> Array | bool:
+    """Return whether a lane that has trained `epoch` epochs ([] int32) trains on: [] bool, or True."""
+    return True if stopping.patience is None else epoch - checkpoint.epoch < stopping.patience
