@@ -41,7 +41,9 @@ def run(trainer: Trainer, rule: VarianceRule, prior: str | None, trials: int) ->
 def measure(*, quick: bool = False) -> dict[str, Any]:
     """Return the constants of the schedule, and the rounds of each study by prior and rule."""
     trials, epochs = (2 * _LANES, 1) if quick else (_TRIALS, _EPOCHS)
-    trainer = Trainer(jh.data.load("digits"), "mlp", _SMALL if quick else None, epochs=epochs, lanes=_LANES)
+    trainer = Trainer(
+        jh.data.load("digits"), "mlp", _SMALL if quick else None, epochs=epochs, lanes=_LANES, checkpoint="last"
+    )
     priors = {"none": None} if quick else PRIORS
     studies = {prior: {rule: run(trainer, rule, given, trials) for rule in RULES} for prior, given in priors.items()}
     defaults = algorithms.options("q_learning")

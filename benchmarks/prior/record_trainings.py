@@ -51,7 +51,13 @@ def record(name: str, *, quick: bool = False, data_dir: str | None = None) -> Tr
     epochs = 1 if quick else problem.epochs
     lanes = min(_LANES, count)
     trainer = Trainer(
-        examples, problem.model, problem.space, epochs=epochs, lanes=lanes, machine=Machine(horizon="long")
+        examples,
+        problem.model,
+        problem.space,
+        epochs=epochs,
+        lanes=lanes,
+        machine=Machine(horizon="long"),
+        checkpoint="last",
     )
     nothing = 0.0 if examples.classes is None else 1 / examples.classes  # what one that diverged knows
     total = np.zeros(count)

@@ -62,7 +62,13 @@ def record(name: str, *, quick: bool = False) -> tuple[np.ndarray, int]:
         levels = levels[:: len(levels) // 8]
     points = np.asarray(space.from_levels(levels.astype(np.int32)))
     trainer = Trainer(
-        digits, name.removeprefix("digits_"), space, epochs=_EPOCHS, lanes=_LANES, machine=Machine(horizon="long")
+        digits,
+        name.removeprefix("digits_"),
+        space,
+        epochs=_EPOCHS,
+        lanes=_LANES,
+        machine=Machine(horizon="long"),
+        checkpoint="last",
     )
     correct = np.zeros((len(points), _EPOCHS), np.int64)
     repeats = 1 if quick else _REPEATS[name]

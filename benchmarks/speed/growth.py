@@ -26,7 +26,7 @@ class _Point:
             | {name: fixed[name] for name in fixed}
         )
         self.lanes, self.epochs, self.units = lanes, epochs, units
-        self.trainer = Trainer(task.data, task.model, space, epochs=epochs, lanes=lanes, **options)
+        self.trainer = Trainer(task.data, task.model, space, epochs=epochs, lanes=lanes, checkpoint="last", **options)
         self.batch = batch_of(self.trainer, [config] * lanes, epochs)
         self.state = self.trainer.objective.init(jax.random.key(0))
         self.seconds: list[float] = []

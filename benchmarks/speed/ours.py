@@ -38,6 +38,8 @@ def study(name: str, *, data_dir: str | None, quick: bool, trials: int) -> dict[
             trials=trials,
             lanes=min(LANES, trials),
             epochs=task.epochs,
+            patience=task.epochs,  # the other sides train all epochs, and take the last
+            checkpoint="last",
             seed=tasks.SEED,
             verbose=False,
         )
@@ -93,7 +95,7 @@ def step_seconds(units: int, batch: int, steps: int) -> list[float]:
         {"learning_rate": jh.Float(1e-4, 1e-2, log=True), "batch_size": jh.Choice((batch,))}
         | {"layers": jh.Choice((2,)), "units": jh.Choice((units,))}
     )
-    trainer = Trainer(data, "cnn", space, epochs=4, lanes=1)
+    trainer = Trainer(data, "cnn", space, epochs=4, lanes=1, checkpoint="last")
     state = trainer.objective.init(jax.random.key(0))
     config = {"learning_rate": 1e-3, "batch_size": batch, "layers": 2, "units": units}
     one, four = (batch_of(trainer, [config], epochs) for epochs in (1, 4))

@@ -63,7 +63,15 @@ def train(name: str, data_dir: str, quick: bool) -> dict[str, Any]:
     config = task["config"] | ({"units": 8} if quick else {})
     space = jh.Space({key: jh.Choice((value,)) for key, value in config.items()})
     study = jh.tune(
-        name, space=space, algorithm="random_search", trials=1, lanes=1, data_dir=data_dir, text=text, **small
+        name,
+        space=space,
+        algorithm="random_search",
+        trials=1,
+        lanes=1,
+        data_dir=data_dir,
+        text=text,
+        checkpoint="last",
+        **small,
     )
     seconds = study.summary["seconds"]
     return {

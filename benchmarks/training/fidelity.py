@@ -60,8 +60,8 @@ def reached(course: Course, goal: float) -> int | None:
 def compare(name: str, seeds: int, trials: int, epochs: int) -> dict[str, Any]:
     """Return what random search spends and every method needs: medians over seeds, and the seeds' rows."""
     data = _DATA[name]()
-    whole = Trainer(data, "mlp", epochs=epochs, lanes=_LANES)
-    parts = Trainer(data, "mlp", epochs=epochs, lanes=_LANES, continues=True)
+    whole = Trainer(data, "mlp", epochs=epochs, lanes=_LANES, checkpoint="last")
+    parts = Trainer(data, "mlp", epochs=epochs, lanes=_LANES, continues=True, checkpoint="last")
     for method, trainer in ((_BASELINE, whole), *((method, parts) for method in _METHODS)):
         run(method, trainer, seeds, 2 * epochs * _LANES)  # compiles; of a seed that does not count
     rows: dict[str, list[dict[str, Any]]] = {method: [] for method in (_BASELINE, *_METHODS)}
