@@ -58,9 +58,9 @@ def test_what_is_written_now_has_the_keys_of_before(tmp_path):
     before, after = ((each[0]["header"], each[1], each[-1]["result"]) for each in rows)
     added = [sorted(set(new) - set(old)) for old, new in zip(before, after, strict=True)]
     assert added == [
-        ["algorithm_options"],
+        ["algorithm_options", "checkpoint", "patience"],
         ["reason", "trained_from"],
-        ["algorithm_options", "alone", "overview", "restarts"],
+        ["algorithm_options", "alone", "checkpoint", "overview", "patience", "restarts"],
     ]
     assert all(set(old) <= set(new) for old, new in zip(before, after, strict=True))
     plans = before[0]["plan"], after[0]["plan"]

@@ -24,6 +24,11 @@ WRONG = {
     "trials": ("0", "--trials 0 must be an integer of at least 1"),
     "lanes": ("0", "--lanes 0 must be an integer of at least 1"),
     "epochs": ("0", "--epochs 0 must be an integer of at least 1"),
+    "patience": (
+        "0",
+        "--patience 0 must be an integer of at least 1; as many as there are epochs end no training early",
+    ),
+    "checkpoint": ("first", "--checkpoint 'first' must be 'best', the epoch of the lowest validation loss, or 'last'"),
     "seed": ("-1", "--seed -1 must be an integer in [0, 2**32)"),
     "metric": ("cost", "--metric 'cost' is no metric of classification; use accuracy"),
     "target": ("y", "--target 'y' is for "),

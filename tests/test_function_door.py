@@ -189,6 +189,8 @@ OF_DATA = {
     "train_examples": 10,
     "data_dir": "/tmp",
     "text": jh.TextOptions(),
+    "patience": 3,
+    "checkpoint": "last",
 }
 
 

@@ -44,7 +44,7 @@ def test_tune_and_the_command_grow_by_decision_only():
 def test_help_of_the_command_is_that_of_tune():
     parameters = inspect.signature(cli.app.registered_commands[0].callback).parameters
     trials = parameters["trials"].annotation.__metadata__[0]
-    assert trials.help.startswith("How many configurations to train; unless given 64")
+    assert trials.help.startswith("How many configurations to train; unless given 32")
     assert "Python" not in "".join(p.annotation.__metadata__[0].help for p in parameters.values())
 
 

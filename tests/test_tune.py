@@ -289,10 +289,11 @@ def test_bad_input(arguments, message):
 
 
 def test_lanes_and_trials_fit_each_other():
-    assert tuning.Options().sizes() == (64, 8)
-    assert tuning.Options(trials=3).sizes() == (3, 3)
-    assert tuning.Options(lanes=100).sizes() == (400, 100)
-    assert tuning.Options(trials=20, lanes=20).sizes() == (20, 20)
+    assert tuning.Options().sizes(64) == (64, 8)
+    assert tuning.Options().sizes(32) == (32, 8)
+    assert tuning.Options(trials=3).sizes(64) == (3, 3)
+    assert tuning.Options(lanes=100).sizes(64) == (400, 100)
+    assert tuning.Options(trials=20, lanes=20).sizes(64) == (20, 20)
 
 
 @pytest.mark.parametrize(
@@ -301,4 +302,4 @@ def test_lanes_and_trials_fit_each_other():
 )
 def test_free_lanes_leave_the_algorithm_four_batches(trials, sizes, monkeypatch):
     monkeypatch.setattr(tuning.options, "default_lanes", lambda: 64)
-    assert tuning.Options(trials=trials).sizes() == sizes
+    assert tuning.Options(trials=trials).sizes(64) == sizes

@@ -11,8 +11,8 @@
 """
 
 from jaxhpo.tuning.api import tune
-from jaxhpo.tuning.options import DEFAULT_TRIALS, DEFAULTS, Options
+from jaxhpo.tuning.options import DEFAULT_TRAININGS, DEFAULT_TRIALS, DEFAULTS, Options
 from jaxhpo.tuning.training_study import TrainingStudy
 from jaxhpo.tuning.tuning import Tuning, versions
 
-__all__ = ["DEFAULTS", "DEFAULT_TRIALS", "Options", "TrainingStudy", "Tuning", "tune", "versions"]
+__all__ = ["DEFAULTS", "DEFAULT_TRAININGS", "DEFAULT_TRIALS", "Options", "TrainingStudy", "Tuning", "tune", "versions"]

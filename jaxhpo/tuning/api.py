@@ -38,7 +38,8 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             `factory(space, lanes=..., budget=...)`, such as
             `functools.partial(jaxhpo.algorithms.gp, acquisition="ei")`.
         space: What varies; unless given, the model's default hyperparameters and ranges.
-        trials: How many configurations to train; unless given 64, or four rounds where that is more.
+        trials: How many configurations to train; unless given 32, or four rounds where that is more. In Python 64 of
+            a function.
         lanes: Trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
             not more than a quarter of the trials where that is 8 or more.
         epochs: The most that a trial trains; unless given, as many as make 10,000 updates with batches of 64, but 20

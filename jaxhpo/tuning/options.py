@@ -20,6 +20,11 @@ from jaxhpo.types import Algorithm
 
 DEFAULT_ALGORITHM = "q_learning"
 DEFAULT_TRIALS = 64
+"""Trials of a function."""
+
+DEFAULT_TRAININGS = 32
+"""Trials that are trainings: as much arithmetic, with early stopping, as 64 of 20 epochs."""
+
 SHIPPED = "shipped"
 _ROUNDS, _FEW_LANES = 4, 8
 
@@ -124,8 +129,10 @@ class Options:
         values = {name: getattr(self, name) for name in names}
         return [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
 
-    def sizes(self) -> tuple[int, int]:
+    def sizes(self, usual: int) -> tuple[int, int]:
         """Return how many trials there are, and how many lanes; raise ValueError where they cannot be.
+
+        Unless the number of trials is given, it is `usual`, or four rounds where that is more.
 
         Where lanes are free, there are four rounds at least, or the algorithm would have nothing to decide: with 64
         trials in one round `q_learning` is left with six times the regret that it has one at a time, with four rounds
@@ -141,4 +148,4 @@ class Options:
             lanes = default_lanes()
             if trials is not None:
                 lanes = min(lanes, max(_FEW_LANES, trials // _ROUNDS), trials)
-        return max(DEFAULT_TRIALS, _ROUNDS * lanes) if trials is None else trials, lanes
+        return max(usual, _ROUNDS * lanes) if trials is None else trials, lanes

@@ -22,7 +22,7 @@ from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.study.callbacks import check_callbacks
 from jaxhpo.study.trials import computed_and_asked
 from jaxhpo.tuning.algorithm_choice import choose
-from jaxhpo.tuning.options import Options
+from jaxhpo.tuning.options import DEFAULT_TRAININGS, DEFAULT_TRIALS, Options
 from jaxhpo.tuning.overview import search_words
 from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
 from jaxhpo.types import Algorithm
@@ -42,15 +42,15 @@ class Tuning:
         self._counter = CompilationCounter()
         if options.cache:
             enable_persistent_cache()
-        self.trials, lanes = options.sizes()
+        calls = isinstance(data, Traceable | Function)
+        self.trials, lanes = options.sizes(DEFAULT_TRIALS if calls else DEFAULT_TRAININGS)
         self.timeout = check_timeout(options.timeout)
         if options.space is not None and not isinstance(options.space, Space):
             raise ValueError(
                 f"space={options.space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})"
             )
         self._callbacks = check_callbacks(options.callbacks)
-        kind = FunctionWorkload if isinstance(data, Traceable | Function) else TrainingWorkload
-        self.workload: Workload = kind(data, options, lanes)
+        self.workload: Workload = (FunctionWorkload if calls else TrainingWorkload)(data, options, lanes)
         space, budget = self.workload.space, self.workload.budget
         self._chosen, self._portfolio = choose(options, space, lanes=lanes, budget=budget), options.portfolio
         made = self._chosen.algorithm

@@ -7,8 +7,9 @@ import tomllib
 import jaxhpo as jh
 from benchmarks.record import RESULTS
 from benchmarks.tables.pictures.terminal import plain
-from jaxhpo.tuning.options import DEFAULT_TRIALS
+from jaxhpo.tuning.options import DEFAULT_TRAININGS
 from jaxhpo.tuning.overview import search_words, training_lines
+from jaxhpo.tuning.training_length import training_length
 from tests.docs import pages
 
 PAGE = pages.read("docs/get_started.md")
@@ -28,8 +29,11 @@ def test_the_extras_exist():
 
 def test_a_study_of_the_digits_begins_so():
     data = jh.data.load("digits")
-    search = search_words(jh.default_space("cnn", data.shape), DEFAULT_TRIALS, 8, None)
-    assert "\n".join(training_lines(data, "cnn", 20, search)) in PAGE
+    search = search_words(jh.default_space("cnn", data.shape), DEFAULT_TRAININGS, 8, None)
+    assert (
+        "\n".join(training_lines(data, "cnn", str(training_length(len(data.y_train), None, checkpoint="best")), search))
+        in PAGE
+    )
 
 
 def test_the_end_is_the_one_of_the_picture():

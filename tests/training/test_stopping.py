@@ -213,7 +213,10 @@ def test_equal_scores_are_parted_by_validation_loss(small_digits):
 
 
 WRONG = {
-    "patience=0": ({"patience": 0}, r"patience=0 must be an integer of at least 1; one of `epochs` or more ends no"),
+    "patience=0": (
+        {"patience": 0},
+        r"patience=0 must be an integer of at least 1; as many as there are epochs end no training",
+    ),
     "patience=1.5": ({"patience": 1.5}, r"patience=1\.5 must be an integer"),
     "patience=True": ({"patience": True}, r"patience=True must be an integer"),
     "checkpoint": ({"checkpoint": "first"}, r"checkpoint='first' must be 'best', the epoch of the lowest.*, or 'last'"),

@@ -57,7 +57,7 @@ def read_stopping(checkpoint: Any, patience: Any) -> Stopping:
             f"checkpoint={checkpoint!r} must be 'best', the epoch of the lowest validation loss, or 'last'"
         )
     if patience is not None:
-        check_count("patience", patience, MOST_EPOCHS, more="; one of `epochs` or more ends no training early")
+        check_count("patience", patience, MOST_EPOCHS, more="; as many as there are epochs end no training early")
     return Stopping(checkpoint, patience)
 
 

@@ -124,14 +124,14 @@ def test_the_methods_that_need_levels_are_named():
             jh.algorithms.make(name, jh.Space({"x": jh.Float(0.0, 1.0)}), lanes=2)
 
 
-@pytest.mark.parametrize(("given", "trials", "lanes"), [({}, 64, 8), ({"trials": 30}, 30, 8), ({"trials": 16}, 16, 8)])
+@pytest.mark.parametrize(("given", "trials", "lanes"), [({}, 32, 8), ({"trials": 30}, 30, 8), ({"trials": 16}, 16, 8)])
 def test_the_default_sizes_are_the_code_s(monkeypatch, given, trials, lanes):
     monkeypatch.setattr(options, "default_lanes", lambda: 8)
-    assert options.Options(**given).sizes() == (trials, lanes)
+    assert options.Options(**given).sizes(32) == (trials, lanes)
 
 
 def test_an_accelerator_has_a_quarter_of_the_trials(monkeypatch):
     monkeypatch.setattr(options, "default_lanes", lambda: 64)
-    assert options.Options(trials=128).sizes() == (128, 32)
-    assert options.Options(trials=30).sizes() == (30, 8)
+    assert options.Options(trials=128).sizes(32) == (128, 32)
+    assert options.Options(trials=30).sizes(32) == (30, 8)
     assert "at most a quarter of them, or 8 if that is more" in WORDS

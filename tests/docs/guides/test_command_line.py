@@ -11,8 +11,8 @@ from jaxhpo.cli import app
 from jaxhpo.cli.options import read_names, read_size
 from jaxhpo.models import FAMILIES
 from jaxhpo.training.step.engines import ENGINES
-from jaxhpo.tuning import DEFAULTS, workloads
-from jaxhpo.tuning.options import _FEW_LANES, _ROUNDS, DEFAULT_TRIALS
+from jaxhpo.tuning import DEFAULTS, training_length
+from jaxhpo.tuning.options import _FEW_LANES, _ROUNDS, DEFAULT_TRAININGS
 from tests.docs import pages
 
 PAGE = pages.read("docs/guides/command_line.md")
@@ -41,11 +41,13 @@ def test_the_defaults_are_those_that_help_shows():
 
 
 def test_the_sizes_are_the_code_s():
-    assert ROWS["--trials"][2] == f"{DEFAULT_TRIALS}, or four rounds where that is more"
+    assert ROWS["--trials"][2] == f"{DEFAULT_TRAININGS}, or four rounds where that is more"
     assert _ROUNDS == 4
     assert ROWS["--lanes"][2].startswith(f"{_FEW_LANES} on a CPU")
-    small, large = workloads._EPOCHS_SMALL, workloads._EPOCHS_LARGE
-    assert ROWS["--epochs"][2] == f"{small} up to {workloads._SMALL:,} training examples, {large} beyond"
+    epochs = f"{training_length.FEWEST} to {training_length.MOST}, by the number of training examples"
+    assert ROWS["--epochs"][2].startswith(epochs)
+    few, many = training_length.PATIENCE_FEW, training_length.PATIENCE
+    assert ROWS["--patience"][2].startswith(f"{many}; {few} below {training_length.FEW:,} training examples")
 
 
 def test_the_words_of_options_are_the_code_s():
