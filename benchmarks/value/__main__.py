@@ -1,0 +1,129 @@
+"""What a user ends with: test score and loss against seconds.
+
+    python -m benchmarks.value --half tuning|reporting [--seconds 60] [--splits 3] [--problems a,b] [--methods "x y"]
+    python -m benchmarks.value --half reporting --table    # tables of what is kept; runs nothing
+    python -m benchmarks.value --quick
+
+Every method runs on every split of every problem that it is for, in a process of its own; each run is a JSON line in
+`results/value/HALF.jsonl`, and what has a line is not run again. Methods are separated by spaces: any algorithm of
+jaxhpo is one, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`; the others are
+hand_written, hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and tfidf_naive_bayes.
+`optuna_tpe` needs `pip install -e '.[peers]'`.
+"""
+
+import argparse
+import math
+import tempfile
+from difflib import get_close_matches
+from pathlib import Path
+
+from benchmarks.record import RESULTS
+from benchmarks.value import methods, report
+from benchmarks.value.problems import PROBLEMS, Problem
+from benchmarks.value.run import Line, read, run
+
+HALVES = ("tuning", "reporting")
+QUICK_METHODS = (methods.BASELINE, "random_search:trials=8,epochs=2", "linear", "tfidf_naive_bayes")
+
+
+def chosen_problems(text: str | None, half: str | None) -> list[Problem]:
+    """Return the problems that are named, else those of a half; raise ValueError naming an unknown one."""
+    if text is None:
+        return [problem for problem in PROBLEMS.values() if half in (None, problem.half)]
+    found = []
+    for name in dict.fromkeys(text.split(",")):
+        if name not in PROBLEMS:
+            near = get_close_matches(name, PROBLEMS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(f"problem {name!r} is unknown; {hint}known are {', '.join(PROBLEMS)}")
+        if half not in (None, PROBLEMS[name].half):
+            raise ValueError(f"problem {name!r} is of the half {PROBLEMS[name].half!r}, not {half!r}; leave one out")
+        found.append(PROBLEMS[name])
+    return found
+
+
+def chosen_methods(text: str | None, problems: list[Problem], *, strict: bool) -> list[str]:
+    """Return the methods that are named, else the usual ones.
+
+    Raises:
+        ValueError: if one is unknown, has wrong options, or is for none of the problems; where `strict`, not for all.
+    """
+    if text is None:
+        return list(methods.DEFAULT_METHODS)
+    names = list(dict.fromkeys(text.split()))
+    for name in names:
+        if strict or not any(methods.fits(name, problem) for problem in problems):
+            for problem in problems:
+                methods.check_fits(name, problem)
+    return names
+
+
+def first_of_each(problems: list[Problem]) -> list[Problem]:
+    """Return the first problem of each kind and task."""
+    return list({(problem.kind, problem.task): problem for problem in reversed(problems)}.values())[::-1]
+
+
+def shown(line: Line) -> str:
+    """Return a run in a line, to watch."""
+    head = f"{line['problem']:24s} split {line['split']}  {line['method']:24s}"
+    if "error" in line:
+        return f"{head}  failed: {line['error']}"
+    trials = "" if line["trials"] is None else f", {line['trials']} trials"
+    return f"{head}  score {line['score']:.4f}, loss {line['loss']:.4f}, {line['wall']:.1f} s{trials}"
+
+
+def main() -> None:
+    """Run what is missing, or make tables of what there is."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--half", choices=HALVES, help="the problems that defaults are chosen by, or the others")
+    arguments.add_argument("--seconds", type=_positive, default=60.0, help="that a method may take; 60 unless given")
+    arguments.add_argument("--splits", type=_count, default=3, help="how many; 3 unless given")
+    arguments.add_argument("--problems", help="which, separated by commas; those of the half unless given")
+    arguments.add_argument("--methods", help="which, separated by spaces")
+    arguments.add_argument("--output", type=Path, metavar="FILE.jsonl", help="the file of lines")
+    arguments.add_argument("--again", action="store_true", help="run again what failed")
+    arguments.add_argument("--quick", action="store_true", help="small: does it run; keeps no lines unless told where")
+    arguments.add_argument("--table", action="store_true", help="run nothing; print tables of the lines that are kept")
+    arguments.add_argument("--baseline", default=methods.BASELINE, help="the method that others are compared with")
+    options = arguments.parse_args()
+    if not (options.half or options.problems or options.quick or (options.table and options.output)):
+        arguments.error("say --half tuning or --half reporting, or name --problems")
+    file = options.output or RESULTS / "value" / f"{options.half or 'named'}.jsonl"
+    try:
+        if options.table:
+            lines = [line for line in read(file) if options.half in (None, line["half"])]
+            print(report.tables(lines, options.baseline))
+            return
+        problems = chosen_problems(options.problems, options.half)
+        if options.quick:
+            problems = first_of_each(problems)
+        text = " ".join(QUICK_METHODS) if options.quick and options.methods is None else options.methods
+        names = chosen_methods(text, problems, strict=bool(options.problems and options.methods))
+    except ValueError as error:
+        arguments.error(str(error))
+    with tempfile.TemporaryDirectory() as nowhere:
+        if options.quick and options.output is None:
+            file = Path(nowhere) / "quick.jsonl"
+        splits, seconds = (1, 5.0) if options.quick else (options.splits, options.seconds)
+        for line in run(problems, names, splits=splits, seconds=seconds, file=file, again=options.again):
+            print(shown(line), flush=True)
+        if options.quick:
+            print(report.tables(read(file), options.baseline))
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text} must be a number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
+
+
+if __name__ == "__main__":
+    main()
