@@ -1,12 +1,11 @@
 """What a user ends with: test score and loss against seconds.
 
-    python -m benchmarks.value --half tuning|reporting [--seconds 60] [--splits 3] [--problems a,b] [--methods "x y"]
+    python -m benchmarks.value --half tuning|reporting [--seconds 60] [--splits 3] [--problems a b] [--methods x y]
     python -m benchmarks.value --half reporting --table    # tables of what is kept; runs nothing
     python -m benchmarks.value --quick
 
 Every method runs on every split of every problem that it is for, in a process of its own; each run is a JSON line in
-`results/value/HALF.jsonl`, and what has a line is not run again. Methods are separated by spaces: any algorithm of
-jaxhpo is one, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`; the others are
+`results/value/HALF.jsonl`, and what has a line is not run again. Any algorithm of jaxhpo is a method, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`; the others are
 hand_written, hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and tfidf_naive_bayes.
 `optuna_tpe` needs `pip install -e '.[peers]'`.
 """
@@ -26,12 +25,12 @@ HALVES = ("tuning", "reporting")
 QUICK_METHODS = (methods.BASELINE, "random_search:trials=8,epochs=2", "linear", "tfidf_naive_bayes")
 
 
-def chosen_problems(text: str | None, half: str | None) -> list[Problem]:
+def chosen_problems(names: list[str] | None, half: str | None) -> list[Problem]:
     """Return the problems that are named, else those of a half; raise ValueError naming an unknown one."""
-    if text is None:
+    if names is None:
         return [problem for problem in PROBLEMS.values() if half in (None, problem.half)]
     found = []
-    for name in dict.fromkeys(text.split(",")):
+    for name in dict.fromkeys(names):
         if name not in PROBLEMS:
             near = get_close_matches(name, PROBLEMS, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
@@ -42,20 +41,33 @@ def chosen_problems(text: str | None, half: str | None) -> list[Problem]:
     return found
 
 
-def chosen_methods(text: str | None, problems: list[Problem], *, strict: bool) -> list[str]:
+def chosen_methods(names: list[str] | None, problems: list[Problem], *, strict: bool) -> list[str]:
     """Return the methods that are named, else the usual ones.
 
     Raises:
         ValueError: if one is unknown, has wrong options, or is for none of the problems; where `strict`, not for all.
     """
-    if text is None:
+    if names is None:
         return list(methods.DEFAULT_METHODS)
-    names = list(dict.fromkeys(text.split()))
     for name in names:
         if strict or not any(methods.fits(name, problem) for problem in problems):
             for problem in problems:
                 methods.check_fits(name, problem)
-    return names
+    return list(dict.fromkeys(names))
+
+
+def kept(file: Path, **wanted: list[str] | None) -> list[Line]:
+    """Return the lines of a file whose fields are among those wanted; raise ValueError where none is."""
+    lines = read(file)
+    for field, values in wanted.items():
+        if values is not None:
+            there = {line[field] for line in lines}
+            if unknown := [value for value in values if value not in there]:
+                raise ValueError(f"{field} {unknown[0]!r} has no line in {file}; there are {', '.join(sorted(there))}")
+            lines = [line for line in lines if line[field] in values]
+    if not lines:
+        raise ValueError(f"{file} has no lines; run the benchmark first, or name another file by --output")
+    return lines
 
 
 def first_of_each(problems: list[Problem]) -> list[Problem]:
@@ -78,8 +90,10 @@ def main() -> None:
     arguments.add_argument("--half", choices=HALVES, help="the problems that defaults are chosen by, or the others")
     arguments.add_argument("--seconds", type=_positive, default=60.0, help="that a method may take; 60 unless given")
     arguments.add_argument("--splits", type=_count, default=3, help="how many; 3 unless given")
-    arguments.add_argument("--problems", help="which, separated by commas; those of the half unless given")
-    arguments.add_argument("--methods", help="which, separated by spaces")
+    arguments.add_argument("--problems", nargs="+", metavar="NAME", help="which; those of the half unless given")
+    arguments.add_argument(
+        "--methods", nargs="+", metavar="NAME", help="which, with their options; the usual ones unless given"
+    )
     arguments.add_argument("--output", type=Path, metavar="FILE.jsonl", help="the file of lines")
     arguments.add_argument("--again", action="store_true", help="run again what failed")
     arguments.add_argument("--quick", action="store_true", help="small: does it run; keeps no lines unless told where")
@@ -91,14 +105,16 @@ def main() -> None:
     file = options.output or RESULTS / "value" / f"{options.half or 'named'}.jsonl"
     try:
         if options.table:
-            lines = [line for line in read(file) if options.half in (None, line["half"])]
-            print(report.tables(lines, options.baseline))
+            half = [options.half] if options.half else None
+            names = options.methods and [options.baseline, *options.methods]
+            kept(file, method=[options.baseline])  # or it is refused
+            print(report.tables(kept(file, half=half, problem=options.problems, method=names), options.baseline))
             return
         problems = chosen_problems(options.problems, options.half)
         if options.quick:
             problems = first_of_each(problems)
-        text = " ".join(QUICK_METHODS) if options.quick and options.methods is None else options.methods
-        names = chosen_methods(text, problems, strict=bool(options.problems and options.methods))
+        wanted = list(QUICK_METHODS) if options.quick and options.methods is None else options.methods
+        names = chosen_methods(wanted, problems, strict=bool(options.problems and options.methods))
     except ValueError as error:
         arguments.error(str(error))
     with tempfile.TemporaryDirectory() as nowhere:
@@ -112,17 +128,19 @@ def main() -> None:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"{text} must be a number above 0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds above 0")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least 1")
+    return int(text)
 
 
 if __name__ == "__main__":

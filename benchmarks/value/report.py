@@ -21,11 +21,9 @@ GROUPS: dict[str, Callable[[Line], bool]] = {
 
 def tables(lines: Sequence[Line], baseline: str) -> str:
     """Return everything in Markdown: for each number of seconds, each kind of problem, and problem by problem."""
-    if not lines:
-        return "There are no lines."
     made = []
     for seconds in sorted({line["seconds"] for line in lines}):
-        rows = _with_rows([line for line in lines if line["seconds"] == seconds])
+        rows = [line for line in lines if line["seconds"] == seconds]
         made.append(f"## {seconds:g} seconds, differences from {baseline}")
         for title, belongs in GROUPS.items():
             if chosen := [line for line in rows if belongs(line)]:
@@ -66,7 +64,7 @@ def by_problem(lines: Sequence[Line], figure: str) -> str:
             failed = len(own) - len(values)
             mean = [f"{np.mean(values):.4f}"] if values else []
             cells.append(", ".join(mean + ([f"{failed} failed"] if failed else [])))
-        rows.append([problem, str(there[0]["rows"] or "?"), *cells])
+        rows.append([problem, f"{there[0]['rows']:,}", *cells])
     return markdown(["problem", "rows", *methods], rows)
 
 
@@ -89,12 +87,6 @@ def differences(lines: Iterable[Line], method: str, baseline: str, figure: str) 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
-
-
-def _with_rows(lines: Sequence[Line]) -> list[Line]:
-    """Return lines that all have `rows`: where one failed, those of another line of the problem, or 0."""
-    rows = {line["problem"]: line["rows"] for line in lines if "rows" in line}
-    return [line | {"rows": rows.get(line["problem"], 0)} for line in lines]
 
 
 def _cells(made: Compared) -> list[str]:

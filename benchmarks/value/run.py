@@ -1,17 +1,20 @@
 """Runs methods on problems, each in a process of its own, and keeps a JSON line of each.
 
-A line has: problem, kind, task, half, rows (of all parts), split, method, seconds (allowed), score, loss, wall (seconds
+A line has: problem, kind, task, half, rows (of the data), split, method, seconds (allowed), score, loss, wall (seconds
 from the start of the method to its predictions, compilation among them and imports not), trials, config (the winner's),
-about (see `benchmarks.record`), date; of a run that failed `error` instead of what it has not.
+about (see `benchmarks.record`), commit, date; of a run that failed `error` instead of what it has not.
 """
 
 import datetime as dt
 import json
 import multiprocessing
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,8 @@ from benchmarks.value.problems import Problem, parts
 
 Line = dict[str, Any]
 KEY = ("problem", "split", "method", "seconds")
+_OF_PROBLEM = ("kind", "task", "half", "rows")
+_PACKAGES = ("scikit-learn", "optuna")
 _GRACE = 600.0  # seconds beside three times those allowed, after which a process is ended
 
 
@@ -72,7 +77,7 @@ def run(
         file: of lines; a new one is made.
         again: whether those that failed run again.
     """
-    names = list(names)
+    names, commit = list(names), commit_of()
     file.parent.mkdir(parents=True, exist_ok=True)
     there = {key_of(line) for line in read(file) if not (again and "error" in line)}
     with file.open("a", encoding="utf-8") as out:
@@ -83,8 +88,8 @@ def run(
                     what = dict(zip(KEY, (problem.name, split, name, seconds), strict=True))
                     if key_of(what) in there or not methods.fits(name, problem):
                         continue
-                    line = what | {"kind": problem.kind, "task": problem.task, "half": problem.half}
-                    line |= in_process(problem, split, name, seconds)
+                    line = what | {field: getattr(problem, field) for field in _OF_PROBLEM}
+                    line |= in_process(problem, split, name, seconds) | {"commit": commit}
                     line["date"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
                     out.write(json.dumps(line) + "\n")
                     out.flush()
@@ -141,7 +146,8 @@ def measure(problem: Problem, split: int, name: str, seconds: float) -> Line:
 
     method, given = methods.load(name), parts(problem, split)
     classes = np.unique(given.y_train) if problem.task == "classification" else None
-    line: Line = {"rows": len(given.y_train) + len(given.y_test), "about": about()}  # it starts the device as well
+    line: Line = {"about": about()}  # which starts the device as well
+    line["about"]["versions"] |= {name: version(name) for name in _PACKAGES if find_spec(name.replace("scikit-", "sk"))}
     begun = time.perf_counter()
     answer = method(problem, given, seconds, split)
     wall = time.perf_counter() - begun
@@ -151,6 +157,13 @@ def measure(problem: Problem, split: int, name: str, seconds: float) -> Line:
     line["loss"] = test_loss(answer.outputs, given.y_test, classes, deviation)
     line |= {"wall": round(wall, 2), "trials": answer.trials, "config": plain(answer.config)}
     return line
+
+
+def commit_of() -> str | None:
+    """Return the commit of this package, with `-dirty` where files differ from it; None where git knows none."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent)
+    return found.stdout.strip() or None
 
 
 def plain(value: Any) -> Any:
