@@ -4,9 +4,11 @@
     python -m benchmarks.value --half reporting --table    # tables of what is kept; runs nothing
     python -m benchmarks.value --quick
 
-Every method runs on every split of every problem that it is for, in a process of its own; each run is a JSON line in
-`results/value/HALF.jsonl`, and what has a line is not run again. Any algorithm of jaxhpo is a method, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`; the others are
-hand_written, hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and tfidf_naive_bayes.
+Every method runs on every split of every problem that it is for, in a process of its own. Each run is a JSON line in
+`results/value/HALF.jsonl`, and what has a line is not run again, whatever has changed since: its commit is in it. Any
+algorithm of jaxhpo is a method, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`;
+the others are hand_written, hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and
+tfidf_naive_bayes. scikit-learn's take as long as they take; the others may take `--seconds`, compilation included.
 `optuna_tpe` needs `pip install -e '.[peers]'`.
 """
 
@@ -59,14 +61,14 @@ def chosen_methods(names: list[str] | None, problems: list[Problem], *, strict: 
 def kept(file: Path, **wanted: list[str] | None) -> list[Line]:
     """Return the lines of a file whose fields are among those wanted; raise ValueError where none is."""
     lines = read(file)
+    if not lines:
+        raise ValueError(f"{file} has no lines; run the benchmark first, or name another file by --output")
     for field, values in wanted.items():
         if values is not None:
             there = {line[field] for line in lines}
             if unknown := [value for value in values if value not in there]:
                 raise ValueError(f"{field} {unknown[0]!r} has no line in {file}; there are {', '.join(sorted(there))}")
             lines = [line for line in lines if line[field] in values]
-    if not lines:
-        raise ValueError(f"{file} has no lines; run the benchmark first, or name another file by --output")
     return lines
 
 

@@ -26,14 +26,14 @@ def check_outputs(outputs: np.ndarray, rows: int, classes: np.ndarray | None) ->
         raise ValueError(f"outputs are not finite in {int((~np.isfinite(outputs)).sum())} of {outputs.size} places")
 
 
-def test_score(outputs: np.ndarray, y: np.ndarray, classes: np.ndarray | None) -> float:
+def score_of(outputs: np.ndarray, y: np.ndarray, classes: np.ndarray | None) -> float:
     """Return the accuracy of probabilities [N, K] of the classes, or R2 of predictions [N] where `classes` is None."""
     if classes is not None:
         return float(np.mean(classes[np.argmax(outputs, axis=1)] == y))
     return float(1 - np.sum((y - outputs) ** 2) / np.sum((y - np.mean(y)) ** 2))
 
 
-def test_loss(outputs: np.ndarray, y: np.ndarray, classes: np.ndarray | None, deviation: float) -> float:
+def loss_of(outputs: np.ndarray, y: np.ndarray, classes: np.ndarray | None, deviation: float) -> float:
     """Return the log loss, or the log of the RMSE over the standard deviation of the training targets.
 
     Args:

@@ -142,11 +142,16 @@ def _optimizer() -> optax.GradientTransformation:
 
 def _start(network: Network, settings: Settings, x: jax.Array, seed: int) -> tuple[State, jax.Array]:
     key, weights = jax.random.split(jax.random.key(seed))
-    params = jax.jit(network.init, static_argnames="train")(weights, x[:1], train=False)
+    params = _initial(network, weights, x[:1])
     optimizer: Any = _optimizer().init(params)
     values = {"learning_rate": settings.learning_rate, "weight_decay": settings.weight_decay}
     wanted = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
     return State(params, optimizer._replace(hyperparams=optimizer.hyperparams | wanted)), key
+
+
+@partial(jax.jit, static_argnames="network")
+def _initial(network: Network, key: jax.Array, x: jax.Array) -> Any:
+    return network.init(key, x, train=False)
 
 
 def _epoch(network: Network, batch: int, state: State, key: jax.Array, x: jax.Array, y: jax.Array) -> State:

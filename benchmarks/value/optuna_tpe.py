@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 
 from benchmarks.value import hand_written
-from benchmarks.value.comparison import test_score
+from benchmarks.value.comparison import score_of
 from benchmarks.value.hand_written import Settings, Trained
 from benchmarks.value.methods import Answer
 
@@ -40,7 +40,7 @@ def tuned(problem: Any, parts: Any, seconds: float, seed: int) -> Answer:
     def objective(trial: Any) -> float:
         nonlocal best
         trained = hand_written.train(problem, parts.x_train, parts.y_train, seed, deadline, suggested(trial))
-        score = test_score(trained.outputs(trained.x_valid), trained.y_valid, trained.classes)
+        score = score_of(trained.outputs(trained.x_valid), trained.y_valid, trained.classes)
         if score > best[0]:
             best = score, trained
         return score

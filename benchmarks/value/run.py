@@ -142,7 +142,7 @@ def _child(pipe: Connection, cache: str, *what: Any) -> None:
 def measure(problem: Problem, split: int, name: str, seconds: float) -> Line:
     """Run one method on one split in this process; return its figures."""
     from benchmarks.record import about
-    from benchmarks.value.comparison import check_outputs, test_loss, test_score
+    from benchmarks.value.comparison import check_outputs, loss_of, score_of
 
     method, given = methods.load(name), parts(problem, split)
     classes = np.unique(given.y_train) if problem.task == "classification" else None
@@ -153,8 +153,8 @@ def measure(problem: Problem, split: int, name: str, seconds: float) -> Line:
     wall = time.perf_counter() - begun
     check_outputs(answer.outputs, len(given.y_test), classes)
     deviation = 1.0 if classes is not None else float(np.std(given.y_train))
-    line["score"] = test_score(answer.outputs, given.y_test, classes)
-    line["loss"] = test_loss(answer.outputs, given.y_test, classes, deviation)
+    line["score"] = score_of(answer.outputs, given.y_test, classes)
+    line["loss"] = loss_of(answer.outputs, given.y_test, classes, deviation)
     line |= {"wall": round(wall, 2), "trials": answer.trials, "config": plain(answer.config)}
     return line
 
