@@ -94,6 +94,8 @@ def parts(problem: Problem, split: int) -> Parts:
         problem: One of `PROBLEMS`, or alike.
         split: Number of the split, 0 or more.
     """
+    if not isinstance(problem, Problem):
+        raise ValueError(f"problem={problem!r}; give a Problem, such as PROBLEMS['digits']")
     if isinstance(split, bool) or not isinstance(split, int) or split < 0:
         raise ValueError(f"split={split!r}; give a whole number from 0")
     x, y = problem.load()
