@@ -98,6 +98,11 @@ def test_images_and_lists_of_texts_are_split_too():
     assert texts.x_test == [f"text {n}" for n in images.x_test.ravel()]
 
 
+def test_a_problem_is_not_its_name():
+    with pytest.raises(ValueError, match=r"^problem='digits'; give a Problem, such as PROBLEMS\['digits'\]$"):
+        parts("digits", 0)
+
+
 @pytest.mark.parametrize("split", [-1, True, 1.0, "1", None])
 def test_a_split_is_a_whole_number(split):
     with pytest.raises(ValueError, match=r"^split=.*; give a whole number from 0$"):

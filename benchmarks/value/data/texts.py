@@ -18,7 +18,7 @@ _PHONES = ("Twitter for Android", "Twitter for iPhone")
 _CAMPAIGN = ("2015-06", "2017-03")  # the account changed hands, and what it wrote about, over the years
 
 Examples = tuple[list[str], np.ndarray]
-"""Texts, and labels [N], int or str."""
+"""Texts, and their labels, str [N]."""
 
 
 def food_reviews() -> Examples:
@@ -61,7 +61,9 @@ def tweets(size: int) -> Examples:
 def reviews(size: int) -> Examples:
     """Return a part of the training reviews of IMDB, which lie in the directory `TFDS_DATA_DIR`."""
     arrays = reader.read(SOURCES["imdb"], None)
-    return _part(reader.texts(arrays, "train"), np.asarray(arrays["y_train"], dtype=np.int64), size)
+    labels = np.array(["negative", "positive"])[np.asarray(arrays["y_train"])]
+    frame = pd.DataFrame({"text": reader.texts(arrays, "train"), "label": labels})
+    return _part(*_examples(frame, "text", "label"), size)
 
 
 def _examples(frame: pd.DataFrame, text: str, label: str) -> Examples:
