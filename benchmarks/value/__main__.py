@@ -9,7 +9,7 @@ Every method runs on every split of every problem that it is for, in a process o
 algorithm of jaxhpo is a method, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`;
 the others are hand_written, hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and
 tfidf_naive_bayes. scikit-learn's take as long as they take; the others may take `--seconds`, compilation included.
-`optuna_tpe` needs `pip install -e '.[peers]'`.
+Optuna and the data need `pip install -e '.[benchmarks]'`. Run nothing beside it.
 """
 
 import argparse
@@ -47,15 +47,18 @@ def chosen_methods(names: list[str] | None, problems: list[Problem], *, strict: 
     """Return the methods that are named, else the usual ones.
 
     Raises:
-        ValueError: if one is unknown, has wrong options, or is for none of the problems; where `strict`, not for all.
+        ValueError: if one is unknown, has wrong options, lacks its package, or is for none of the problems; where
+            `strict`, not for all.
     """
-    if names is None:
-        return list(methods.DEFAULT_METHODS)
-    for name in names:
+    chosen = list(methods.DEFAULT_METHODS) if names is None else list(dict.fromkeys(names))
+    for name in chosen:
+        if lacking := methods.lacking(name):
+            raise ValueError(f"method {name!r} needs {lacking}; pip install {lacking}, or name other --methods")
+    for name in names or ():
         if strict or not any(methods.fits(name, problem) for problem in problems):
             for problem in problems:
                 methods.check_fits(name, problem)
-    return list(dict.fromkeys(names))
+    return chosen
 
 
 def kept(file: Path, **wanted: list[str] | None) -> list[Line]:

@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,12 +32,13 @@ class Method(NamedTuple):
     function: str
     kinds: tuple[str, ...] = KINDS
     tasks: tuple[str, ...] = ("classification", "regression")
+    package: str | None = None  # that it needs beside those of jaxhpo
 
 
 METHODS = {
     BASELINE: Method("hand_written", "one"),
     "hand_written_5": Method("hand_written", "five"),
-    "optuna_tpe": Method("optuna_tpe", "tuned"),
+    "optuna_tpe": Method("optuna_tpe", "tuned", package="optuna"),
     "hist_gradient_boosting": Method("scikit", "hist_gradient_boosting", ("table", "image")),
     "random_forest": Method("scikit", "random_forest", ("table", "image")),
     "linear": Method("scikit", "linear", ("table", "image")),
@@ -69,6 +71,12 @@ def check_fits(name: str, problem: Any) -> None:
         wanted = f"{' and '.join(method.kinds)} problems of {' or '.join(method.tasks)}"
         there = f"problem {problem.name!r} is {problem.kind}, {problem.task}"
         raise ValueError(f"method {name!r} is for {wanted}, and {there}; leave one of them out")
+
+
+def lacking(name: str) -> str | None:
+    """Return the package that a method needs and that is not installed."""
+    package = find(name).package
+    return package if package and find_spec(package) is None else None
 
 
 def load(name: str) -> Callable[..., Answer]:

@@ -1,7 +1,7 @@
 """Optuna's TPE over the hand-written network: the study that its user writes."""
 
 # pyright: reportMissingImports=false
-# Optuna is in the extra "peers".
+# Optuna is in the extra "benchmarks".
 
 import time
 import warnings

@@ -8,6 +8,11 @@ from benchmarks.value.comparison import Compared, compare
 from benchmarks.value.run import Line
 
 FEW_ROWS = 2_000
+NOTE = (
+    "Score is accuracy, or R2: higher is better. Loss is log loss, or the log of the RMSE over the deviation of the "
+    "training targets: lower is better. Differences have 95% intervals over problems, then splits. A problem is level "
+    "where the mean over splits is within one standard error of 0."
+)
 _FIGURES = {"score": True, "loss": False}  # whether more is better
 
 GROUPS: dict[str, Callable[[Line], bool]] = {
@@ -21,7 +26,7 @@ GROUPS: dict[str, Callable[[Line], bool]] = {
 
 def tables(lines: Sequence[Line], baseline: str) -> str:
     """Return everything in Markdown: for each number of seconds, each kind of problem, and problem by problem."""
-    made = []
+    made = [NOTE]
     for seconds in sorted({line["seconds"] for line in lines}):
         rows = [line for line in lines if line["seconds"] == seconds]
         made.append(f"## {seconds:g} seconds, differences from {baseline}")

@@ -165,6 +165,12 @@ def test_what_the_command_refuses(asked, main, arguments, message):
     assert not asked
 
 
+def test_a_method_without_its_package_is_refused(asked, main, monkeypatch):
+    monkeypatch.setattr(methods, "find_spec", lambda name: None)
+    assert "method 'optuna_tpe' needs optuna; pip install optuna, or name other --methods" in main("--half", "tuning")
+    assert not asked
+
+
 def test_the_table_needs_the_baseline(asked, main, tmp_path):
     file = tmp_path / "lines.jsonl"
     main("--half", "tuning", "--output", file, "--methods", "linear")
