@@ -1,7 +1,7 @@
 """What training costs on the kinds of device that were measured: the numbers behind the plan's choices.
 
-They only have to rank plans, and are rounded from what `benchmarks.speed` and `benchmarks.ways` measure. A device that
-is not in the table is taken for its backend's.
+They only have to rank plans, and are rounded from what `benchmarks.speed` and `benchmarks.speed.ways` measure. A device
+that is not in the table is taken for its backend's.
 """
 
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 """Which way of computing a training step is fast: the measurements behind the choice of kernels and engines.
 
-    python -m benchmarks.ways [--quick] [--no-save]
+    python -m benchmarks.speed.ways [--quick] [--no-save]
 
 Seconds of one optimizer step of one network, a loop of many steps, compilation apart: an MLP (64 inputs, two layers of
 32), a CNN (two 3x3 convolutions of 32 on 28x28, dense 128) and a GRU (64 units, 100 tokens), all on batches of 32; and
@@ -177,7 +177,7 @@ def main() -> None:
         for way in measured[name].values():
             way["gflop_per_second"] = _BATCH * (cost.forward + cost.backward) / way["milliseconds"] / 1e6
     result = {"batch": _BATCH, "steps": measured, "product_gflop_per_second": product_rates()}
-    save("ways", result, write=not options.no_save)
+    save("ways", result, write=not options.no_save, module="speed.ways")
 
 
 if __name__ == "__main__":
