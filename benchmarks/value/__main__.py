@@ -75,9 +75,12 @@ def kept(file: Path, **wanted: list[str] | None) -> list[Line]:
     return lines
 
 
-def first_of_each(problems: list[Problem]) -> list[Problem]:
-    """Return the first problem of each kind and task."""
-    return list({(problem.kind, problem.task): problem for problem in reversed(problems)}.values())[::-1]
+def smallest_of_each(problems: list[Problem]) -> list[Problem]:
+    """Return the problem of each kind and task with the fewest numbers, or texts."""
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in sorted(problems, key=lambda problem: problem.rows * max(problem.columns, 1)):
+        found.setdefault((problem.kind, problem.task), problem)
+    return list(found.values())
 
 
 def shown(line: Line) -> str:
@@ -117,7 +120,7 @@ def main() -> None:
             return
         problems = chosen_problems(options.problems, options.half)
         if options.quick:
-            problems = first_of_each(problems)
+            problems = smallest_of_each(problems)
         wanted = list(QUICK_METHODS) if options.quick and options.methods is None else options.methods
         names = chosen_methods(wanted, problems, strict=bool(options.problems and options.methods))
     except ValueError as error:

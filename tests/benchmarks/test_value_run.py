@@ -184,6 +184,11 @@ def test_quick_keeps_nothing(asked, main, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_quick_takes_the_smallest_of_each_kind():
+    given = [problem("a", columns=9), problem("b"), problem("c", rows=30), problem("d", kind="text", columns=0)]
+    assert [each.name for each in command.smallest_of_each(given)] == ["d", "c"]
+
+
 def test_the_usual_methods_are_there():
     for name in methods.DEFAULT_METHODS:
         if name != "optuna_tpe":  # whose package may not be
