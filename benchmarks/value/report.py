@@ -11,7 +11,7 @@ FEW_ROWS = 2_000
 NOTE = (
     "Score is accuracy, or R2: higher is better. Loss is log loss, or the log of the RMSE over the deviation of the "
     "training targets: lower is better. Differences have 95% intervals over problems, then splits. A problem is level "
-    "where the mean over splits is within one standard error of 0."
+    "where the mean over splits is within one standard error of 0, with a single split only where it is 0."
 )
 _FIGURES = {"score": True, "loss": False}  # whether more is better
 
