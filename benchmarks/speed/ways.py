@@ -177,7 +177,7 @@ def main() -> None:
         for way in measured[name].values():
             way["gflop_per_second"] = _BATCH * (cost.forward + cost.backward) / way["milliseconds"] / 1e6
     result = {"batch": _BATCH, "steps": measured, "product_gflop_per_second": product_rates()}
-    save("ways", result, write=not options.no_save)
+    save("ways", result, write=not options.no_save, module="speed.ways")
 
 
 if __name__ == "__main__":
