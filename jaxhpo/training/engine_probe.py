@@ -44,8 +44,8 @@ def probe(
     refused: list[ValueError] = []
     for engine in ENGINES:
         try:
-            resources = read_resources(lanes, replace(machine, engine=engine), continues, stopping.keeps_best)
-            trainer = Trainer.of(family, resources, stopping)
+            resources = read_resources(lanes, replace(machine, engine=engine), continues, stopping)
+            trainer = Trainer.of(family, resources)
         except ValueError as error:  # not for this machine, or not with these options
             refused.append(error)
             continue

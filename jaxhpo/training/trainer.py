@@ -78,27 +78,26 @@ class Trainer:
         check_count("epochs", epochs, MOST_EPOCHS)
         machine, stopping = machine_of(machine, old, "Trainer"), read_stopping(checkpoint, patience)
         family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
-        self._begin(family, read_resources(lanes, machine, continues, stopping.keeps_best), stopping)
+        self._begin(family, read_resources(lanes, machine, continues, stopping))
 
     @classmethod
-    def of(cls, family: Family, resources: Resources, stopping: Stopping) -> "Trainer":
+    def of(cls, family: Family, resources: Resources) -> "Trainer":
         """Return a trainer of networks that have been checked already.
 
         Args:
             family: The networks, with their data and space.
             resources: What training may use.
-            stopping: When a training ends, and which of its epochs counts.
 
         Raises:
             ValueError: if the memory does not hold a lane.
         """
         trainer = cls.__new__(cls)
-        trainer._begin(family, resources, stopping)
+        trainer._begin(family, resources)
         return trainer
 
-    def _begin(self, family: Family, resources: Resources, stopping: Stopping) -> None:
+    def _begin(self, family: Family, resources: Resources) -> None:
         self.family, self.data, self.space = family, family.data, family.space
-        self.goal, self.epochs, self.stopping = family.goal, family.epochs, stopping
+        self.goal, self.epochs = family.goal, family.epochs
         check_visits(self.epochs, len(self.data.y_train))
         self.resources, self.continues = resources, resources.continues
         self.plan = family.plan(resources)
@@ -153,8 +152,8 @@ class Trainer:
             space: What varies.
             lanes: Trials of a round.
         """
-        resources = self.resources._replace(lanes=lanes, continues=False, keeps_best=False)
-        return Trainer.of(self.family.again(data, space), resources, Stopping(LAST))
+        resources = self.resources._replace(lanes=lanes, continues=False, stopping=Stopping(LAST))
+        return Trainer.of(self.family.again(data, space), resources)
 
     def model(self, weights: Weights) -> Model:
         """Return the network of some weights, for predictions."""
@@ -182,7 +181,7 @@ class Trainer:
     @property
     def programs(self) -> Programs:
         """The plan's programs, pure."""
-        return Programs(self.family, self.plan, self.goal, self.epochs, self.stopping)
+        return Programs(self.family, self.plan, self.goal, self.epochs, self.resources.stopping)
 
     @cached_property
     def test_split(self) -> Split:

@@ -131,9 +131,8 @@ class TrainingWorkload:
                 self._family, self._machine, lanes=self.lanes, continues=continues, stopping=self._length.stopping
             )
         else:
-            stopping = self._length.stopping
-            resources = read_resources(self.lanes, self._machine, continues, stopping.keeps_best)
-            self.trainer = Trainer.of(self._family, resources, stopping)
+            resources = read_resources(self.lanes, self._machine, continues, self._length.stopping)
+            self.trainer = Trainer.of(self._family, resources)
         self._study = TrainingStudy(self.trainer, algorithm, **options)
         return self._study
 

@@ -231,3 +231,21 @@ def test_wrong_arguments_are_named(small_digits, case):
         Trainer(small_digits, "mlp", SPACE, **options)
     with pytest.raises(ValueError, match=message):
         jh.tune(small_digits, space=SPACE, verbose=False, **options)
+
+
+def test_a_plan_goes_by_the_epochs_that_patience_leaves(small_digits):
+    """And by the memory of what is kept: two copies more where a source has its own."""
+    assert Stopping("best", 10).expected_epochs(300) == 50
+    assert Stopping("best", 10).expected_epochs(20) == 20
+    assert Stopping("last").expected_epochs(300) == 300
+    digits = jh.data.load("digits")
+    programs = [len(Trainer(digits, "mlp", epochs=300, lanes=8, patience=p).plan.buckets) for p in (10, None)]
+    assert programs == [2, 3]
+
+    def memory(**options):
+        return trainer_of(small_digits, **options).plan.buckets[-1].bytes
+
+    last, best = memory(checkpoint="last"), memory()
+    own = {"checkpoint": "last", "continues": True}, {"continues": True}
+    assert memory(**own[1]) - memory(**own[0]) == pytest.approx(2 * (best - last), abs=2)
+    assert best > last

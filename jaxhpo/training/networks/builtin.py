@@ -77,7 +77,7 @@ class Builtin:
             train=len(data.y_train),
             valid=len(data.y_valid),
             bytes=examples_bytes(data),
-            epochs=self.epochs,
+            epochs=resources.stopping.expected_epochs(self.epochs),
             micro_batch=ranges.micro_batch,
             units=ranges.units_values,
             layers=ranges.layers_values,

@@ -35,7 +35,7 @@ class Task(NamedTuple):
         train: Number of training examples.
         valid: Number of validation examples.
         bytes: Size of all examples.
-        epochs: Epochs of a trial.
+        epochs: Epochs that a trial is expected to train.
         micro_batch: Smallest batch size.
         units: Values that the space may give, each equally likely.
         layers: Values that the space may give, each equally likely.

@@ -13,6 +13,7 @@ from jaxhpo.machine.bounds import MOST_LANES, check_count
 from jaxhpo.training.planning.costs import device_costs, memory_limit
 from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan
 from jaxhpo.training.step.engines import ENGINES, SHARDED, THREADS
+from jaxhpo.training.step.stopping import DEFAULT_STOPPING, Stopping
 
 _GIB = 2.0**30
 _MOST_GIB = 2**20
@@ -76,7 +77,7 @@ class Resources(NamedTuple):
         memory: Bytes of each device.
         horizon: "short" or "long".
         continues: Whether trials may continue others.
-        keeps_best: Whether a lane keeps the weights of its best epoch.
+        stopping: When a training ends, and which of its epochs counts.
     """
 
     lanes: int
@@ -85,13 +86,13 @@ class Resources(NamedTuple):
     memory: float
     horizon: str
     continues: bool
-    keeps_best: bool
+    stopping: Stopping
 
     @property
     def copies(self) -> int:
         """How many further copies of a lane's weights, or arrays of their size, are beside it: see `lane_bytes`."""
-        of_source = 3 + self.keeps_best if self.continues else 0
-        return of_source + self.keeps_best
+        best = self.stopping.keeps_best
+        return best + (3 + best if self.continues else 0)
 
     def plan(self, launches: int, micro_batch: int, evaluation_batch: int, buckets: tuple[Bucket, ...]) -> Plan:
         """Return the plan that uses them; arguments as its fields."""
@@ -118,14 +119,17 @@ def default_lanes() -> int:
     return max(known.lanes, cores()) if known.engine == THREADS else known.lanes
 
 
-def read_resources(lanes: int | None, machine: Machine, continues: bool = False, keeps_best: bool = False) -> Resources:
+def read_resources(
+    lanes: int | None, machine: Machine, continues: bool = False, stopping: Stopping = DEFAULT_STOPPING
+) -> Resources:
     """Return what a machine's description comes to on this one.
 
     Args:
         lanes: Trials of a round; None follows the machine.
         machine: What the user asked for.
         continues: Whether trials may continue others: a lane then needs more memory.
-        keeps_best: Whether a lane keeps the weights of its best epoch, which needs memory too.
+        stopping: When a training ends, and which of its epochs counts: to keep the best takes memory, and patience
+            shortens trainings.
 
     Raises:
         ValueError: if a field is invalid, or not for this machine; the message names it.
@@ -135,7 +139,7 @@ def read_resources(lanes: int | None, machine: Machine, continues: bool = False,
     if not isinstance(machine.horizon, str) or machine.horizon not in HORIZONS:
         raise ValueError(f"horizon={machine.horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(machine.engine, machine.devices)
-    return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues, keeps_best)
+    return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues, stopping)
 
 
 def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:

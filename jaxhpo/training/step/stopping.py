@@ -9,6 +9,8 @@ from jaxhpo.machine.bounds import MOST_EPOCHS, check_count
 from jaxhpo.types import Array
 
 BEST, LAST = "best", "last"
+_PATIENCES = 5
+"""A mean training by epochs of its patience: trials of the default spaces on the digits have 48 and 49 with 10."""
 
 
 class Stopping(NamedTuple):
@@ -27,6 +29,10 @@ class Stopping(NamedTuple):
     def keeps_best(self) -> bool:
         """Whether the weights of the best epoch count."""
         return self.checkpoint == BEST
+
+    def expected_epochs(self, most: int) -> int:
+        """Return about how many epochs a training has that may have `most`: what a plan goes by."""
+        return most if self.patience is None else min(most, _PATIENCES * self.patience)
 
 
 DEFAULT_STOPPING = Stopping()
