@@ -249,3 +249,14 @@ def test_a_plan_goes_by_the_epochs_that_patience_leaves(small_digits):
     own = {"checkpoint": "last", "continues": True}, {"continues": True}
     assert memory(**own[1]) - memory(**own[0]) == pytest.approx(2 * (best - last), abs=2)
     assert best > last
+
+
+def test_a_loss_that_takes_batches_alone_is_refused_at_the_door(small_digits):
+    """After each epoch it is called with the validation examples, whose number is another one."""
+
+    def loss(outputs, y):
+        return jnp.mean(outputs[:16].reshape(16, 10)[jnp.arange(16), y])
+
+    message = "loss of all 54 validation examples fails on outputs and targets: "
+    with pytest.raises(ValueError, match=message):
+        Trainer(small_digits, "mlp", jh.Space({"batch_size": jh.Choice((16,))}), loss=loss)

@@ -48,6 +48,9 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any) -> Goal:
         if not jnp.issubdtype(found.dtype, jnp.floating):
             raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
         _check_finite("loss", _computed(loss, _examples(outputs, y, data), y))
+        y = np.asarray(data.y_valid)  # after each epoch it is called with all of these
+        whole = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(y), *leaf.shape[1:]), leaf.dtype), outputs)
+        _traced(f"loss of all {len(y):,} validation examples", loss, whole, y)
     if not is_own(goal.metric):
         return goal
     numbers = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(outputs))
