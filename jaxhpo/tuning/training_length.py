@@ -8,8 +8,12 @@ from jaxhpo.training.config.hyperparameters import ALIASES
 from jaxhpo.training.config.space_reader import default_batch_size
 from jaxhpo.training.step.stopping import Stopping, read_stopping
 
-UPDATES = 10_000
-"""Updates of the weights that a trial may make at most, in batches of the default size."""
+UPDATES = 4_000
+"""Updates of the weights that a trial may make at most, in batches of the default size.
+
+More bring the winner nothing on tables of the tuning half, and take twice the arithmetic; half as many cost it on some
+(`python -m benchmarks.value.lengths`).
+"""
 
 FEWEST, MOST = 20, 300
 """Epochs between which the number of those updates is kept."""
