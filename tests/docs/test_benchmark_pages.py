@@ -270,6 +270,11 @@ def test_what_accuracy_says():
     assert max(tests, key=tests.get).endswith("random_search")
     highest = {command: max(row["test_accuracy"] for row in jobs[command]) for command in tests}
     assert highest["jaxhpo tune digits"] > tests["jaxhpo tune digits --algorithm random_search"]
+    digits, few = (
+        {rows[0]["trials"] for command, rows in jobs.items() if name in command} for name in ("digits", "mnist")
+    )
+    assert (digits, few) == ({64}, {32})
+    says("accuracy", "A study of the digits has 64 trials of 20 epochs, that of MNIST 32 trials of 5 epochs.")
 
 
 def test_what_training_steps_says():
