@@ -9,6 +9,7 @@ from benchmarks.tables.committed import load
 from benchmarks.tables.names import algorithms_table
 from jaxhpo.algorithms.gp.data import FITTED, USED
 from jaxhpo.tuning import options
+from jaxhpo.tuning.training_length import MOST
 from tests.docs import pages
 
 PAGE = pages.read("docs/guides/algorithms.md")
@@ -128,6 +129,10 @@ def test_the_methods_that_need_levels_are_named():
 def test_the_default_sizes_are_the_code_s(monkeypatch, given, trials, lanes):
     monkeypatch.setattr(options, "default_lanes", lambda: 8)
     assert options.Options(**given).sizes(32) == (trials, lanes)
+
+
+def test_epochs_may_be_so_many():
+    assert f"unless given, [it may be {MOST}](" in WORDS
 
 
 def test_an_accelerator_has_a_quarter_of_the_trials(monkeypatch):

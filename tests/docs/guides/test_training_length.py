@@ -31,6 +31,7 @@ def test_the_defaults_by_examples():
         assert (found.epochs, found.stopping.patience) == (int(epochs), int(patience)), examples
     assert f"make {code.UPDATES:,} updates with batches of 64" in PAGE
     assert f"has {code.FEWEST} at least, and {code.MOST} at most" in PAGE
+    assert f"unless given, it may be {code.MOST}." in PAGE
     fixed = f"has {code.FIXED_SMALL} epochs, and {code.FIXED_LARGE} beyond {code.SMALL:,} training examples"
     assert fixed in PAGE.replace("\n", " ")
 

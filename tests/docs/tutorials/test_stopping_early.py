@@ -9,6 +9,7 @@ import jaxhpo as jh
 from benchmarks.tables.committed import load
 from jaxhpo.algorithms.multi_fidelity.perturbation import _FACTORS
 from jaxhpo.algorithms.multi_fidelity.rungs import read_rungs
+from jaxhpo.tuning.training_length import MOST
 from tests.docs import pages
 
 PAGE = pages.read("docs/tutorials/stopping_early.md")
@@ -34,6 +35,10 @@ def test_options_and_defaults_are_the_code_s(name):
     assert options["eta"].default == 3
     assert "`eta=3` is the ratio of two rungs" in WORDS
     assert options["min_budget"].default == (None if name == "q_learning" else 1)
+
+
+def test_epochs_may_be_so_many():
+    assert f"Unless given, it may be {MOST}" in WORDS
 
 
 def test_pbt_changes_values_so():
