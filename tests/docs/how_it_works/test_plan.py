@@ -7,6 +7,7 @@ from jaxhpo.training.planning import costs, planner
 from jaxhpo.training.planning.plan import EARLY, HORIZONS, Bucket, Plan
 from jaxhpo.training.planning.resources import Machine
 from jaxhpo.training.run.usage import Account
+from jaxhpo.training.step import stopping
 from tests.docs import pages
 
 PAGE = pages.read("docs/how_it_works/plan.md")
@@ -34,6 +35,7 @@ def test_the_constants_are_the_code_s():
     assert f'within {HORIZONS["long"]:,} (`"long"`)' in WORDS
     assert Machine().horizon == "short"
     assert f"Up to {EARLY} buckets are compiled from the start" in WORDS
+    assert f"{stopping._PATIENCES} times its [patience]" in WORDS
     assert COMPILERS == 2
     assert "in the background, two at a time" in WORDS
     assert f"less than {planner._USEFUL:.0%} of the arithmetic" in WORDS
