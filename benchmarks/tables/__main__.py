@@ -12,6 +12,7 @@ import sys
 
 from benchmarks.tables import pages
 from benchmarks.tables.accuracy import tables_of_accuracy
+from benchmarks.tables.lengths import tables_of_lengths
 from benchmarks.tables.machines import machines_table
 from benchmarks.tables.names import algorithms_table, meanings_table
 from benchmarks.tables.quality import ablation, comparison
@@ -29,6 +30,7 @@ def tables() -> dict[str, str]:
         **{f"agent, {part}": table for part, table in ablation().items()},
         **tables_of_speed(),
         **tables_of_accuracy(),
+        **tables_of_lengths(),
         **{f"releases, {part}": table for part, table in tables_of_releases().items()},
         **{f"tests, {part}": table for part, table in tables_of_tests().items()},
     }

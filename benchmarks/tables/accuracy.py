@@ -16,8 +16,6 @@ def tables_of_accuracy() -> dict[str, str]:
         "accuracy": accuracy_table(dict(zip(_NAMES, runs, strict=True))),
         "text study": study_sentence(*load("accuracy_study").values()),
         "loading": loading_table(*load("loading").values()),
-        "stopping, cost": stopping_cost_table(*load("stopping").values()),
-        "stopping, saving": stopping_saving_table(*load("stopping").values()),
     }
 
 
@@ -38,24 +36,6 @@ def status_table(status: dict[str, Any], algorithms: dict[str, Any]) -> str:
         f"compiled ({algorithms['measured_on']['processor']})."
     )
     return "\n".join([*lines, "", note])
-
-
-def stopping_cost_table(result: dict[str, Any]) -> str:
-    """Return what keeping the best epoch costs as Markdown."""
-    lines = ["| network, engine | training seconds, with the best epoch kept over without | smallest | largest |"]
-    lines.append("|---|---|---|---|")
-    for name, row in result["cost"].items():
-        lines.append(f"| {name} | {row['ratio']:.3f} | {row['smallest']:.3f} | {row['largest']:.3f} |")
-    return "\n".join([*lines, "", f"Medians of ratios in turns. {_sentence(machine(result))}"])
-
-
-def stopping_saving_table(result: dict[str, Any]) -> str:
-    """Return what patience saves as Markdown."""
-    lines = ["| engine | most epochs | mean epochs | arithmetic needed | arithmetic done |", "|---|---|---|---|---|"]
-    for engine, row in result["saving"].items():
-        shares = " | ".join(f"{row[f'{what}_share']:.0%}" for what in ("needed", "executed"))
-        lines.append(f"| `{engine}` | {row['most_epochs']} | {row['mean_epochs']:.0f} | {shares} |")
-    return "\n".join([*lines, "", f"Shares of what trainings without patience take. {_sentence(machine(result))}"])
 
 
 def accuracy_table(runs: dict[str, dict[str, Any]]) -> str:

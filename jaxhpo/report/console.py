@@ -48,8 +48,8 @@ def shorten(value: Any, dimension: Dimension | None = None) -> str:
 
 def best_table(study: Study, size: int = 5) -> Table:
     """Return a table of the best configurations, one a column, best first."""
-    sign = 1 if study.direction == "maximize" else -1
-    trials = sorted((t for t in study.finished if not t.failed), key=lambda t: (-sign * t.score, t.trial))[:size]
+    finished = {trial.trial: trial for trial in study.finished}
+    trials = [finished[number] for number in study.top(size)["trial"].tolist()]
     table = Table(title=f"The best {len(trials)} of {len(study.finished)} trials", box=box.SIMPLE_HEAD)
     table.add_column("trial", style="bold")
     for trial in trials:

@@ -32,7 +32,8 @@ PLACES = {
         *("accelerator, lanes", "accelerator, asking"),
     ],
     "accuracy": ["status", "accuracy", "text study", "loading"],
-    "training_steps": ["ways", "matrix products", "stopping, cost", "stopping, saving"],
+    "training_steps": ["ways", "matrix products"],
+    "training_length": ["lengths", "stopping, cost", "stopping, saving"],
     "releases": ["releases, studies", "releases, kept"],
     "tests": [f"tests, {part}" for part in ("tiers", "lines", "imports", "dearest", "dearest_before")],
 }

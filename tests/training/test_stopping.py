@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxhpo as jh
+from jaxhpo.report.console import best_table
 from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.step.stopping import Stopping, first_checkpoint, is_patient, next_checkpoint
 from jaxhpo.tuning import TrainingStudy
@@ -210,6 +211,9 @@ def test_equal_scores_are_parted_by_validation_loss(small_digits):
     assert study.best.trial == study.winner.trial == lowest
     assert study.top(16)["trial"].tolist() == np.argsort(losses, kind="stable").tolist()
     assert study.best_model().config == study.finished[lowest].config
+    study.summary = {"metric": "score"}
+    columns = [column.header for column in best_table(study, 3).columns]
+    assert columns == ["trial", *map(str, np.argsort(losses, kind="stable")[:3])]
 
 
 WRONG = {
