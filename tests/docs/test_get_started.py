@@ -38,14 +38,14 @@ def test_a_study_of_the_digits_begins_so():
 
 def test_the_end_is_the_one_of_the_picture():
     kept = json.loads((RESULTS / "terminal.json").read_text(encoding="utf-8"))
-    _, title, rest = plain(kept).partition("The best 5 of 64 trials")
+    _, title, rest = plain(kept).partition("The best 5 of 32 trials")
     assert title + rest in PAGE
-    assert "test accuracy 0.9722" in rest
+    assert "test accuracy 0.9833" in rest
     assert kept["typed"] == "jaxhpo tune digits"
 
 
 def test_an_image_is_as_much_accuracy_as_is_said():
     images = len(jh.data.load("digits").y_valid)
-    assert f"0.9861 is 355 of {images} images" in PAGE
-    assert round(355 / images, 4) == 0.9861
+    assert f"0.9889 is 356 of {images} images" in PAGE
+    assert round(356 / images, 4) == 0.9889
     assert f"one image more is {1 / images:.4f}" in PAGE
