@@ -85,11 +85,12 @@ def budgets_of(configs, dtype):
     return [UPDATES[dtype] // (160 // config["batch_size"]) for config in configs]
 
 
-def make_trainer(name, dataset, plan, epochs):
+def make_trainer(name, dataset, plan, epochs, **stopping):
     recurrent = name in CELL
     space = Space(AXES | ({"cell": Choice((CELL[name],))} if recurrent else {}))
     engine, buckets = PLANS[plan]
-    trainer = Trainer(dataset, "rnn" if recurrent else name, space, epochs=epochs, machine=Machine(engine=engine))
+    options = {"epochs": epochs, "machine": Machine(engine=engine)} | (stopping or {"checkpoint": "last"})
+    trainer = Trainer(dataset, "rnn" if recurrent else name, space, **options)
     variant = trainer.plan.buckets[0].variant
     forced = tuple(Bucket(units, layers, variant, widths, size, 0) for units, layers, widths, size in buckets)
     trainer.plan = trainer.plan._replace(buckets=forced)

@@ -23,6 +23,7 @@ from jaxhpo.training.step.examples import (
 from jaxhpo.training.step.lane import evaluate
 from jaxhpo.training.step.lane_state import TrainSpec
 from jaxhpo.training.step.learner import Batch, Masked
+from jaxhpo.training.step.stopping import Stopping
 from jaxhpo.types import Proposal
 
 BATCH, EPOCHS, LANES = 16, 2, 4
@@ -253,12 +254,12 @@ def test_outputs_come_in_order_whatever_the_batches(mixed, batch):
 @pytest.mark.slow
 def test_a_score_is_that_of_whole_rows(mixed, trainer):
     goal = read_goal("classification", metric=lambda outputs, y: jnp.sum(outputs[:, 0] * (1 + y.astype(jnp.float32))))
-    spec = TrainSpec(learner_of(mixed), goal, (), (), BATCH, EPOCHS, 7, (8, 40))
+    spec = TrainSpec(learner_of(mixed), goal, (), (), BATCH, EPOCHS, 7, (8, 40), Stopping())
     hyper = hyper_of(trainer, CONFIGS[0])._replace(layers=jnp.int32(1), units=jnp.int32(6))
     data = grouped(mixed, (8, 40))
     params, _ = jax.jit(spec.learner.start)(jax.random.key(1), data[0].train.x[:1].astype(np.float32), hyper)
     scores = [jax.jit(lambda d: evaluate(spec, d, hyper, params, (), d.valid))(d) for d in data]
-    assert scores[0][1]
+    assert scores[0][2]
     np.testing.assert_allclose(scores[0][0], scores[1][0], rtol=1e-5)
 
 

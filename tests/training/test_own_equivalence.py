@@ -138,7 +138,7 @@ def test_a_lane_equals_the_plain_training(kind, engine, dtype, small_digits):
     with jax.enable_x64(dtype == "float64"):
         # What a Trainer rehearses is in single precision.
         with jax.numpy_dtype_promotion("standard"):
-            trainer = Trainer(d, model, space, epochs=3, lanes=3, machine=Machine(engine=engine))
+            trainer = Trainer(d, model, space, epochs=3, lanes=3, machine=Machine(engine=engine), checkpoint="last")
         train_split, valid = Split(d.x_train, d.y_train), Split(d.x_valid, d.y_valid)
         data = TrainingData(train_split, valid, d.offset.astype(dtype), d.scale.astype(dtype))
         starts, results = train_here(trainer, configs, data, (0, 3))

@@ -44,7 +44,7 @@ def test_a_recipe_equals_plain_optax(engine, small_digits):
     own = [{name: config[name] for name in SPACE} for config in CONFIGS]
     with jax.enable_x64(True):
         data = data_of(small_digits, "float64")
-        trainer = Trainer(small_digits, "mlp", SPACE, epochs=EPOCHS, machine=Machine(engine=engine))
+        trainer = Trainer(small_digits, "mlp", SPACE, epochs=EPOCHS, machine=Machine(engine=engine), checkpoint="last")
         size = 1 if engine == "threads" else len(CONFIGS)
         trainer.plan = trainer.plan._replace(buckets=(Bucket(16, 2, Variant(), (16,), size, 0),))
         starts = run(trainer, own, key, data, [0] * len(own))
@@ -83,7 +83,9 @@ def test_augmented_lanes_are_the_same_whatever_the_engine(small_digits):
     with jax.enable_x64(True):
         data = data_of(small_digits, "float64")
         for engine in ("threads", "vmap"):
-            trainer = Trainer(small_digits, "cnn", AUGMENTED, epochs=2, machine=Machine(engine=engine))
+            trainer = Trainer(
+                small_digits, "cnn", AUGMENTED, epochs=2, machine=Machine(engine=engine), checkpoint="last"
+            )
             results[engine] = run(trainer, configs, key, data, [2] * len(configs))
     for left, right in zip(results["threads"], results["vmap"], strict=True):
         np.testing.assert_allclose(left.loss, right.loss, rtol=1e-6)
