@@ -21,6 +21,7 @@ RUN = [page for page, text in TEXTS.items() if re.search(r"^```(python|sh)$", te
 PEERS = [(page, name) for page, text in TEXTS.items() for name in set(re.findall(r"<!-- peer: (\w+) -->", text))]
 
 
+@pytest.mark.sampled
 @pytest.mark.slow_but_for(*QUICK)
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_the_snippets_run_and_print_what_the_page_shows(page, as_quickly):

@@ -120,6 +120,7 @@ def in_dtype(dtype):
     return lambda width, rngs: NnxNet(width, dtype=dtype, rngs=rngs)
 
 
+@pytest.mark.sampled
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "engine", "dtype"),
