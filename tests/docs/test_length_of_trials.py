@@ -34,8 +34,8 @@ def test_what_is_said_of_the_length_of_trials():
 def test_what_is_said_of_early_stopping():
     stopping = load("stopping")["stopping"]
     ratios = [row["ratio"] for row in stopping["cost"].values()]
-    assert max(ratios) < 1.05
-    says("None of the ratios shows a cost" if max(ratios) <= 1 else "shows a cost")
+    assert max(ratios) <= 1
+    says("None of the ratios shows a cost")
     vmap, threads = stopping["saving"]["vmap"], stopping["saving"]["threads"]
     assert vmap["executed_share"] == 1 > threads["executed_share"] == threads["needed_share"]
     says("Here one lane had all epochs, so nothing was saved")
