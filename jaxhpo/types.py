@@ -5,10 +5,12 @@ are pytrees of arrays; an Algorithm and an Objective are tuples of pure function
 ``vmap`` and ``scan``.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 Array = jax.Array
 Key = jax.Array  # a typed key that `jax.random.key` returns
@@ -57,6 +59,7 @@ class Outcome(NamedTuple):
         score: Score of each lane, nan if the trial failed: [B] float32. An objective returns scores in the direction
             that the user chose; an algorithm always receives scores where higher is better.
         aux: Further results by name, [B, ...] each, such as learning curves. They never hold a test score.
+        standard_error: Standard error of each score: [B] float32, nan where it is not known; a scalar is that of all.
 
     Example:
         >>> import jax.numpy as jnp, jaxhpo
@@ -67,6 +70,7 @@ class Outcome(NamedTuple):
 
     score: Array
     aux: dict[str, Array]
+    standard_error: Any = np.float32(math.nan)
 
 
 def keep_state(state: State, trials: Any) -> State:
@@ -163,6 +167,7 @@ class LaneResult(NamedTuple):
     aux: dict[str, Any]
     reason: str | None = None
     exception: str | None = None
+    standard_error: float = math.nan
 
 
 Finished = Callable[[int, LaneResult], None]

@@ -8,6 +8,9 @@ MOST_TRIALS = 10_000_000
 MOST_LANES = 65_536
 MOST_EPOCHS = 100_000
 MOST_SEEDS = 1_000
+MOST_TRAININGS = 64
+"""Folds or repeats of a trial."""
+
 MOST_HYPERPARAMETERS = 1_000
 MOST_BUDGET = 2**31 - 1
 """Largest budget of a function: budgets are int32."""

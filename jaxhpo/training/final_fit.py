@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxhpo.machine.bounds import MOST_SEEDS, check_count
 from jaxhpo.space import Choice, Space, describe
+from jaxhpo.training.run.batch import network_of
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.step.lane_state import Result
@@ -102,14 +103,13 @@ def final_fit(trainer: Trainer, config: dict[str, Any], *, epochs: int, seeds: i
         scores = np.asarray(result.score)
         for i, lane in enumerate(launch.lanes.tolist()):
             score = float(scores[i])
-            trained = result.params, result.statistics, point[lane]
-            found[lane] = Weights(lane, score, score, 0.0, launch.bucket, i, *trained)
+            found[lane] = Weights(lane, score, score, 0.0, launch.bucket, (network_of(result, i),), point[lane])
 
     key = jax.random.key(seed, impl="threefry2x32")
     state = again.objective.init(key)
     again.train(key, state.data, proposal, done)
     weights = [found[lane] for lane in lanes.tolist()]
-    scores = [math.nan if math.isnan(w.score) else again.score_weights(state.data, w) for w in weights]
+    scores = [math.nan if math.isnan(w.score) else again.score_weights(state.data, [w]) for w in weights]
     ledger = again.executor.ledger
     return FinalFit(
         config,

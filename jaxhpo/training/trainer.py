@@ -1,6 +1,6 @@
 """The Trainer: a data set, a model and a space made into an Objective."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -11,23 +11,28 @@ from jaxhpo.compilation import HostFunction
 from jaxhpo.data import Dataset
 from jaxhpo.machine.bounds import MOST_EPOCHS, check_count, check_visits
 from jaxhpo.space import Space
+from jaxhpo.training.goal.averaging import average
 from jaxhpo.training.goal.metrics import Metric
 from jaxhpo.training.goal.scoring import Loss, read_goal
 from jaxhpo.training.networks import Family, UserFamily, make_family
 from jaxhpo.training.planning.plan import EARLY
 from jaxhpo.training.planning.resources import Machine, Resources, machine_of, read_resources
+from jaxhpo.training.run.arguments import Arguments, shapes_of_chunk
 from jaxhpo.training.run.batch import BatchResult, cut, structures_of
-from jaxhpo.training.run.continuing import find_sources, gather, keep, retain, shaping
+from jaxhpo.training.run.continuing import find_sources, keep, retain, shaping, states_of
 from jaxhpo.training.run.executor import Executor, Launch
+from jaxhpo.training.run.layout import Layout
+from jaxhpo.training.run.placement import scaling_of, sorted_split, training_data, validation_targets
 from jaxhpo.training.run.programs import Programs
 from jaxhpo.training.run.scores import Scores
 from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
 from jaxhpo.training.run.usage import Account, Ledger, Meter
-from jaxhpo.training.step.examples import Split, TrainingData, group_texts
-from jaxhpo.training.step.lane_state import Result, Source
+from jaxhpo.training.step.examples import Split, TrainingData
+from jaxhpo.training.step.folds import FoldSizes
+from jaxhpo.training.step.lane_state import LaneState, Result, Source
 from jaxhpo.training.step.stopping import BEST, LAST, Stopping, read_stopping
 from jaxhpo.training.trained.data_spec import DataSpec
-from jaxhpo.training.trained.model import Model, scaling_of
+from jaxhpo.training.trained.model import Model
 from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result
 
 
@@ -50,6 +55,7 @@ class Trainer:
         checkpoint: "best" if the weights and the score of the epoch with the lowest validation loss count, "last" if
             those of the last epoch do.
         patience: Epochs without a lower validation loss after which a trial ends; None for never.
+        repeats: Trainings of each trial, which differ in their initial weights and dropout; its score is their mean.
         old: Fields of `machine`, as arguments: they will go.
 
     Raises:
@@ -71,6 +77,7 @@ class Trainer:
         continues: bool = False,
         checkpoint: str = BEST,
         patience: int | None = None,
+        repeats: int = 1,
         **old: Any,
     ):
         if not isinstance(data, Dataset):
@@ -78,14 +85,15 @@ class Trainer:
         check_count("epochs", epochs, MOST_EPOCHS)
         machine, stopping = machine_of(machine, old, "Trainer"), read_stopping(checkpoint, patience)
         family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
-        self._begin(family, read_resources(lanes, machine, continues, stopping))
+        self._begin(family, read_resources(lanes, machine, continues, stopping, repeats=repeats))
 
     @classmethod
     def of(cls, family: Family, resources: Resources) -> "Trainer":
         """Return a trainer of networks that have been checked already.
 
         Args:
-            family: The networks, with their data and space.
+            family: The networks, with their data and space. With folds the data's validation examples are those of the
+                last fold, and its training examples those of the others, in order.
             resources: What training may use.
 
         Raises:
@@ -101,11 +109,14 @@ class Trainer:
         check_visits(self.epochs, len(self.data.y_train))
         self.resources, self.continues = resources, resources.continues
         self.plan = family.plan(resources)
+        examples = len(self.data.y_train) + len(self.data.y_valid)
+        folds = FoldSizes(examples, resources.folds) if resources.folds > 1 else None
+        self.layout = Layout(resources.trainings, folds, self.goal.averages(self.data.task))
         self.executor = Executor(self.plan.launches)
         self._sources: dict[int, Source] = {}  # shapes, by bucket
         self.meter = Meter(family.network, self.data, self.plan.lengths)
         self._evaluation = HostFunction(self._evaluate, by_lane=True)
-        self._scores = Scores(self.programs)
+        self.scores = Scores(self.programs)
 
     @property
     def objective(self) -> Objective:
@@ -113,8 +124,13 @@ class Trainer:
 
         `Outcome.aux` has `curve`, `loss` and `validation_loss` ([B, epochs] float32: the validation score, the training
         loss and the validation loss of each epoch, nan for those that were not trained), `updates` and `epochs` ([B]
-        int32, what was run), and `checkpoint` ([B] int32, the epoch that counts, from 1). A trial whose budget is not
-        in 1 .. epochs fails. Where the metric is called on arrays, `curve` is nan.
+        int32, what was run), `checkpoint` ([B] int32, the epoch that counts, from 1), and `checkpoint_loss` ([B]
+        float32, the validation loss after it). A trial whose budget is not in 1 .. epochs fails. Where the metric is
+        called on arrays, `curve` is nan.
+
+        With k folds or repeats a trial is k lanes. Its score is the metric of all held-out outputs together, or the
+        mean of the repeats' scores, and `Outcome.standard_error` is that of the score over the examples. Arrays of
+        `aux` have an axis of size k after the first, except `checkpoint_loss`, the mean.
 
         With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
         statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial
@@ -130,19 +146,24 @@ class Trainer:
         return Objective(self._init, self._evaluation, self._retain if self.continues else None)
 
     def score_test(self, state: TrainerState) -> float:
-        """Return the test score of the best trial's network."""
+        """Return the test score of the best trial's networks."""
         assert state.best is not None  # a trial succeeded
-        return self.score_weights(state.data, state.best)
+        return self.score_weights(state.data, [state.best])
 
-    def score_weights(self, data: TrainingData, weights: Weights) -> float:
-        """Return the test score of a network.
+    def score_weights(self, data: TrainingData, trials: Sequence[Weights]) -> float:
+        """Return the test score of the networks of some trials, which answer together with equal weights.
 
         Args:
             data: The examples on the device, for their scales.
-            weights: A chunk's weights, and which lane of it.
+            trials: Their networks.
         """
-        trained = (weights.params, weights.statistics, weights.lane, weights.point)
-        return self._scores.score(weights.bucket, data, trained, self.test_split)
+        outputs, shares = [], []
+        for one in trials:
+            for copy, network in enumerate(one.networks):
+                number = None if self.layout.folds is None else copy
+                outputs.append(self.scores.outputs(one.bucket, data, network, one.point, self.test_split, number))
+                shares.append(1 / len(trials) / len(one.networks))
+        return self.scores.score(average(outputs, shares, self.layout.averages), np.asarray(self.test_split.y))
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
         """Return a trainer of the same model and goal for other examples and another space, to the last epoch.
@@ -152,13 +173,15 @@ class Trainer:
             space: What varies.
             lanes: Trials of a round.
         """
-        resources = self.resources._replace(lanes=lanes, continues=False, stopping=Stopping(LAST))
+        plain = {"continues": False, "stopping": Stopping(LAST), "folds": 1, "repeats": 1}
+        resources = self.resources._replace(lanes=lanes, **plain)
         return Trainer.of(self.family.again(data, space), resources)
 
-    def model(self, weights: Weights) -> Model:
-        """Return the network of some weights, for predictions."""
+    def model(self, *trials: Weights) -> Model:
+        """Return the networks of some trials, which answer together with equal weights, for predictions."""
+        (weights,) = trials
         config = self.space.to_config(weights.point)
-        params, statistics = jax.tree.map(lambda leaf: leaf[weights.lane], (weights.params, weights.statistics))
+        params, statistics = weights.networks[0]
         learner, params, made = self.family.alone(self.plan, weights.bucket, config, params)
         params, statistics = jax.tree.map(np.asarray, (params, statistics))
         data = self.data
@@ -167,7 +190,7 @@ class Trainer:
     @property
     def test_seconds(self) -> float:
         """Seconds that compiling took so far for scores of single networks, such as `score_test`'s."""
-        return self._scores.seconds
+        return self.scores.seconds
 
     def report(self) -> dict[str, Any]:
         """Return what training did so far as plain data: in all, and by bucket."""
@@ -181,29 +204,18 @@ class Trainer:
     @property
     def programs(self) -> Programs:
         """The plan's programs, pure."""
-        return Programs(self.family, self.plan, self.goal, self.epochs, self.resources.stopping)
+        return Programs(self.family, self.plan, self.goal, self.epochs, self.resources.stopping, self.layout.folds)
 
     @cached_property
     def test_split(self) -> Split:
         """The examples that the winner is scored on, once."""
-        return jax.device_put(self._split(self.data.x_test, self.data.y_test))
+        return jax.device_put(sorted_split(self.data.x_test, self.data.y_test, self.plan.lengths))
 
     # --- a batch, on the host ------------------------------------------------------------------------------------
 
-    def _split(self, x: np.ndarray, y: np.ndarray, *, ordered: bool = True) -> Split:
-        """Return examples as programs take them; texts with their groups, evaluated in their order."""
-        if not self.plan.lengths:
-            return Split(x, y)
-        group = group_texts(x, self.plan.lengths)
-        rows = np.argsort(group, kind="stable") if ordered else slice(None)
-        return Split(x[rows], y[rows], group[rows])
-
     def _init(self, key: Key) -> TrainerState:
         del key
-        d = self.data
-        train, valid = self._split(d.x_train, d.y_train, ordered=False), self._split(d.x_valid, d.y_valid)
-        targets = (d.target_offset, d.target_scale) if d.task == "regression" else (None, None)
-        data = jax.device_put(TrainingData(train, valid, d.offset, d.scale, *targets))
+        data = training_data(self.data, self.plan.lengths, self.layout.folds)
         if len(self.plan.buckets) <= EARLY:  # the dearest first, as it will run first
             for bucket in reversed(range(len(self.plan.buckets))):
                 self._prepare(bucket, data)
@@ -211,15 +223,14 @@ class Trainer:
 
     def _prepare(self, bucket: int, data: TrainingData) -> None:
         """Begin to compile a bucket's program, once."""
-        key, b = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32")), self.plan.buckets[bucket]
-        number, point = np.zeros(b.size, np.int32), np.zeros((b.size, len(self.space)), np.float32)
+        key, *chunk = shapes_of_chunk(self.plan, bucket, len(self.space), self.layout)
         # A program of many sizes is for small networks: its seconds are launches, not the loops that XLA tunes.
-        options = {"xla_backend_optimization_level": 2} if len(b.widths) > 1 else {}
-        arguments: tuple = (key, data, point, number, number > 0, number)
-        if self.continues and bucket not in self._sources:
-            self._sources[bucket] = jax.eval_shape(partial(self.programs.sources, bucket), *arguments)
-        arguments += (self._sources[bucket],) if self.continues else ()
-        self.executor.prepare(bucket, partial(self.programs.train, bucket), arguments, options)
+        options = {"xla_backend_optimization_level": 2} if len(self.plan.buckets[bucket].widths) > 1 else {}
+        if self.continues:
+            if bucket not in self._sources:
+                self._sources[bucket] = jax.eval_shape(partial(self.programs.sources, bucket), key, data, *chunk)
+            chunk += [*([None] * (self.layout.copies == 1)), self._sources[bucket]]
+        self.executor.prepare(bucket, partial(self.programs.train, bucket), (key, data, *chunk), options)
 
     def train(
         self,
@@ -229,44 +240,35 @@ class Trainer:
         done: Callable[[Launch, Result], None],
         sources: Mapping[int, ResumeState] | None = None,
     ) -> Account:
-        """Train the active lanes of a proposal in chunks; return what that took.
+        """Train the active rows of a proposal in chunks; return what that took.
 
         Args:
             key: The study's key for the objective.
             data: The examples on the device.
             proposal: NumPy arrays.
             done: Called with each chunk and its result, one at a time. Arrays are [size, ...], the lanes of
-                `Launch.lanes` first.
-            sources: Training states that lanes continue, by lane.
+                `Launch.lanes` first; those of row r are lanes r * k to r * k + k - 1, of k a trial.
+            sources: Training states that rows continue, by row.
         """
-        structures = structures_of(self.family, self.space, proposal)
+        structures, copies = structures_of(self.family, self.space, proposal), self.layout.copies
+        of_lane = {row * copies + copy: own for row, own in structures.items() for copy in range(copies)}
         sources, total = sources or {}, Account()
-        start, root = np.zeros_like(proposal.budget), proposal.trial.copy()
-        for lane, kept in sources.items():
-            start[lane], root[lane] = kept.budget, kept.root
-
-        def arguments(launch: Launch) -> tuple:
-            size = self.plan.buckets[launch.bucket].size
-            real = np.arange(size) < len(launch.lanes)
-            rows = np.concatenate(
-                [launch.lanes, np.full(size - len(launch.lanes), launch.lanes[0], launch.lanes.dtype)]
-            )
-            trial = np.where(real, root[rows], np.int32(FRESH))
-            plain = key, data, proposal.point[rows], proposal.budget[rows], real, trial
-            if not self.continues:
-                return plain
-            chunk = [sources.get(int(row)) if own else None for row, own in zip(rows, real, strict=True)]
-            return *plain, gather(self._sources[launch.bucket], chunk)
+        start = np.zeros_like(proposal.budget)
+        for row, kept in sources.items():
+            start[row] = kept.budget
+        shapes = self._sources if self.continues else None
+        arguments = Arguments(self.plan, self.layout, key, data, proposal, sources, shapes).of
 
         def take(launch: Launch, result: Result) -> None:
             done(launch, result)
-            chunk = [structures[int(lane)] for lane in launch.lanes]
+            chunk = [of_lane[int(lane)] for lane in launch.lanes]
             epochs = np.asarray(result.epochs)[: len(chunk)]
-            account = self.meter.account(self.plan, launch.bucket, chunk, epochs, start[launch.lanes])
+            account = self.meter.account(self.plan, launch.bucket, chunk, epochs, start[launch.lanes // copies])
             self.executor.ledger.buckets.setdefault(launch.bucket, Account()).add(account)
             total.add(account)
 
-        launches = cut(self.plan, self.meter, structures, start, np.clip(proposal.budget, 0, self.epochs))
+        budget = np.clip(proposal.budget, 0, self.epochs)
+        launches = cut(self.plan, self.meter, of_lane, start.repeat(copies), budget.repeat(copies))
         for launch in launches:
             self._prepare(launch.bucket, data)
         ledger = self.executor.ledger
@@ -288,20 +290,25 @@ class Trainer:
         # Trained otherwise than it was asked to be, a trial must not pass for what its row says.
         valid = (proposal.budget >= 1) & (proposal.budget <= self.epochs)
         valid &= (proposal.source == FRESH) | self.continues
-        found = BatchResult(proposal, valid, self.epochs, self.goal.sign, state.best)
+        y = validation_targets(state.data)
+        found = BatchResult(proposal, valid, self.epochs, self.goal, self.layout, self.scores, y, state)
         sources: dict[int, ResumeState] = {}
         states = {trial: kept for trial, kept in state.kept.items() if kept.retained}
+        lanes: dict[int, LaneState] = {}
         if self.continues:
             own = self.family.factory.takes if isinstance(self.family, UserFamily) else ()
             shape = shaping(self.space, own)
             proposal, sources = find_sources(proposal, state.kept, self.space, shape, self.epochs)
 
         def done(launch: Launch, result: Result) -> None:
-            found.take(launch, result, self._scores.of_chunk(state.data, launch, result, proposal.point))
             if self.continues:
-                states.update(keep(launch, result, proposal, sources, self.space, self.epochs))
-            for lane in launch.lanes.tolist():
-                finished(lane, found.result(lane))
+                lanes.update(states_of(launch, result))
+            for row in found.take(launch, result):
+                copies = self.layout.copies
+                parts = [lanes.pop(row * copies + copy, None) for copy in range(copies)]
+                if self.continues:
+                    states.update(keep(row, parts, proposal, sources, self.space, self.epochs))
+                finished(row, found.result(row))
 
         ledger = self.executor.ledger
         before = (ledger.seconds, ledger.waited)
@@ -313,7 +320,7 @@ class Trainer:
             "compile_seconds": ledger.waited - before[1],
             **total.report(seconds),
         }
-        return TrainerState(state.data, found.best, states), found.outcome
+        return found.after(state._replace(kept=states)), found.outcome
 
     def _retain(self, state: TrainerState, trials: Array) -> TrainerState:
         return state._replace(kept=retain(state.kept, np.asarray(trials)))

@@ -2,7 +2,10 @@
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from jaxhpo.compilation import HostFunction
 from jaxhpo.study import Best, Study, Trial
@@ -10,6 +13,7 @@ from jaxhpo.training import Trainer
 from jaxhpo.training.final_fit import FinalFit, final_fit
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.trained.model import Model
+from jaxhpo.tuning.ensemble import SIZE, Ensemble, choose_members, evaluate_members, level_with
 from jaxhpo.types import Algorithm
 
 
@@ -31,7 +35,7 @@ class TrainingStudy(Study):
         self.trainer = trainer
         self.final: FinalFit | None = None
         """What `final_fit` returned last; None before."""
-        self._test: dict[int, float] = {}
+        self._test: dict[tuple[int, ...], float] = {}  # by the trials that answer together
 
     @property
     def best(self) -> Best:
@@ -41,7 +45,7 @@ class TrainingStudy(Study):
             ValueError: if no trial has a score.
         """
         best = super().best
-        return Best(best.trial, best.config, best.score, self._test.get(best.trial))
+        return Best(best.trial, best.config, best.score, self._test.get((best.trial,)))
 
     @property
     def winner(self) -> Best:
@@ -55,6 +59,8 @@ class TrainingStudy(Study):
     def best_model(self) -> Model:
         """Return the winner's network for predictions; after `final_fit`, the first of its networks that is usable.
 
+        With folds or repeats the winner has several networks, which answer together with equal weights.
+
         Raises:
             ValueError: if no trial has a score, or all trainings of the final fit diverged.
         """
@@ -64,6 +70,37 @@ class TrainingStudy(Study):
             if not math.isnan(score):
                 return model
         raise ValueError(f"all {len(self.final.models)} trainings of the final fit diverged; tune over lower rates")
+
+    def ensemble(self, size: int = SIZE) -> Model:
+        """Return the networks of the best trials, which answer together: the mean of what they predict.
+
+        The best trials are those with the lowest validation losses, with folds out of fold. Their weights are equal.
+        Of trials that continue one another only the best counts. The weights of 32 trials are kept at most.
+
+        Args:
+            size: How many trials, at most.
+
+        Raises:
+            ValueError: if `size` is not an integer in [2, 32], or there are fewer than two such trials.
+
+        Example:
+            >>> import jaxhpo as jh
+            >>> study = jh.tune("digits", model="mlp", trials=4, epochs=3, verbose=False)
+            >>> study.ensemble().predict(study.trainer.data.x_test[:2]).shape
+            (2,)
+        """
+        return self.trainer.model(*self._members(size))
+
+    def evaluate_ensemble(self, size: int = SIZE) -> Ensemble:
+        """Return the trials of `ensemble(size)`, and what they reach together on validation examples.
+
+        Args:
+            size: How many trials, at most.
+
+        Raises:
+            ValueError: as `ensemble` does.
+        """
+        return evaluate_members(self.trainer, self.objective_state, self._members(size))
 
     def final_fit(self, seeds: int = 3) -> FinalFit:
         """Train the winner's configuration again on training and validation examples, and score each network.
@@ -82,7 +119,7 @@ class TrainingStudy(Study):
         """
         winner = self.winner
         trial = next(trial for trial in self.finished if trial.trial == winner.trial)
-        epochs = int(trial.aux.get("checkpoint", trial.budget))
+        epochs = round(float(np.median(trial.aux.get("checkpoint", trial.budget))))
         self.final = final_fit(self.trainer, winner.config, epochs=epochs, seeds=seeds, seed=self.seed)
         return self.final
 
@@ -96,23 +133,59 @@ class TrainingStudy(Study):
             ValueError: if no trial has a score.
         """
         weights = self._weights()
-        if weights.trial not in self._test:
-            if self._test:
-                warnings.warn(
-                    f"this is look {len(self._test) + 1} at the test examples, which have scored "
-                    f"{', '.join(f'trial {trial}' for trial in self._test)} before",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-            compiled = self.trainer.test_seconds
-            self._test[weights.trial] = self.trainer.score_test(self.objective_state)
-            self.seconds.compile += self.trainer.test_seconds - compiled
-        return self._test[weights.trial]
+        self._score_once((weights.trial,), [weights])
+        return self._test[weights.trial,]
+
+    def score_ensemble(self, size: int = SIZE) -> float:
+        """Score the networks of `ensemble(size)` together on the test examples, once; return the score.
+
+        Warns as `score_test` does, if the test examples have scored another ensemble before.
+
+        Args:
+            size: How many trials, at most.
+
+        Raises:
+            ValueError: as `ensemble` does.
+        """
+        chosen = self._members(size)
+        trials = tuple(one.trial for one in chosen)
+        self._score_once(trials, chosen)
+        return self._test[trials]
+
+    def level_trials(self) -> list[int]:
+        """Return the trials that are level with the winner, in order.
+
+        Their scores are less than one standard error of the paired difference below it: on other validation examples
+        they could have won.
+        """
+        trials = [trial.trial for trial in self.finished if not trial.failed]
+        return level_with(self.trainer, self.objective_state, self.winner.trial, trials)
+
+    def _score_once(self, trials: tuple[int, ...], weights: Sequence[Weights]) -> None:
+        if trials in self._test:
+            return
+        alike = [known for known in self._test if (len(known) == 1) == (len(trials) == 1)]
+        if alike:
+            several = ", ".join(f"trial {known[0]}" if len(known) == 1 else f"trials {known}" for known in alike)
+            warnings.warn(
+                f"this is look {len(alike) + 1} at the test examples, which have scored {several} before",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        compiled = self.trainer.test_seconds
+        self._test[trials] = self.trainer.score_weights(self.objective_state.data, weights)
+        self.seconds.compile += self.trainer.test_seconds - compiled
+
+    def _members(self, size: int) -> tuple[Weights, ...]:
+        state = self.objective_state
+        if state is None:
+            raise ValueError("an ensemble needs two trainings or more, and no trial has run; call run first")
+        return choose_members(state, self.finished, size)
 
     def _tie_break(self, trial: Trial) -> float:
         """Return a trial's validation loss after the epoch that counts; inf where it is not known."""
-        losses, checkpoint = trial.aux.get("validation_loss"), int(trial.aux.get("checkpoint", 0))
-        return math.inf if losses is None or checkpoint < 1 else float(losses[checkpoint - 1])
+        loss = float(trial.aux.get("checkpoint_loss", math.nan))
+        return math.inf if math.isnan(loss) else loss
 
     def _weights(self) -> Weights:
         """Return the winner's weights; raise ValueError where there are none."""

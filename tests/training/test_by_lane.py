@@ -11,6 +11,8 @@ from tests.training.test_lanes import SPACE
 
 EPOCHS = 2
 
+CURVES = ("curve", "loss", "validation_loss")
+
 
 def study(data, engine, **options):
     trainer = Trainer(data, "mlp", SPACE, epochs=EPOCHS, lanes=4, machine=Machine(engine=engine))
@@ -28,9 +30,7 @@ def test_what_is_reported_is_what_the_study_has_and_what_is_known_is_not_trained
     for trial in seen:
         same = plain.finished[trial.trial]
         assert (trial.score, trial.config, trial.lane) == (same.score, same.config, same.lane)
-        assert (
-            set(trial.aux) == set(same.aux) == {"curve", "loss", "validation_loss", "updates", "epochs", "checkpoint"}
-        )
+        assert set(trial.aux) == set(same.aux) == {*CURVES, "updates", "epochs", "checkpoint", "checkpoint_loss"}
         for name, value in trial.aux.items():
             np.testing.assert_array_equal(value, same.aux[name])
 
@@ -44,8 +44,9 @@ def test_what_is_reported_is_what_the_study_has_and_what_is_known_is_not_trained
 
 
 def test_the_weights_of_a_known_winner_are_missed(small_digits):
-    nothing = {name: np.full(EPOCHS, np.nan, np.float32) for name in ("curve", "loss", "validation_loss")}
+    nothing = {name: np.full(EPOCHS, np.nan, np.float32) for name in CURVES}
     nothing |= {name: np.int32(0) for name in ("updates", "epochs", "checkpoint")}
+    nothing |= {"checkpoint_loss": np.float32(np.nan)}
     found = study(small_digits, "threads", known={3: LaneResult(2.0, nothing)})
     assert (found.winner.trial, found.winner.score) == (3, 2.0)
     for use in (found.best_model, found.score_test):

@@ -71,7 +71,7 @@ def test_a_model_is_as_small_as_its_configuration(trained):
     assert (bucket.units, bucket.layers) == (16, 2)
     model = trained.model.learner.model
     assert (model.units, model.layers) == (4, 1)
-    widest = sum(leaf[0].size for leaf in jax.tree.leaves(trained.weights.params))
+    widest = sum(leaf.size for leaf in jax.tree.leaves(trained.weights.networks[0].params))
     assert sum(leaf.size for leaf in jax.tree.leaves(trained.model.params)) < widest
 
 

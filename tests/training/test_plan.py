@@ -35,6 +35,7 @@ def task(model, *, units=(8, 16, 32, 64), layers=(1, 2, 3), variants=(GRU,), epo
         layers=layers,
         variants=variants,
         tiled=model == "cnn",
+        outputs=10,
     )
 
 

@@ -50,14 +50,16 @@ def plain_loop(losses, budget, patience):
 )
 def test_the_checkpoint_is_that_of_a_plain_loop(losses, patience):
     stopping = Stopping("best", patience)
-    checkpoint, epoch = first_checkpoint(stopping, {"w": jnp.float32(0)}, ()), 0
+    checkpoint, epoch = first_checkpoint(stopping, {"w": jnp.float32(0)}, (), jnp.zeros(2)), 0
     while epoch < len(losses) and is_patient(stopping, checkpoint, epoch):
         epoch += 1
         weights = {"w": jnp.float32(epoch)}
-        checkpoint = next_checkpoint(checkpoint, jnp.int32(epoch), jnp.float32(losses[epoch - 1]), weights, ())
+        loss, outputs = jnp.float32(losses[epoch - 1]), jnp.full(2, epoch, jnp.float32)
+        checkpoint = next_checkpoint(checkpoint, jnp.int32(epoch), loss, weights, (), outputs)
     expected, kept = plain_loop(losses, len(losses), patience)
     assert (epoch, int(checkpoint.epoch)) == (expected, kept)
     assert float(checkpoint.weights[0]["w"]) == kept
+    np.testing.assert_array_equal(checkpoint.outputs, [kept, kept])
 
 
 def trainer_of(data, **options):
@@ -78,8 +80,7 @@ def run(trainer, *lanes, state=None):
 
 def weights_of(trainer, trial, budget, config):
     """Return the weights that a trial alone ends with."""
-    best = run(trainer, (trial, FRESH, budget, config))[0].best
-    return jax.tree.map(lambda leaf: np.asarray(leaf[best.lane]), best.params)
+    return run(trainer, (trial, FRESH, budget, config))[0].best.networks[0].params
 
 
 def assert_same(left, right):
@@ -146,7 +147,7 @@ def test_in_parts_is_at_once_where_patience_ends_it(small_digits, engine):
     for name in ("curve", "loss", "validation_loss", "checkpoint"):
         np.testing.assert_array_equal(outcome.aux[name], whole[1].aux[name])
     assert outcome.score == whole[1].score
-    assert_same(jax.tree.leaves(state.best.params), jax.tree.leaves(whole[0].best.params))
+    assert_same(jax.tree.leaves(state.best.networks), jax.tree.leaves(whole[0].best.networks))
 
 
 def test_a_rung_s_score_is_the_best_so_far(small_digits):

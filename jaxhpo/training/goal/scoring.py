@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxhpo.training.goal.array_metrics import direction_of, is_sklearn, of_outputs
+from jaxhpo.training.goal.averaging import OUTPUTS, PROBABILITIES
 from jaxhpo.training.goal.metrics import METRICS, Metric, wide
 from jaxhpo.types import Array
 
@@ -38,6 +39,10 @@ class Goal(NamedTuple):
     def sign(self) -> float:
         """1 if higher values of the metric are better, else -1."""
         return 1.0 if self.direction == "maximize" else -1.0
+
+    def averages(self, task: str) -> str:
+        """Return what networks that answer together average: probabilities where outputs are logits, else outputs."""
+        return PROBABILITIES if task == "classification" and self.loss is None else OUTPUTS
 
 
 def read_goal(task: str, loss: Loss | None = None, metric: str | Metric | None = None, minimize: bool = False) -> Goal:

@@ -83,6 +83,7 @@ class Builtin:
             layers=ranges.layers_values,
             variants=ranges.variants,
             tiled=FAMILIES[self.name].tile,
+            outputs=data.outputs,
             lengths=self._lengths,
         )
         return make_plan(task, resources)

@@ -84,6 +84,14 @@ def lane_bytes(
     return _SLACK * _NUMBER * (weights + max(step, evaluation))
 
 
+def outputs_bytes(examples: int, numbers: int) -> float:
+    """Return what the outputs for the validation examples need beside a lane: `numbers` an example, three times.
+
+    They are those of the epoch that counts, of the last one, and of the result.
+    """
+    return 3.0 * _NUMBER * examples * numbers
+
+
 def epoch_seconds(costs: DeviceCosts, cost: Cost, lanes: int, micro_batch: int, train: int, valid: int) -> float:
     """Return about how long a chunk of lanes takes for an epoch: what its launches cost, and what its products do."""
     steps = train // micro_batch

@@ -14,7 +14,7 @@ import flax.linen as nn
 
 from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Variant
-from jaxhpo.training.planning.costs import device_costs, epoch_seconds, lane_bytes, tile_of
+from jaxhpo.training.planning.costs import device_costs, epoch_seconds, lane_bytes, outputs_bytes, tile_of
 from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan, power_of_two
 from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
@@ -41,6 +41,7 @@ class Task(NamedTuple):
         layers: Values that the space may give, each equally likely.
         variants: Variants of the network.
         tiled: Whether the network sees a few images at a time on a processor.
+        outputs: Numbers that the network returns for an example.
         lengths: Lengths of the groups of texts; empty if examples have one shape.
     """
 
@@ -55,6 +56,7 @@ class Task(NamedTuple):
     layers: tuple[int, ...]
     variants: tuple[Variant, ...]
     tiled: bool
+    outputs: int
     lengths: tuple[int, ...] = ()
 
 
@@ -85,11 +87,12 @@ class _Planner:
 
     def __init__(self, task: Task, resources: Resources):
         self.task = task
-        self.lanes, self.engine, self.devices = resources.lanes, resources.engine, resources.devices
+        self.engine, self.devices = resources.engine, resources.devices
+        self.lanes = resources.lanes * resources.trainings
         self.limit = resources.memory
-        self.copies = resources.copies
+        self.copies = resources.weights_beside
         trials = HORIZONS[resources.horizon]
-        self.rounds = trials / min(self.lanes, trials)
+        self.rounds = trials / min(resources.lanes, trials)
         self.device = device_costs()
         self.widest, self.deepest = max(task.units), max(task.layers)
         alone = self.engine == THREADS
@@ -123,7 +126,8 @@ class _Planner:
         """Return about what a lane needs."""
         full, batch = self.cost(self.widest, self.deepest, variant), min(self.evaluation_batch, self.task.valid)
         cost = self.cost(units, layers, variant)
-        return lane_bytes(cost, full, self.task.micro_batch, batch, self.tile, self.copies)
+        needed = lane_bytes(cost, full, self.task.micro_batch, batch, self.tile, self.copies)
+        return needed + outputs_bytes(self.task.valid, self.task.outputs)
 
     def launches(self) -> int:
         """Return how many chunks run at once."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxhpo.machine import cores
-from jaxhpo.machine.bounds import MOST_LANES, check_count
+from jaxhpo.machine.bounds import MOST_LANES, MOST_TRAININGS, check_count
 from jaxhpo.training.planning.costs import device_costs, memory_limit
 from jaxhpo.training.planning.plan import HORIZONS, Bucket, Plan
 from jaxhpo.training.step.engines import ENGINES, SHARDED, THREADS
@@ -78,6 +78,8 @@ class Resources(NamedTuple):
         horizon: "short" or "long".
         continues: Whether trials may continue others.
         stopping: When a training ends, and which of its epochs counts.
+        folds: Folds on which each trial is trained; 1 for none.
+        repeats: Trainings of each trial that differ in their random numbers alone.
     """
 
     lanes: int
@@ -87,9 +89,16 @@ class Resources(NamedTuple):
     horizon: str
     continues: bool
     stopping: Stopping
+    folds: int = 1
+    repeats: int = 1
 
     @property
-    def copies(self) -> int:
+    def trainings(self) -> int:
+        """How many lanes of a program a trial takes: one, or one for each fold or repeat."""
+        return self.folds * self.repeats
+
+    @property
+    def weights_beside(self) -> int:
         """How many further copies of a lane's weights, or arrays of their size, are beside it: see `lane_bytes`."""
         best = self.stopping.keeps_best
         return best + (3 + best if self.continues else 0)
@@ -120,7 +129,13 @@ def default_lanes() -> int:
 
 
 def read_resources(
-    lanes: int | None, machine: Machine, continues: bool = False, stopping: Stopping = DEFAULT_STOPPING
+    lanes: int | None,
+    machine: Machine,
+    continues: bool = False,
+    stopping: Stopping = DEFAULT_STOPPING,
+    *,
+    folds: int = 1,
+    repeats: int = 1,
 ) -> Resources:
     """Return what a machine's description comes to on this one.
 
@@ -130,16 +145,23 @@ def read_resources(
         continues: Whether trials may continue others: a lane then needs more memory.
         stopping: When a training ends, and which of its epochs counts: to keep the best takes memory, and patience
             shortens trainings.
+        folds: Folds on which each trial is trained; 1 for none.
+        repeats: Trainings of each trial that differ in their random numbers alone.
 
     Raises:
         ValueError: if a field is invalid, or not for this machine; the message names it.
     """
-    lanes = default_lanes() if lanes is None else lanes
+    for name, value in (("folds", folds), ("repeats", repeats)):
+        check_count(name, value, MOST_TRAININGS)
+    if folds > 1 and repeats > 1:
+        raise ValueError(f"repeats={repeats} cannot go with folds={folds}; a trial has the one or the other")
+    lanes = max(2, default_lanes() // (folds * repeats)) if lanes is None else lanes
     check_count("lanes", lanes, MOST_LANES)
     if not isinstance(machine.horizon, str) or machine.horizon not in HORIZONS:
         raise ValueError(f"horizon={machine.horizon!r} is unknown; use one of {', '.join(HORIZONS)}")
     engine, devices = _choose_engine(machine.engine, machine.devices)
-    return Resources(lanes, engine, devices, _check_memory(machine.memory), machine.horizon, continues, stopping)
+    memory = _check_memory(machine.memory)
+    return Resources(lanes, engine, devices, memory, machine.horizon, continues, stopping, folds, repeats)
 
 
 def _choose_engine(engine: str | None, devices: int | None) -> tuple[str, int]:

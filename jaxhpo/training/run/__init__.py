@@ -2,8 +2,12 @@
 
 - `programs.py`: the programs of a plan, as pure functions
 - `executor.py`: compiles them, and runs chunks of lanes
+- `layout.py`: the lanes of a trial: one, or one a fold or repeat
+- `arguments.py`: the arguments of a chunk's program
 - `batch.py`: divides a round into chunks, and collects scores, curves and the best weights
-- `scores.py`: scores of single networks: of the test examples, and by a metric that is called on NumPy arrays
+- `scores.py`: scores of networks: of the test examples, of folds together, and by a metric on NumPy arrays
+- `placement.py`: the examples of a data set on the device
+- `candidates.py`: what of the trials is kept for networks that answer together
 - `continuing.py`: trials that continue others
 - `state.py`: the state between two rounds
 - `usage.py`: floating-point operations and seconds of training

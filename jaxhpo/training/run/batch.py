@@ -1,15 +1,22 @@
 """A round of trials on the host: the networks of its lanes, their chunks, and the results."""
 
 import warnings
+from typing import Any
 
+import jax
 import numpy as np
 
 from jaxhpo.space import Space
 from jaxhpo.training.config.space_reader import Structure
+from jaxhpo.training.goal.resampling import error_of
+from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
+from jaxhpo.training.run.candidates import enters, with_candidate, with_outputs
 from jaxhpo.training.run.executor import Launch
-from jaxhpo.training.run.state import Weights
+from jaxhpo.training.run.layout import Layout
+from jaxhpo.training.run.scores import Scores
+from jaxhpo.training.run.state import Network, TrainerState, Weights
 from jaxhpo.training.run.usage import Meter
 from jaxhpo.training.step.lane_state import Result
 from jaxhpo.types import LaneResult, Outcome, Proposal
@@ -57,14 +64,19 @@ def cut(
 
 
 class BatchResult:
-    """Collects the results of chunks: scores, curves, and the best weights.
+    """Collects the results of chunks into those of trials: scores, curves, weights and outputs.
+
+    A trial has one lane, or one a fold or repeat. Lane `i` of a launch is lane `i % copies` of row `i // copies`.
 
     Args:
         proposal: Round, as NumPy arrays.
         valid: False for trials that fail whatever their score, because they were not trained as requested: [B] bool.
         epochs: Largest number of epochs of a trial.
-        sign: -1 if lower scores are better, else 1.
-        best: Best weights before the round, or None.
+        goal: Loss and metric.
+        layout: The lanes of a trial.
+        scores: Scores outputs.
+        y: Targets of the validation examples, or of the pool of the folds: [N, ...].
+        before: State before the round.
     """
 
     def __init__(
@@ -72,55 +84,89 @@ class BatchResult:
         proposal: Proposal,
         valid: np.ndarray,
         epochs: int,
-        sign: float,
-        best: Weights | None,
+        goal: Goal,
+        layout: Layout,
+        scores: Scores,
+        y: np.ndarray,
+        before: TrainerState,
     ):
-        self.best = best
-        lanes = len(proposal.active)
-        unset = np.full((lanes, epochs), np.nan, np.float32)
-        self._proposal, self._valid, self._sign = proposal, valid, sign
-        self._score = np.full(lanes, np.nan, np.float32)
+        self.best, self.candidates, self.outputs = before.best, before.candidates, before.outputs
+        self._proposal, self._valid, self._goal = proposal, valid, goal
+        self._layout, self._scores, self._y = layout, scores, y
+        rows = len(proposal.active)
+        shape = (rows,) if layout.copies == 1 else (rows, layout.copies)
+        unset = np.full((*shape, epochs), np.nan, np.float32)
+        self._score, self._error, self._loss = (np.full(rows, np.nan, np.float32) for _ in range(3))
         self._aux = {name: unset.copy() for name in ("curve", "loss", "validation_loss")}
-        self._aux |= {name: np.zeros(lanes, np.int32) for name in ("updates", "epochs", "checkpoint")}
+        self._aux |= {name: np.zeros(shape, np.int32) for name in ("updates", "epochs", "checkpoint")}
+        self._waiting: dict[int, dict[int, tuple[Launch, Result, int]]] = {}
 
-    def take(self, launch: Launch, result: Result, scores: np.ndarray | None = None) -> None:
-        """Store the results of a chunk.
-
-        Args:
-            launch: The chunk.
-            result: Its result.
-            scores: Scores of its lanes by a metric that is called on arrays: there is no curve of them.
-        """
-        here = slice(0, len(launch.lanes))
-        found = np.asarray(result.score)[here] if scores is None else scores
-        self._score[launch.lanes] = np.where(self._valid[launch.lanes], found, np.nan)
-        for name in self._aux:
-            if name != "curve" or scores is None:
-                self._aux[name][launch.lanes] = np.asarray(getattr(result, name))[here]
+    def take(self, launch: Launch, result: Result) -> list[int]:
+        """Store the results of a chunk; return the rows whose lanes have all ended."""
+        done, copies = [], self._layout.copies
+        aux = {name: np.asarray(getattr(result, name)) for name in self._aux}
         for i, lane in enumerate(launch.lanes.tolist()):
-            score = float(self._score[lane])
-            if np.isnan(score):
-                continue
-            loss = self._aux["validation_loss"][lane][int(self._aux["checkpoint"][lane]) - 1]
-            found = Weights(
-                trial=int(self._proposal.trial[lane]),
-                score=score,
-                rank=self._sign * score,
-                loss=float(loss),
-                bucket=launch.bucket,
-                lane=i,
-                params=result.params,
-                statistics=result.statistics,
-                point=self._proposal.point[lane],
-            )
-            if found.beats(self.best):
-                self.best = found
+            row, copy = divmod(lane, copies)
+            place = row if copies == 1 else (row, copy)
+            for name, values in aux.items():
+                if name != "curve" or not self._goal.on_arrays:
+                    self._aux[name][place] = values[i]
+            lanes = self._waiting.setdefault(row, {})
+            lanes[copy] = launch, result, i
+            if len(lanes) == copies:
+                self._finish(row, [self._waiting[row][copy] for copy in range(copies)])
+                del self._waiting[row]
+                done.append(row)
+        return done
 
-    def result(self, lane: int) -> LaneResult:
-        """Return what was found of a lane."""
-        return LaneResult(float(self._score[lane]), {name: values[lane].copy() for name, values in self._aux.items()})
+    def _finish(self, row: int, lanes: list[tuple[Launch, Result, int]]) -> None:
+        """Score a trial; keep its outputs, and its weights if they are among the best."""
+        scores = [float(np.asarray(result.score)[i]) for _, result, i in lanes]
+        if not self._valid[row] or not np.isfinite(scores).all():
+            return
+        outputs = [jax.tree.map(lambda leaf, i=i: np.asarray(leaf)[i], result.outputs) for _, result, i in lanes]
+        outputs = self._layout.networks_outputs(outputs)
+        if self._layout.copies == 1:
+            score = self._scores.score(outputs[0], self._y) if self._goal.on_arrays else scores[0]
+        else:
+            score, scores = self._scores.resampled(outputs, self._y)
+            self._error[row] = error_of(scores)
+        self._score[row] = score
+        if np.isnan(score):
+            return
+        checkpoint = self._aux["checkpoint"][row]
+        losses = np.take_along_axis(self._aux["validation_loss"][row], np.expand_dims(checkpoint - 1, -1), -1)
+        loss = self._loss[row] = self._layout.mean(np.ravel(losses))
+        trial, rank = int(self._proposal.trial[row]), (1 if self._goal.direction == "maximize" else -1) * score
+        bucket, point = lanes[0][0].bucket, self._proposal.point[row]
+        self.outputs = with_outputs(self.outputs, trial, self._layout.outputs(outputs))
+        found = Weights(trial, float(score), float(rank), float(loss), bucket, (), point)
+        if found.beats(self.best) or enters(self.candidates, found.loss, trial):
+            found = found._replace(networks=tuple(network_of(result, i) for _, result, i in lanes))
+            self.best = found if found.beats(self.best) else self.best
+            self.candidates = with_candidate(self.candidates, found)
+
+    def result(self, row: int) -> LaneResult:
+        """Return what was found of a trial."""
+        outcome = self.outcome
+        aux = {name: values[row].copy() for name, values in outcome.aux.items()}
+        return LaneResult(float(self._score[row]), aux, standard_error=float(self._error[row]))
+
+    def after(self, state: TrainerState) -> TrainerState:
+        """Return a state with the best weights, the candidates and the outputs."""
+        return state._replace(best=self.best, candidates=self.candidates, outputs=self.outputs)
 
     @property
     def outcome(self) -> Outcome:
         """The results of the round."""
-        return Outcome(self._score, self._aux)
+        return Outcome(self._score, self._aux | {"checkpoint_loss": self._loss}, self._error)
+
+
+def network_of(result: Result, i: int) -> Network:
+    """Return the weights of lane `i` of a chunk in host memory, without those of the other lanes."""
+
+    def own(leaf: Any) -> np.ndarray:
+        whole = np.asarray(leaf)
+        return whole[i] if len(whole) == 1 else whole[i].copy()
+
+    return Network(*jax.tree.map(own, (result.params, result.statistics)))

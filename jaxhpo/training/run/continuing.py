@@ -1,7 +1,7 @@
 """Trials that continue others: which of them can, and the training states that they start from, on the host."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from jaxhpo.space import Float, Space
 from jaxhpo.training.config.hyperparameters import ALIASES, KINDS
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.state import ResumeState
-from jaxhpo.training.step.lane_state import Result, Source
+from jaxhpo.training.step.lane_state import LaneState, Result, Source
 from jaxhpo.types import FRESH, Proposal
 
 
@@ -52,9 +52,13 @@ def find_sources(
 
 def _with_new_checkpoint(source: ResumeState) -> ResumeState:
     """Return a state without its checkpoint: what other hyperparameters reached is no score of a trial's own."""
-    lowest = source.state.checkpoint
-    loss, epoch = np.full_like(lowest.loss, np.inf), np.full_like(lowest.epoch, source.budget)
-    return source._replace(state=source.state._replace(checkpoint=lowest._replace(loss=loss, epoch=epoch)))
+
+    def without(state: LaneState) -> LaneState:
+        lowest = state.checkpoint
+        loss, epoch = np.full_like(lowest.loss, np.inf), np.full_like(lowest.epoch, source.budget)
+        return state._replace(checkpoint=lowest._replace(loss=loss, epoch=epoch))
+
+    return source._replace(states=tuple(map(without, source.states)))
 
 
 def _problem(
@@ -75,32 +79,58 @@ def _problem(
     return None
 
 
-def gather(shapes: Source, sources: list[ResumeState | None]) -> Source:
-    """Return the sources of a chunk's lanes as [size, ...] NumPy arrays of the given shapes; None is a new training."""
-    size, epoch = len(sources), np.array([0 if kept is None else kept.budget for kept in sources], np.int32)
+def gather(shapes: Source, sources: list[tuple[int, LaneState] | None]) -> Source:
+    """Return the sources of a chunk's lanes as [size, ...] NumPy arrays of the given shapes.
+
+    Args:
+        shapes: Shapes of the chunk's sources.
+        sources: Epochs and state of each lane's source; None is a new training.
+    """
+    size, epoch = len(sources), np.array([0 if kept is None else kept[0] for kept in sources], np.int32)
     if size == 1 and sources[0] is not None:
-        return Source(epoch, sources[0].state)
+        return Source(epoch, sources[0][1])
     state = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes.state)
     for i, kept in enumerate(sources):
         if kept is not None:
-            for whole, part in zip(jax.tree.leaves(state), jax.tree.leaves(kept.state), strict=True):
+            for whole, part in zip(jax.tree.leaves(state), jax.tree.leaves(kept[1]), strict=True):
                 whole[i] = part[0]
     return Source(epoch, state)
 
 
-def keep(
-    launch: Launch, result: Result, proposal: Proposal, sources: Mapping[int, ResumeState], space: Space, epochs: int
-) -> dict[int, ResumeState]:
-    """Return the training states of a chunk's trials, without trials that failed or have no epochs left."""
+def states_of(launch: Launch, result: Result) -> dict[int, LaneState]:
+    """Return the training states of a chunk by lane, [1, ...] each, without those that failed."""
     whole, finite = jax.tree.map(np.asarray, result.state), np.isfinite(np.asarray(result.score))
-    found = {}
-    for i, lane in enumerate(launch.lanes.tolist()):
-        trial, budget = int(proposal.trial[lane]), int(proposal.budget[lane])
-        if finite[i] and 1 <= budget < epochs:
-            state = jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole)
-            root = sources[lane].root if lane in sources else trial
-            found[trial] = ResumeState(root, budget, space.to_config(proposal.point[lane]), state, False)
-    return found
+    return {
+        lane: jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole)
+        for i, lane in enumerate(launch.lanes.tolist())
+        if finite[i]
+    }
+
+
+def keep(
+    row: int,
+    states: Sequence[LaneState | None],
+    proposal: Proposal,
+    sources: Mapping[int, ResumeState],
+    space: Space,
+    epochs: int,
+) -> dict[int, ResumeState]:
+    """Return the training state of a row's trial, by trial; nothing if it failed or has no epochs left.
+
+    Args:
+        row: Row of the proposal.
+        states: States of its lanes; None for those that failed.
+        proposal: The round.
+        sources: What its rows continue.
+        space: Search space.
+        epochs: Largest number of epochs of a trial.
+    """
+    trial, budget = int(proposal.trial[row]), int(proposal.budget[row])
+    there = tuple(state for state in states if state is not None)
+    if len(there) < len(states) or not 1 <= budget < epochs:
+        return {}
+    root = sources[row].root if row in sources else trial
+    return {trial: ResumeState(root, budget, space.to_config(proposal.point[row]), there, False)}
 
 
 def retain(kept: Mapping[int, ResumeState], trials: np.ndarray) -> dict[int, ResumeState]:
@@ -112,7 +142,7 @@ def retain(kept: Mapping[int, ResumeState], trials: np.ndarray) -> dict[int, Res
 
     named = set(trials.tolist())
     return {
-        trial: one if one.retained else one._replace(state=jax.tree.map(own, one.state), retained=True)
+        trial: one if one.retained else one._replace(states=jax.tree.map(own, one.states), retained=True)
         for trial, one in kept.items()
         if trial in named
     }

@@ -1,6 +1,8 @@
-"""Scores of networks that are trained: of the test examples, and those by a metric that is called on NumPy arrays."""
+"""Scores of networks that are trained: of the test examples, of folds together, and by a metric on NumPy arrays."""
 
+import math
 import warnings
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,73 +11,84 @@ import numpy as np
 
 from jaxhpo.compilation import Program
 from jaxhpo.errors import first_line, place_of
-from jaxhpo.training.run.executor import Launch
+from jaxhpo.training.goal.resampling import resampled, resampled_on_arrays
 from jaxhpo.training.run.programs import Programs
+from jaxhpo.training.run.state import Network
 from jaxhpo.training.step.examples import Split, TrainingData
-from jaxhpo.training.step.lane_state import Result
 
 
 class Scores:
-    """Scores single lanes of chunks.
+    """Computes outputs of single networks, and scores of outputs.
 
     Args:
         programs: The plan's programs, with the goal.
     """
 
     def __init__(self, programs: Programs):
-        self._programs, self._on_arrays = programs, programs.goal.on_arrays
-        self._compiled: dict[tuple[int, int], Program] = {}
+        self._programs, self._goal = programs, programs.goal
+        self._compiled: dict[Hashable, Program] = {}
 
     @property
     def seconds(self) -> float:
         """Time that compiling took so far."""
         return sum(program.seconds for program in self._compiled.values())
 
-    def score(self, bucket: int, data: TrainingData, trained: tuple[Any, Any, int, np.ndarray], split: Split) -> float:
-        """Return the score of one lane of a chunk on a split; nan, with a warning, where a metric fails on arrays.
+    def outputs(
+        self, bucket: int, data: TrainingData, network: Network, point: np.ndarray, split: Split, copy: int | None
+    ) -> Any:
+        """Return a network's outputs for a split: NumPy arrays [N, ...].
 
         Args:
             bucket: Bucket of the plan.
             data: Examples on the device, for their scales.
-            trained: Params and statistics of the chunk, index of the lane in it, and its configuration, [D] float32.
-            split: Examples to score.
+            network: Weights.
+            point: Configuration: [D] float32.
+            split: Examples.
+            copy: Which of its trial's networks it is; None where a trial has one.
         """
-        function = self._programs.outputs if self._on_arrays else self._programs.test
-        program = self._compiled.setdefault((bucket, split.y.shape[0]), Program(partial(function, bucket)))
-        params, statistics, lane, point = trained
-        found = program(data, params, statistics, np.int32(lane), point, split)
-        if not self._on_arrays:
-            return float(found)
-        goal = self._programs.goal
+        program = self._program((bucket, split.y.shape[0]), partial(self._programs.outputs, bucket))
+        more = () if copy is None else (np.int32(copy),)
+        return jax.tree.map(np.asarray, program(data, network.params, network.statistics, point, split, *more))
+
+    def score(self, outputs: Any, y: np.ndarray) -> float:
+        """Return the score of outputs, [N, ...]; nan, with a warning, where a metric fails on arrays."""
+        if self._goal.on_arrays:
+            return self._on_arrays(lambda: float(self._goal.metric(outputs, y)), math.nan)
+        return float(self._program(("metric", _shapes(outputs)), self._goal.metric)(outputs, y))
+
+    def resampled(self, outputs: Sequence[Any], y: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the mean score of several networks' outputs, [N, ...] each, and that on resampled examples, [S].
+
+        The score is nan, with a warning, where a metric fails on arrays.
+        """
+        if self._goal.on_arrays:
+            compute = partial(resampled_on_arrays, self._goal.metric, list(outputs), y)
+            return self._on_arrays(compute, (math.nan, np.full(1, math.nan)))
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *outputs)
+        program = self._program(("resampled", _shapes(stacked)), partial(resampled, self._goal.metric))
+        score, scores = program(stacked, y)
+        return float(score), np.asarray(scores)
+
+    def loss(self, data: TrainingData, outputs: Any, y: np.ndarray) -> float:
+        """Return the loss of outputs, [N, ...], without penalties."""
+        return float(self._program(("loss", _shapes(outputs)), self._programs.loss)(data, outputs, y))
+
+    def _program(self, key: Hashable, function: Callable[..., Any]) -> Program:
+        return self._compiled.setdefault(key, Program(function))
+
+    def _on_arrays(self, compute: Callable[[], Any], failed: Any) -> Any:
         try:
-            return float(goal.metric(jax.tree.map(np.asarray, found), np.asarray(split.y)))
+            return compute()
         except Exception as error:  # of the user's code, or scikit-learn's words on it
             line = first_line(error, 160)
             warnings.warn(
-                f"metric {goal.name} fails: {type(error).__name__}: {line}{place_of(error)}",
+                f"metric {self._goal.name} fails: {type(error).__name__}: {line}{place_of(error)}",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-            return np.nan
+            return failed
 
-    def of_chunk(self, data: TrainingData, launch: Launch, result: Result, point: np.ndarray) -> np.ndarray | None:
-        """Return the validation scores of a chunk's lanes by a metric that is called on arrays: [lanes] float32.
 
-        Those of lanes that diverged are nan. None if the chunk's program has computed them.
-
-        Args:
-            data: Examples on the device.
-            launch: The chunk.
-            result: Its result.
-            point: Configurations of the round: [B, D] float32.
-        """
-        if not self._on_arrays:
-            return None
-        finite = np.isfinite(np.asarray(result.score))
-        scores = [
-            self.score(launch.bucket, data, (result.params, result.statistics, i, point[lane]), data.valid)
-            if finite[i]
-            else np.nan
-            for i, lane in enumerate(launch.lanes.tolist())
-        ]
-        return np.array(scores, np.float32)
+def _shapes(outputs: Any) -> Hashable:
+    leaves, tree = jax.tree.flatten(outputs)
+    return tree, *((leaf.shape, str(leaf.dtype)) for leaf in leaves)

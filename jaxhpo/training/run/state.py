@@ -3,14 +3,27 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxhpo.training.step.examples import TrainingData
 from jaxhpo.training.step.lane_state import LaneState
 
 
+class Network(NamedTuple):
+    """The weights of one lane, in the shapes of its bucket.
+
+    Attributes:
+        params: Weights: NumPy arrays in host memory.
+        statistics: Further variables of the network.
+    """
+
+    params: Any
+    statistics: Any
+
+
 class Weights(NamedTuple):
-    """The weights of the best trial so far.
+    """The trained networks of a trial: one, or one a fold or repeat.
 
     Attributes:
         trial: Id of the trial.
@@ -18,9 +31,7 @@ class Weights(NamedTuple):
         rank: Score if higher is better, else its negative.
         loss: Validation loss, which parts equal scores.
         bucket: Bucket of the plan, which determines the network.
-        lane: Index of the lane in the chunk.
-        params: Weights of the whole chunk: [size, ...] each.
-        statistics: Further variables of the networks of the whole chunk: [size, ...] each.
+        networks: The networks.
         point: Configuration: [D] float32.
     """
 
@@ -29,14 +40,17 @@ class Weights(NamedTuple):
     rank: float
     loss: float
     bucket: int
-    lane: int
-    params: Any
-    statistics: Any
+    networks: tuple[Network, ...]
     point: np.ndarray
 
     def beats(self, other: "Weights | None") -> bool:
         """Return whether these are better than others: by score, by validation loss, and the earlier trial."""
         return other is None or (self.rank, -self.loss, -self.trial) > (other.rank, -other.loss, -other.trial)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the networks in bytes."""
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(self.networks))
 
 
 class ResumeState(NamedTuple):
@@ -46,7 +60,7 @@ class ResumeState(NamedTuple):
         root: First trial of the chain, whose random numbers the whole chain uses.
         budget: Epochs trained in total.
         config: Configuration.
-        state: State of the lane: [1, ...] NumPy arrays in host memory.
+        states: State of each of its lanes: [1, ...] NumPy arrays in host memory.
         retained: Whether the algorithm named the trial as resumable, and its arrays are separate. Otherwise they belong
             to the last round, and may be parts of its chunk's arrays.
     """
@@ -54,7 +68,7 @@ class ResumeState(NamedTuple):
     root: int
     budget: int
     config: Mapping[str, Any]
-    state: LaneState
+    states: tuple[LaneState, ...]
     retained: bool
 
 
@@ -64,9 +78,13 @@ class TrainerState(NamedTuple):
     Attributes:
         data: Examples, an argument of the programs and not a constant.
         best: Weights of the best trial, or None.
+        candidates: Weights of the trials with the lowest validation losses, lowest first; see `candidates.py`.
+        outputs: Outputs for the validation examples, by trial: [N, ...] NumPy arrays; see `candidates.py`.
         kept: Training states that may be continued, by trial; never changed in place.
     """
 
     data: TrainingData
     best: Weights | None
+    candidates: tuple[Weights, ...] = ()
+    outputs: Mapping[int, Any] = {}
     kept: Mapping[int, ResumeState] = {}

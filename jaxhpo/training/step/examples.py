@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.data.shapes import sequence_lengths
+from jaxhpo.training.step.folds import FoldSizes
 from jaxhpo.types import Array, Key
 
 _MOST_LENGTHS = 4  # largest number of groups of texts; each adds a network to the program
@@ -33,9 +34,11 @@ class Split(NamedTuple):
 class TrainingData(NamedTuple):
     """The data that training uses; the test split is not among them.
 
+    With folds, offsets and scales have a leading axis: each fold has those of its own training examples.
+
     Attributes:
-        train: Training examples.
-        valid: Validation examples.
+        train: Training examples; with folds the pool of all examples, sorted by fold.
+        valid: Validation examples; None with folds.
         offset: Offset of the network's input, which is (x - offset) * scale. The network computes in its dtype,
             float32.
         scale: Scale of the network's input.
@@ -44,11 +47,35 @@ class TrainingData(NamedTuple):
     """
 
     train: Split
-    valid: Split
+    valid: Split | None
     offset: Array
     scale: Array
     target_offset: Array | None = None
     target_scale: Array | None = None
+
+
+class Part(NamedTuple):
+    """Examples of a split that are evaluated: those of one fold of a pool.
+
+    Attributes:
+        sizes: The folds.
+        fold: Index of the fold: [] int32.
+    """
+
+    sizes: FoldSizes
+    fold: Array
+
+    def of_fold(self, compute: Callable[[Any], Any], rows: Any) -> Any:
+        """Return `compute` of the rows of the fold: `FoldSizes.of_fold`."""
+        return self.sizes.of_fold(self.fold, compute, rows)
+
+
+def data_of(data: TrainingData, fold: Array | None) -> TrainingData:
+    """Return the data with the offsets and scales of a fold ([] int32), or unchanged if there are no folds."""
+    if fold is None:
+        return data
+    moments = {name: getattr(data, name) for name in ("offset", "scale", "target_offset", "target_scale")}
+    return data._replace(**jax.tree.map(lambda leaf: leaf[fold], moments))
 
 
 def normalise(data: TrainingData, x: Array) -> Array:
@@ -78,6 +105,26 @@ def epoch_batches(key: Key, epoch: Array, split: Split, size: int) -> tuple[Arra
     return rows, split.group[rows[:, -1]]  # the longest text is the last
 
 
+def fold_batches(
+    key: Key, epoch: Array, pool: Split, size: int, sizes: FoldSizes, fold: Array
+) -> tuple[Array, Array | None]:
+    """Return the batches of an epoch for the lanes of a fold, as `epoch_batches` does.
+
+    All folds have as many batches, and texts in the batches of a step have one group, so that lanes of several folds
+    take the same branch.
+    """
+    steps = (sizes.examples - sizes.large) // size
+    own = jax.random.fold_in(key, epoch)
+    if pool.group is None:
+        return sizes.training_order(own, fold, steps * size).reshape(steps, size), None
+    folds = jnp.arange(sizes.count, dtype=jnp.int32)
+    rows = jax.vmap(lambda f: sizes.training_order(own, f, steps * size))(folds)
+    rows = jnp.take_along_axis(rows, jnp.argsort(pool.group[rows], axis=1, stable=True), axis=1)
+    shuffle = jax.random.permutation(jax.random.fold_in(own, 1), jnp.arange(steps, dtype=jnp.int32))
+    rows = rows.reshape(sizes.count, steps, size)[:, shuffle]
+    return rows[fold], jnp.max(pool.group[rows[:, :, -1]], axis=0)
+
+
 def by_length(lengths: tuple[int, ...], group: Array | None, compute: Callable[[Array], Any], x: Array) -> Any:
     """Return `compute` of texts [n, T] or sequences [n, T, F] cut to their group's length.
 
@@ -88,21 +135,37 @@ def by_length(lengths: tuple[int, ...], group: Array | None, compute: Callable[[
     return jax.lax.switch(group, [lambda x, length=length: compute(x[:, :length]) for length in lengths], x)
 
 
-def outputs_of(apply: Callable[[Array], Any], split: Split, batch: int, lengths: tuple[int, ...]) -> Any:
+def outputs_of(
+    apply: Callable[[Array], Any], split: Split, batch: int, lengths: tuple[int, ...], part: Part | None = None
+) -> Any:
     """Return the outputs of `apply` (x [n, ...] -> arrays [n, ...]) for a split: arrays [N, ...], in its order.
 
-    A forward pass has at most `batch` examples. A split with groups must be sorted by them.
+    Args:
+        apply: The network.
+        split: Examples; with groups they must be sorted by them, those of each fold by themselves.
+        batch: The most examples of a forward pass.
+        lengths: Lengths of the groups.
+        part: The fold whose outputs are returned, N as of a large fold; None for all examples.
     """
-    examples = split.y.shape[0]
+    examples = split.y.shape[0] if part is None else part.sizes.large
     batch = min(batch, examples)
     batches = -(-examples // batch)
+
+    def group_of(first: Array) -> Array | None:
+        if split.group is None:
+            return None
+        if part is None:
+            return split.group[first + batch - 1]
+        folds = jnp.arange(part.sizes.count, dtype=jnp.int32)
+        last = jnp.minimum(first + batch, part.sizes.size(folds)) - 1
+        return jnp.max(split.group[part.sizes.start(folds) + last])
 
     def body(carry: None, start: Array) -> tuple[None, Any]:
         # The last batch overlaps the one before it, so that no padding is needed.
         first = jnp.minimum(start, examples - batch)
-        x = jax.lax.dynamic_slice_in_dim(split.x, first, batch)
-        group = None if split.group is None else split.group[first + batch - 1]
-        return carry, by_length(lengths, group, apply, x)
+        row = first if part is None else part.sizes.start(part.fold) + first
+        x = jax.lax.dynamic_slice_in_dim(split.x, row, batch)
+        return carry, by_length(lengths, group_of(first), apply, x)
 
     starts = jnp.arange(batches, dtype=jnp.int32) * batch
     _, outputs = jax.lax.scan(body, None, starts)

@@ -16,10 +16,12 @@ import jax.numpy as jnp
 
 from jaxhpo.training.step import augmentation, optimizers, schedules
 from jaxhpo.training.step.examples import (
-    Split,
+    Part,
     TrainingData,
     by_length,
+    data_of,
     epoch_batches,
+    fold_batches,
     outputs_of,
 )
 from jaxhpo.training.step.hyper import Hyper
@@ -47,12 +49,14 @@ def regularise(grads: Any, params: Any, hyper: Hyper) -> Any:
 
 def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
     """Return the state of a lane before its first epoch, which may be that of its source."""
+    own = data_of(data, lane.fold)
 
     def afresh() -> LaneState:
-        example = spec.learner.prepare(data, data.train.x[:1])
+        example = spec.learner.prepare(own, data.train.x[:1])
         params, statistics = spec.learner.start(lane.key, example, lane.hyper)
         unset = jnp.full((spec.epochs,), jnp.nan, jnp.float32)
-        checkpoint = first_checkpoint(spec.stopping, params, statistics)
+        outputs = jax.eval_shape(lambda p, s: evaluate(spec, own, lane, p, s)[0], params, statistics)
+        checkpoint = first_checkpoint(spec.stopping, params, statistics, outputs)
         moments, curves = optimizers.start(params), (unset, unset, unset)
         return LaneState(params, statistics, moments, *curves, checkpoint, jnp.bool_(True))
 
@@ -84,23 +88,43 @@ def _goes_on(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Arr
 
 
 def evaluate(
-    spec: TrainSpec, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, split: Split
-) -> tuple[Array, Array, Array]:
-    """Return a network's score and loss on a split ([] float32), and whether they and all outputs are finite ([] bool).
+    spec: TrainSpec, data: TrainingData, lane: Lane, params: Any, statistics: Any
+) -> tuple[Any, Array, Array, Array]:
+    """Return a network's outputs for the validation examples, its score and loss on them, and whether all are finite.
 
     The loss has no penalty and no label smoothing, so that it compares lanes. A metric that is called on arrays is not
     computed here: the loss is in its place.
-    """
 
-    def use(apply: Any) -> tuple[Array, Array, Array]:
-        outputs = outputs_of(apply, split, spec.batch, spec.lengths)
-        plain = hyper._replace(label_smoothing=None)
-        loss = loss_of(spec.goal, data, plain, outputs, split.y).astype(jnp.float32)
-        score = loss if spec.goal.on_arrays else spec.goal.metric(outputs, split.y).astype(jnp.float32)
+    Args:
+        spec: Facts that all lanes have in common.
+        data: Examples, with the offsets and scales of the lane's fold.
+        lane: The lane.
+        params: Weights.
+        statistics: Further variables of the network.
+
+    Returns:
+        Outputs [N, ...]; score and loss, [] float32; and [] bool.
+    """
+    part = None if spec.folds is None or lane.fold is None else Part(spec.folds, lane.fold)
+    split = data.train if data.valid is None else data.valid
+    y = split.y
+    if part is not None:
+        y = jax.lax.dynamic_slice_in_dim(y, part.sizes.start(part.fold), part.sizes.large)
+
+    def compute(both: tuple[Any, Array]) -> tuple[Array, Array, Array]:
+        outputs, y = both
+        plain = lane.hyper._replace(label_smoothing=None)
+        loss = loss_of(spec.goal, data, plain, outputs, y).astype(jnp.float32)
+        score = loss if spec.goal.on_arrays else spec.goal.metric(outputs, y).astype(jnp.float32)
         finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
         return score, loss, jnp.all(jnp.stack([jnp.isfinite(score), jnp.isfinite(loss), *finite]))
 
-    return spec.learner.evaluate(data, hyper, params, statistics, use)
+    def use(apply: Any) -> tuple[Any, Array, Array, Array]:
+        outputs = outputs_of(apply, split, spec.batch, spec.lengths, part)
+        score, loss, finite = compute((outputs, y)) if part is None else part.of_fold(compute, (outputs, y))
+        return outputs, score, loss, finite
+
+    return spec.learner.evaluate(data, lane.hyper, params, statistics, use)
 
 
 def train_epoch(
@@ -116,8 +140,11 @@ def train_epoch(
         lane: Lane to train.
         state: State of the lane.
     """
-    hyper, learner, micro = lane.hyper, spec.learner, spec.micro_batch
-    rows, groups = epoch_batches(order_key, epoch, data.train, micro)
+    hyper, learner, micro, data = lane.hyper, spec.learner, spec.micro_batch, data_of(data, lane.fold)
+    if spec.folds is None or lane.fold is None:
+        rows, groups = epoch_batches(order_key, epoch, data.train, micro)
+    else:
+        rows, groups = fold_batches(order_key, epoch, data.train, micro, spec.folds, lane.fold)
     steps = rows.shape[0]
     group = hyper.batch_size // micro  # micro-batches per update
     own = {"momentum": hyper.momentum, "weight_decay": hyper.weight_decay}
@@ -157,16 +184,17 @@ def train_epoch(
     (params, statistics, moments, _), losses = jax.lax.scan(micro_step, start, (rows, positions, counts, groups))
     used = (counts <= steps // group * group).astype(jnp.float32)
     loss = jnp.sum(losses * used) / jnp.sum(used)
-    score, valid_loss, finite = evaluate(spec, data, hyper, params, statistics, data.valid)
+    outputs, score, valid_loss, finite = evaluate(spec, data, lane, params, statistics)
     finite = state.finite & jnp.isfinite(loss) & finite
+    valid_loss = jnp.where(finite, valid_loss, jnp.nan)
     return LaneState(
         params,
         statistics,
         moments,
         state.curve.at[epoch].set(jnp.where(finite, score, jnp.nan)),
         state.loss.at[epoch].set(loss),
-        state.validation_loss.at[epoch].set(jnp.where(finite, valid_loss, jnp.nan)),
-        next_checkpoint(state.checkpoint, epoch + 1, jnp.where(finite, valid_loss, jnp.nan), params, statistics),
+        state.validation_loss.at[epoch].set(valid_loss),
+        next_checkpoint(state.checkpoint, epoch + 1, valid_loss, params, statistics, outputs),
         finite,
     )
 
@@ -184,6 +212,7 @@ def finish_lane(spec: TrainSpec, lane: Lane, state: LaneState) -> Result:
     result = Result(
         params,
         statistics,
+        state.checkpoint.outputs,
         score=jnp.where(checkpoint >= 1, state.curve[checkpoint - 1], jnp.nan),
         curve=state.curve,
         loss=state.loss,

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.step import optimizers
+from jaxhpo.training.step.folds import FoldSizes
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner
 from jaxhpo.training.step.stopping import Checkpoint, Stopping
@@ -23,6 +24,7 @@ class TrainSpec(NamedTuple):
         batch: Examples per forward pass of an evaluation.
         lengths: Lengths of the groups of texts, shortest first; at most one if all are padded alike.
         stopping: When a lane's training ends, and which of its epochs counts.
+        folds: The folds that lanes are of; None without.
     """
 
     learner: Learner
@@ -34,6 +36,7 @@ class TrainSpec(NamedTuple):
     batch: int
     lengths: tuple[int, ...]
     stopping: Stopping
+    folds: FoldSizes | None = None
 
 
 class LaneState(NamedTuple):
@@ -80,6 +83,7 @@ class Lane(NamedTuple):
         hyper: Hyperparameters, scalars.
         budget: Epochs, those of the source included: [] int32.
         active: Whether the lane trains: [] bool.
+        fold: Index of the fold that is held out: [] int32; None without folds.
         source: Training state to continue; None if no lane of the program continues another trial.
     """
 
@@ -87,6 +91,7 @@ class Lane(NamedTuple):
     hyper: Hyper
     budget: Array
     active: Array
+    fold: Array | None = None
     source: Source | None = None
 
 
@@ -96,6 +101,8 @@ class Result(NamedTuple):
     Attributes:
         params: Weights after the epoch that counts; see `Stopping`.
         statistics: Further variables of the network after the epoch that counts.
+        outputs: Outputs for the validation examples after the epoch that counts: [N, ...]; with folds those of a large
+            fold.
         score: Validation score after the epoch that counts, nan if the training diverged: [] float32.
         curve: Validation score after each epoch, nan for those that were not trained: [E] float32.
         loss: Mean training loss of each epoch, nan for those that were not trained: [E] float32.
@@ -109,6 +116,7 @@ class Result(NamedTuple):
 
     params: Any
     statistics: Any
+    outputs: Any
     score: Array
     curve: Array
     loss: Array

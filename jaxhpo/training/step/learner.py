@@ -132,7 +132,7 @@ class Masked(NamedTuple):
         active = Active(hyper.layers, hyper.units)
 
         def compute(model: nn.Module) -> Any:
-            shapes = self._shapes(model, normalise(data, data.valid.x[:1]), active)
+            shapes = self._shapes(model, normalise(data, data.train.x[:1]), active)
             own = narrow(params, shapes, (self.model.units, model.units))
 
             def apply(x: Array) -> Array:

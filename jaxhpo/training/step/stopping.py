@@ -45,11 +45,13 @@ class Checkpoint(NamedTuple):
         loss: Validation loss after it, inf before the first epoch: [] float32.
         epoch: Number of epochs after which it was reached, 0 before the first: [] int32.
         weights: Params and statistics after it; None where those of the last epoch count.
+        outputs: Outputs for the validation examples after the epoch that counts: arrays [N, ...].
     """
 
     loss: Array
     epoch: Array
     weights: Any
+    outputs: Any
 
 
 def read_stopping(checkpoint: Any, patience: Any) -> Stopping:
@@ -67,13 +69,16 @@ def read_stopping(checkpoint: Any, patience: Any) -> Stopping:
     return Stopping(checkpoint, patience)
 
 
-def first_checkpoint(stopping: Stopping, params: Any, statistics: Any) -> Checkpoint:
-    """Return the checkpoint of a lane before its first epoch."""
+def first_checkpoint(stopping: Stopping, params: Any, statistics: Any, outputs: Any) -> Checkpoint:
+    """Return the checkpoint of a lane before its first epoch; of `outputs` only the shapes count."""
     weights = (params, statistics) if stopping.keeps_best else None
-    return Checkpoint(jnp.float32(jnp.inf), jnp.int32(0), weights)
+    unset = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), outputs)
+    return Checkpoint(jnp.float32(jnp.inf), jnp.int32(0), weights, unset)
 
 
-def next_checkpoint(before: Checkpoint, epoch: Array, loss: Array, params: Any, statistics: Any) -> Checkpoint:
+def next_checkpoint(
+    before: Checkpoint, epoch: Array, loss: Array, params: Any, statistics: Any, outputs: Any
+) -> Checkpoint:
     """Return the checkpoint of a lane after an epoch.
 
     Args:
@@ -82,14 +87,17 @@ def next_checkpoint(before: Checkpoint, epoch: Array, loss: Array, params: Any, 
         loss: Validation loss after the epoch: [] float32. One that is nan is no lower one.
         params: Weights after the epoch.
         statistics: Further variables of the network after the epoch.
+        outputs: Outputs for the validation examples after the epoch: [N, ...].
     """
     lower = loss < before.loss
 
     def choose(new: Array, old: Array) -> Array:
         return jnp.where(lower, new, old)
 
-    weights = None if before.weights is None else jax.tree.map(choose, (params, statistics), before.weights)
-    return Checkpoint(choose(loss, before.loss), choose(epoch, before.epoch), weights)
+    if before.weights is None:  # those of the last epoch count
+        return Checkpoint(choose(loss, before.loss), choose(epoch, before.epoch), None, outputs)
+    new = Checkpoint(loss, epoch, (params, statistics), outputs)
+    return jax.tree.map(choose, new, before)
 
 
 def is_patient(stopping: Stopping, checkpoint: Checkpoint, epoch: Array) -> Array | bool:

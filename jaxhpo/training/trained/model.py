@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from jaxhpo.compilation import jit
-from jaxhpo.data import Dataset, Vocabulary
+from jaxhpo.data import Vocabulary
 from jaxhpo.errors import check_path, first_line
 from jaxhpo.machine import strict_json
 from jaxhpo.models import FAMILIES
@@ -240,14 +240,6 @@ def load_model(directory: str | os.PathLike, model: Any = None) -> Model:
         ) from error
     tree = jax.tree.map(np.asarray, tree)
     return Model(config, tree["params"], tree["statistics"], spec, tree["scaling"], words, learner, made)
-
-
-def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
-    """Return offset and scale of examples and targets, by their names in `TrainingData`."""
-    scaling = {"offset": data.offset, "scale": data.scale}
-    if data.task == "regression":
-        scaling |= {"target_offset": np.asarray(data.target_offset), "target_scale": np.asarray(data.target_scale)}
-    return scaling
 
 
 def own_learner(model: Any, config: Mapping[str, Any], spec: Any, *, standardised: bool) -> UserModel:

@@ -1,5 +1,6 @@
 """A user's own Flax models: which programs a space asks for, and whether each of them can be trained."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -34,7 +35,7 @@ from jaxhpo.training.networks.user.factory import name_of, read_factory
 from jaxhpo.training.networks.user.model import UserModel
 from jaxhpo.training.networks.user.rehearsal import Rehearsal
 from jaxhpo.training.networks.user.unread import Form, unread
-from jaxhpo.training.planning.costs import lane_bytes
+from jaxhpo.training.planning.costs import lane_bytes, outputs_bytes
 from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two
 from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
@@ -83,6 +84,7 @@ class UserFamily:
         self.costs: dict[Variant, Cost] = {}
         self._rehearsed: dict[Variant, Form] = {}
         self._outputs: set[tuple] = set()  # shapes that loss and metric go with
+        self._numbers = 0  # of an example's outputs
         variants = self.ranges.variants
         for i in np.unique(np.linspace(0, len(variants) - 1, min(EARLY, len(variants))).round().astype(int)):
             self._rehearse(variants[i])
@@ -173,7 +175,9 @@ class UserFamily:
 
         def each(variant: Variant) -> float:
             cost, size = self.network(0, 0, variant).cost(self.data.shape), variant.batch_size or 1
-            return lane_bytes(cost, cost, size, min(batch, len(self.data.y_valid)), None, resources.copies)
+            valid = len(self.data.y_valid)
+            needed = lane_bytes(cost, cost, size, min(batch, valid), None, resources.weights_beside)
+            return needed + outputs_bytes(valid, self._numbers)
 
         # The first and the last have the ends of every range: the smallest and the largest, as ranges usually are.
         lane = max(each(variants[0]), each(variants[-1]))
@@ -183,10 +187,11 @@ class UserFamily:
                 f"{(examples + lane) / _GIB:.2g} GiB, its copy of the examples included; allow more, or use smaller "
                 "networks or batches"
             )
+        lanes = resources.lanes * resources.trainings
         fits = int((resources.memory - examples) // lane)
-        wanted = power_of_two(-(-resources.lanes // (len(variants) * resources.devices)), up=True)
+        wanted = power_of_two(-(-lanes // (len(variants) * resources.devices)), up=True)
         size = 1 if alone else resources.devices * min(wanted, power_of_two(fits, up=False))
-        launches = max(1, min(cores(), resources.lanes, int(resources.memory // (examples + lane)))) if alone else 1
+        launches = max(1, min(cores(), lanes, int(resources.memory // (examples + lane)))) if alone else 1
         needed = int(examples + size * lane / resources.devices)
         buckets = tuple(Bucket(0, 0, variant, (0,), size, needed) for variant in variants)
         return resources.plan(launches, self.ranges.micro_batch, batch, buckets)
@@ -235,6 +240,7 @@ class UserFamily:
     def _check_goal(self, outputs: Any) -> Goal:
         """Return the goal; raise ValueError where outputs of these shapes do not go with loss and metric."""
         leaves, tree = jax.tree.flatten(outputs)
+        self._numbers = max(self._numbers, sum(math.prod(leaf.shape[1:]) for leaf in leaves))
         kind = tree, *((leaf.shape, leaf.dtype) for leaf in leaves)
         if kind not in self._outputs:
             self.goal = rehearse_goal(self.goal, self.data, outputs)
