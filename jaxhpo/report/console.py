@@ -64,6 +64,28 @@ def best_table(study: Study, size: int = 5) -> Table:
     return table
 
 
+def _model_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what a study of trainings says of its ensemble, and of trials that are level with the winner."""
+    metric, winner, ensemble = summary["metric"], summary.get("winner"), summary.get("ensemble")
+    lines = []
+    if ensemble is not None:
+        scores = f"validation {metric} {ensemble['score']:.4f}, test {metric} {ensemble['test_score']:.4f}"
+        times = ensemble["flop"] / winner["flop"] if winner["flop"] else float(ensemble["networks"])
+        better = "lower" if summary["recommended"] == "ensemble" else "no lower"
+        lines.append(
+            f"Ensemble of the {len(ensemble['trials'])} trials with the lowest validation losses: {scores}. Its "
+            f"validation loss is {better} than the winner's; {_networks(ensemble)}, {times:,.1f} times the arithmetic."
+        )
+    if winner is not None and summary["level"]:
+        trials = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
+        lines.append(f"{trials} level with the winner: within a standard error of the difference.")
+    return lines
+
+
+def _networks(model: dict[str, Any]) -> str:
+    return f"{model['networks']:,} networks with {model['parameters']:,} parameters"
+
+
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Return a plain table."""
     table = Table(title=title, box=box.SIMPLE_HEAD)
@@ -95,6 +117,7 @@ def closing_lines(summary: dict[str, Any], *, details: bool = False) -> list[str
             tested = "not scored on test data" if test is None else f"test {metric} {test:.4f}"
             scores = f"validation {metric} {best['score']:.4f}, {tested}"
         lines.append(f"Winner: trial {best['trial']}, {scores}.")
+        lines += _model_lines(summary)
     final = summary["final"]
     if final is not None:
         found, count = f"test {final['metric']} {final['mean']:.4f}", len(final["test_scores"])

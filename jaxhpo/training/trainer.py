@@ -11,7 +11,6 @@ from jaxhpo.compilation import HostFunction
 from jaxhpo.data import Dataset
 from jaxhpo.machine.bounds import MOST_EPOCHS, check_count, check_visits
 from jaxhpo.space import Space
-from jaxhpo.training.goal.averaging import average
 from jaxhpo.training.goal.metrics import Metric
 from jaxhpo.training.goal.scoring import Loss, read_goal
 from jaxhpo.training.networks import Family, UserFamily, make_family
@@ -116,7 +115,7 @@ class Trainer:
         self._sources: dict[int, Source] = {}  # shapes, by bucket
         self.meter = Meter(family.network, self.data, self.plan.lengths)
         self._evaluation = HostFunction(self._evaluate, by_lane=True)
-        self.scores = Scores(self.programs)
+        self.scores = Scores(self.programs, self.layout)
 
     @property
     def objective(self) -> Objective:
@@ -157,13 +156,7 @@ class Trainer:
             data: The examples on the device, for their scales.
             trials: Their networks.
         """
-        outputs, shares = [], []
-        for one in trials:
-            for copy, network in enumerate(one.networks):
-                number = None if self.layout.folds is None else copy
-                outputs.append(self.scores.outputs(one.bucket, data, network, one.point, self.test_split, number))
-                shares.append(1 / len(trials) / len(one.networks))
-        return self.scores.score(average(outputs, shares, self.layout.averages), np.asarray(self.test_split.y))
+        return self.scores.together(data, trials, self.test_split)
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
         """Return a trainer of the same model and goal for other examples and another space, to the last epoch.
@@ -194,7 +187,7 @@ class Trainer:
 
     def report(self) -> dict[str, Any]:
         """Return what training did so far as plain data: in all, and by bucket."""
-        return self.executor.ledger.report([bucket.to_json() for bucket in self.plan.buckets])
+        return self.executor.ledger.report([b.to_json() for b in self.plan.buckets], self.layout.copies)
 
     def forget(self) -> None:
         """Reset the figures of `report`; compiled programs stay."""

@@ -172,6 +172,7 @@ class Tuning:
         return {
             "overview": self.overview,
             "best": best,
+            **self.workload.models(),
             "final": None if final is None else final.to_json(),
             "trials": len(finished),
             "failed": sum(trial.failed for trial in finished),

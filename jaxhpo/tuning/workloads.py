@@ -13,6 +13,7 @@ from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
 from jaxhpo.training.goal.scoring import read_goal
+from jaxhpo.tuning.model_comparison import compare_models
 from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.overview import function_lines, training_lines
 from jaxhpo.tuning.training_length import training_length
@@ -75,7 +76,11 @@ class Workload(Protocol):
         ...
 
     def finish(self) -> None:
-        """Score the winner of the finished study on the test examples, if there are any."""
+        """Score the winner of the finished study on the test examples, if there are any, and the ensemble."""
+        ...
+
+    def models(self) -> dict[str, Any]:
+        """Return what `finish` found of winner and ensemble, as plain data; nothing without networks."""
         ...
 
 
@@ -122,6 +127,7 @@ class TrainingWorkload:
         self._family = make_family(dataset, options.model, options.space, goal, epochs)
         self.space, self.lanes, self.budget, self.metric = self._family.space, lanes, epochs, goal.name
         self._machine, self._final = options.machine, options.final_fit
+        self._models: dict[str, Any] = {}
 
     def study(self, algorithm: Any, **options: Any) -> TrainingStudy:
         """Return the study; the plan is made here, when it is known whether trials continue others."""
@@ -167,9 +173,9 @@ class TrainingWorkload:
         return self.trainer.report()
 
     def finish(self) -> None:
-        """Score the winner on the test examples once, and train it again where that was asked for."""
+        """Score winner and ensemble on the test examples once; train the winner again where that was asked for."""
         study = self._study
-        study.score_test()
+        self._models = compare_models(study)
         if self._final:
             try:
                 fit = study.final_fit(self._final)
@@ -180,6 +186,10 @@ class TrainingWorkload:
                 return
             study.seconds.compile += fit.compile_seconds
             study.seconds.train += fit.train_seconds
+
+    def models(self) -> dict[str, Any]:
+        """Return what `finish` found of winner and ensemble, as plain data."""
+        return self._models
 
 
 class FunctionWorkload:
@@ -243,6 +253,10 @@ class FunctionWorkload:
 
     def finish(self) -> None:
         """Do nothing: a function's winner has no network."""
+
+    def models(self) -> dict[str, Any]:
+        """Return nothing: a function's winner has no network."""
+        return {}
 
 
 def continues_trials(algorithm: Any) -> bool:

@@ -11,21 +11,24 @@ import numpy as np
 
 from jaxhpo.compilation import Program
 from jaxhpo.errors import first_line, place_of
+from jaxhpo.training.goal.averaging import average
 from jaxhpo.training.goal.resampling import resampled, resampled_on_arrays
+from jaxhpo.training.run.layout import Layout
 from jaxhpo.training.run.programs import Programs
-from jaxhpo.training.run.state import Network
+from jaxhpo.training.run.state import Weights
 from jaxhpo.training.step.examples import Split, TrainingData
 
 
 class Scores:
-    """Computes outputs of single networks, and scores of outputs.
+    """Scores networks on examples, and outputs.
 
     Args:
         programs: The plan's programs, with the goal.
+        layout: The lanes of a trial.
     """
 
-    def __init__(self, programs: Programs):
-        self._programs, self._goal = programs, programs.goal
+    def __init__(self, programs: Programs, layout: Layout):
+        self._programs, self._layout, self._goal = programs, layout, programs.goal
         self._compiled: dict[Hashable, Program] = {}
 
     @property
@@ -33,22 +36,23 @@ class Scores:
         """Time that compiling took so far."""
         return sum(program.seconds for program in self._compiled.values())
 
-    def outputs(
-        self, bucket: int, data: TrainingData, network: Network, point: np.ndarray, split: Split, copy: int | None
-    ) -> Any:
-        """Return a network's outputs for a split: NumPy arrays [N, ...].
+    def together(self, data: TrainingData, trials: Sequence[Weights], split: Split) -> float:
+        """Return the score of the networks of some trials on a split, which answer together with equal weights.
 
         Args:
-            bucket: Bucket of the plan.
             data: Examples on the device, for their scales.
-            network: Weights.
-            point: Configuration: [D] float32.
+            trials: Their networks.
             split: Examples.
-            copy: Which of its trial's networks it is; None where a trial has one.
         """
-        program = self._program((bucket, split.y.shape[0]), partial(self._programs.outputs, bucket))
-        more = () if copy is None else (np.int32(copy),)
-        return jax.tree.map(np.asarray, program(data, network.params, network.statistics, point, split, *more))
+        outputs, shares = [], []
+        for one in trials:
+            program = self._program((one.bucket, split.y.shape[0]), partial(self._programs.outputs, one.bucket))
+            for copy, network in enumerate(one.networks):
+                fold = () if self._layout.folds is None else (np.int32(copy),)
+                own = program(data, network.params, network.statistics, one.point, split, *fold)
+                outputs.append(jax.tree.map(np.asarray, own))
+                shares.append(1 / len(trials) / len(one.networks))
+        return self.score(average(outputs, shares, self._layout.averages), np.asarray(split.y))
 
     def score(self, outputs: Any, y: np.ndarray) -> float:
         """Return the score of outputs, [N, ...]; nan, with a warning, where a metric fails on arrays."""

@@ -25,7 +25,7 @@ class Account:
     """Sums over some trials.
 
     Attributes:
-        lanes: Number of trials.
+        lanes: Number of trainings: trials, or their folds or repeats.
         useful: Floating-point operations of the matrix products that the configurations need.
         total: Executed operations, including masked units, padding, finished lanes and dropped remainders.
         samples: Training examples, without those that filled no batch.
@@ -77,18 +77,23 @@ class Ledger:
             total.add(account)
         return total
 
-    def report(self, buckets: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return what the ledger holds as plain data; `buckets` are the plan's, as plain data."""
+    def report(self, buckets: Sequence[dict[str, Any]], each: int = 1) -> dict[str, Any]:
+        """Return what the ledger holds as plain data.
+
+        Args:
+            buckets: The plan's, as plain data.
+            each: Trainings of a trial.
+        """
         total = self.total()
         rows = [
             bucket
-            | {"trials": account.lanes, "busy_seconds": account.busy}
+            | {"trials": account.lanes // each, "busy_seconds": account.busy}
             | {"compile_seconds": self.compile_seconds.get(i, 0.0)}
             | account.report(account.busy)
             for i, bucket in enumerate(buckets)
             for account in [self.buckets.get(i, Account())]
         ]
-        return {"seconds": self.seconds, "trials": total.lanes} | total.report(self.seconds) | {"buckets": rows}
+        return {"seconds": self.seconds, "trials": total.lanes // each} | total.report(self.seconds) | {"buckets": rows}
 
 
 class Meter:
@@ -125,6 +130,10 @@ class Meter:
         train = self._train // micro * micro
         batch = min(plan.evaluation_batch, self._valid)
         return training_flops(self._cost(layers, width, b.variant), train, -(-self._valid // batch) * batch)
+
+    def cost(self, structure: Structure) -> Cost:
+        """Return the mean cost of an example in the network of a configuration."""
+        return self._cost(structure.layers, structure.units, structure.variant)
 
     def account(
         self, plan: Plan, bucket: int, structures: Sequence[Structure], epochs: np.ndarray, start: np.ndarray
