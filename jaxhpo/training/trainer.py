@@ -27,7 +27,8 @@ from jaxhpo.training.step.examples import Split, TrainingData, group_texts
 from jaxhpo.training.step.lane_state import Result, Source
 from jaxhpo.training.step.stopping import BEST, LAST, Stopping, read_stopping
 from jaxhpo.training.trained.data_spec import DataSpec
-from jaxhpo.training.trained.model import Model, scaling_of
+from jaxhpo.training.trained.model import Model
+from jaxhpo.training.trained.network import Network, scaling_of, size_of
 from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result
 
 
@@ -161,8 +162,8 @@ class Trainer:
         params, statistics = jax.tree.map(lambda leaf: leaf[weights.lane], (weights.params, weights.statistics))
         learner, params, made = self.family.alone(self.plan, weights.bucket, config, params)
         params, statistics = jax.tree.map(np.asarray, (params, statistics))
-        data = self.data
-        return Model(config, params, statistics, DataSpec.of(data), scaling_of(data), data.words, learner, made)
+        network = Network(config, params, statistics, scaling_of(self.data), learner, made, size_of(learner))
+        return Model.single(network, DataSpec.of(self.data), self.data.words)
 
     @property
     def test_seconds(self) -> float:

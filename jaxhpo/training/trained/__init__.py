@@ -1,7 +1,9 @@
 """Trained networks.
 
-- `model.py`: `Model`: predictions
+- `model.py`: `Model`, one network or several that answer together: predictions
+- `network.py`: one network, and what it computes
+- `averaging.py`: the mean of what several networks return
 - `data_spec.py`: the part of a data set that a model keeps, to read new examples as it read the training examples
-- `saving.py`: how saved models are loaded
+- `saving.py`: how saved models are loaded, and several saved together
 - `files.py`: the files of a saved model, and their checksums
 """

@@ -17,7 +17,8 @@ from jaxhpo.errors import check_path, first_line
 from jaxhpo.machine import strict_json
 
 DESCRIPTION, WORDS, WEIGHTS = "model.json", "words.txt", "weights"
-SUMS = "sha256sums.txt"  # of the first two, as sha256sum writes and checks them
+MODELS = "models.json"  # of a directory with several models: which one is recommended
+SUMS = "sha256sums.txt"  # of the description and the words, as sha256sum writes and checks them
 
 
 class AlteredError(ValueError):

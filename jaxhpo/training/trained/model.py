@@ -1,73 +1,167 @@
-"""A trained network that predicts."""
+"""The model that users get: one trained network, or several that answer together."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxhpo.compilation import jit
-from jaxhpo.data import Dataset, Vocabulary
+from jaxhpo.data import Vocabulary
 from jaxhpo.space import describe
-from jaxhpo.training.step.examples import Split, TrainingData
-from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.learner import Learner, Masked
+from jaxhpo.training.step.learner import Learner
+from jaxhpo.training.trained.averaging import (
+    OUTPUTS,
+    PROBABILITIES,
+    are_logits,
+    check_mean,
+    mean_outputs,
+    mean_probabilities,
+)
 from jaxhpo.training.trained.data_spec import DataSpec, read_examples
 from jaxhpo.training.trained.files import new_directory, write_model
+from jaxhpo.training.trained.network import Network, evaluate
 
 _BATCH = 512  # examples of a forward pass
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network, for predictions. `TrainingStudy.best_model` and `load_model` return one.
+    """A trained network, or several that answer together, for predictions.
 
-    Methods take examples in the form of the training data: images [N, H, W] or [N, H, W, C] as stored, vectors [N, F],
-    sequences [N, T, F] of at most as many steps, texts as strings or as tokens [N, T], a table as a DataFrame. The
-    model scales them as it scaled the training examples.
+    `TrainingStudy.best_model` and `load_model` return one. Methods take examples in the form of the training data:
+    images [N, H, W] or [N, H, W, C] as stored, vectors [N, F], sequences [N, T, F] of at most as many steps, texts as
+    strings or as tokens [N, T], a table as a DataFrame. Each network scales them as it scaled its training examples.
+
+    Several networks answer with a weighted mean. It is of their probabilities for classification, and of their
+    predictions for regression.
 
     Attributes:
-        config: Hyperparameter values that it was trained with, by name.
-        params: Weights as nested dicts of arrays, in Flax's form.
-        statistics: Further variables of the network, such as batch statistics.
+        networks: The networks, each with its `config`, `params`, `statistics` and `scaling`.
+        weights: Share of each network in the mean; the sum is 1.
         data_spec: Properties of the training data: name, kind, shape, task, classes.
-        scaling: Offset and scale of the examples, and of the targets for regression.
         words: Vocabulary that turns texts into tokens, or None.
-        learner: Network and loss; used internally.
-        made: Plain data that `load_model` builds the learner from; used internally.
+        averages: What the mean is of: "probabilities", or "outputs" for all others. It has no effect on one network.
+
+    Raises:
+        ValueError: if there is no network, a weight is not above 0, or an argument does not go with the others.
     """
 
-    config: Mapping[str, Any]
-    params: Any
-    statistics: Any
+    networks: tuple[Network, ...]
+    weights: tuple[float, ...]
     data_spec: DataSpec
-    scaling: dict[str, np.ndarray]
-    words: Vocabulary | None
-    learner: Learner
-    made: dict[str, Any]
+    words: Vocabulary | None = None
+    averages: str = OUTPUTS
+
+    def __post_init__(self) -> None:
+        networks, weights = tuple(self.networks), tuple(map(float, self.weights))
+        check_mean(len(networks), weights, self.averages, self.data_spec.task)
+        object.__setattr__(self, "networks", networks)
+        object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def single(cls, network: Network, data_spec: DataSpec, words: Vocabulary | None = None) -> "Model":
+        """Return the model of one network.
+
+        Args:
+            network: The network.
+            data_spec: Properties of the training data.
+            words: Vocabulary that turns texts into tokens, or None.
+        """
+        return cls((network,), (1.0,), data_spec, words)
+
+    # --- what it consists of ---------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The hyperparameter values that it was trained with, by name.
+
+        Raises:
+            ValueError: if its networks have different ones.
+        """
+        first = self.networks[0].config
+        return first if all(network.config == first for network in self.networks) else self._only("config")
+
+    @property
+    def params(self) -> Any:
+        """The weights of its one network as nested dicts of arrays, in Flax's form.
+
+        Raises:
+            ValueError: if it has several networks.
+        """
+        return self._only("params")
+
+    @property
+    def statistics(self) -> Any:
+        """Further variables of its one network, such as batch statistics.
+
+        Raises:
+            ValueError: if it has several networks.
+        """
+        return self._only("statistics")
+
+    @property
+    def scaling(self) -> dict[str, np.ndarray]:
+        """Offset and scale of the examples, and of the targets for regression, of its one network.
+
+        Raises:
+            ValueError: if it has several networks.
+        """
+        return self._only("scaling")
+
+    @property
+    def learner(self) -> Learner:
+        """The network and the loss of its one network; used internally."""
+        return self._only("learner")
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """Plain data that `load_model` builds the learner of its one network from; used internally."""
+        return self._only("made")
+
+    @cached_property
+    def parameters(self) -> int:
+        """The number of weights of all networks."""
+        found: dict[Any, int] = {}
+        kinds = [(same, network.size) for same, network in zip(self._same, self.networks, strict=True)]
+        for kind, network in zip(kinds, self.networks, strict=True):
+            if kind not in found:
+                found[kind] = network.parameters(self.data_spec)
+        return sum(found[kind] for kind in kinds)
+
+    def _only(self, name: str) -> Any:
+        """Return an attribute of the only network; raise ValueError where there are several."""
+        if len(self.networks) == 1:
+            return getattr(self.networks[0], name)
+        raise ValueError(
+            f"the model has {len(self.networks)} networks, each with its own {name}; use networks[i].{name}"
+        )
+
+    # --- what it predicts ------------------------------------------------------------------------------------------
 
     def outputs(self, x: Any) -> Any:
         """Return the network's outputs: logits [N, classes], or predictions [N] or [N, K] for regression.
 
-        Predictions are in units of the targets. Other outputs of a user's own model are as the model returns them.
+        Predictions are in units of the targets. Other outputs of a user's own model are as the model returns them. Of
+        several networks, the logits are the logarithm of the mean probability of each class.
 
         Args:
             x: Examples in the form of the training data.
 
         Raises:
-            ValueError: if the examples do not match the training data.
+            ValueError: if the examples do not match the training data, or if the outputs of several networks of a
+                user's own model have no mean.
         """
-        x = read_examples(x, self.data_spec, self.words)
-        examples = len(x)
-        batch = min(_BATCH, examples)
-        x = np.pad(x, [(0, -examples % batch)] + [(0, 0)] * (x.ndim - 1))
-        parts = [
-            self._apply(self.params, self.statistics, x[start : start + batch]) for start in range(0, len(x), batch)
-        ]
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:examples], *parts)
+        parts = self._each(read_examples(x, self.data_spec, self.words))
+        if len(self.networks) == 1:
+            return next(parts)
+        if self.averages == PROBABILITIES:
+            return mean_probabilities(parts, self.weights, self.data_spec.classes)
+        return mean_outputs(parts, self.weights)
 
     def predict(self, x: Any) -> np.ndarray:
         """Return predictions.
@@ -100,6 +194,41 @@ class Model:
             raise ValueError(f"probabilities are of classes, and {self.data_spec.name!r} is regression; use predict")
         return np.asarray(jax.nn.softmax(self._logits(x), axis=-1))
 
+    def _logits(self, x: Any) -> np.ndarray:
+        outputs = self.outputs(x)
+        if not are_logits(outputs, self.data_spec.classes):
+            raise ValueError("the model returns no logits [n, classes], but what your own loss takes; use outputs")
+        return outputs
+
+    def _each(self, x: np.ndarray) -> Iterator[Any]:
+        """Yield the outputs of each network for examples as stored, [N, ...]: arrays [N, ...]."""
+        examples = len(x)
+        batch = min(_BATCH, examples)
+        x = np.pad(x, [(0, -examples % batch)] + [(0, 0)] * (x.ndim - 1))
+        for network, program in zip(self.networks, self._programs, strict=True):
+            variables = jax.device_put((network.params, network.statistics))
+            parts = [program(*variables, x[start : start + batch]) for start in range(0, len(x), batch)]
+            yield jax.tree.map(lambda *leaves: np.concatenate(leaves)[:examples], *parts)
+
+    @cached_property
+    def _programs(self) -> list[Any]:
+        """What computes each network's outputs: params, statistics, examples -> outputs."""
+        spec = self.data_spec
+        if len(self.networks) == 1:  # XLA simplifies a program in which size and scales are constants
+            (one,) = self.networks
+            return [jit(partial(evaluate, one.learner, spec, one.hyper, one.scaling))]
+        shared = {same: jit(partial(evaluate, self.networks[same].learner, spec)) for same in set(self._same)}
+        pairs = zip(self._same, self.networks, strict=True)
+        return [partial(shared[same], network.hyper, network.scaling) for same, network in pairs]
+
+    @cached_property
+    def _same(self) -> list[int]:
+        """The index of the first network that has an equal learner, of each network."""
+        learners = [network.learner for network in self.networks]
+        return [learners.index(learner) for learner in learners]
+
+    # --- files and text --------------------------------------------------------------------------------------------
+
     def save(self, directory: str | os.PathLike) -> None:
         """Write the model to a new directory, which `load_model` reads. On an error nothing is left behind.
 
@@ -112,46 +241,24 @@ class Model:
         Raises:
             ValueError: if the directory exists or cannot be written.
         """
-        tree = {"params": self.params, "statistics": self.statistics, "scaling": self.scaling}
-        description = {"config": dict(self.config), "data": self.data_spec.to_json(), "made": self.made}
         with new_directory(directory) as new:
-            write_model(new, description, self.words, tree)
+            write(self, new)
 
     def __repr__(self) -> str:
-        size = sum(leaf.size for leaf in jax.tree.leaves(self.params))
-        return f"Model({self.data_spec.name}, {self.data_spec.task}, {size:,} parameters: {describe(self.config)})"
-
-    @cached_property
-    def _apply(self) -> Any:
-        data, hyper = self._data, hyper_of(self.learner)
-
-        def apply(params: Any, statistics: Any, x: Any) -> Any:
-            return self.learner.evaluate(data, hyper, params, statistics, lambda network: network(x))
-
-        return jit(apply)
-
-    @property
-    def _data(self) -> TrainingData:
-        one = Split(np.zeros((1, *self.data_spec.shape), self.data_spec.dtype), np.zeros(1, np.int32))
-        return TrainingData(one, one, **self.scaling)
-
-    def _logits(self, x: Any) -> np.ndarray:
-        outputs = self.outputs(x)
-        if not isinstance(outputs, np.ndarray) or outputs.shape[1:] != (self.data_spec.classes,):
-            raise ValueError("the model returns no logits [n, classes], but what your own loss takes; use outputs")
-        return outputs
+        said, size = f"Model({self.data_spec.name}, {self.data_spec.task}, ", f"{self.parameters:,} parameters"
+        if len(self.networks) > 1:
+            return f"{said}{len(self.networks)} networks, {size})"
+        return f"{said}{size}: {describe(self.config)})"
 
 
-def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
-    """Return offset and scale of examples and targets, by their names in `TrainingData`."""
-    scaling = {"offset": data.offset, "scale": data.scale}
-    if data.task == "regression":
-        scaling |= {"target_offset": np.asarray(data.target_offset), "target_scale": np.asarray(data.target_scale)}
-    return scaling
-
-
-def hyper_of(learner: Learner) -> Hyper:
-    """Return the hyperparameters that a network of one configuration reads: its size."""
-    size = (learner.model.layers, learner.model.units) if isinstance(learner, Masked) else (0, 0)
-    none, (layers, units) = np.float32(0), map(np.int32, size)
-    return Hyper(none, np.int32(1), layers, units, none, none, none, np.int32(0))
+def write(model: Model, new: Path) -> None:
+    """Write a model into an empty directory."""
+    trees = [{"params": n.params, "statistics": n.statistics, "scaling": n.scaling} for n in model.networks]
+    rows = [{"config": dict(n.config), "made": n.made, "size": list(n.size)} for n in model.networks]
+    data = model.data_spec.to_json()
+    if len(rows) == 1 and model.networks[0].is_whole:  # as models were written when all had one network
+        description = {"config": rows[0]["config"], "data": data, "made": rows[0]["made"]}
+        write_model(new, description, model.words, trees[0])
+    else:
+        together = {"weights": list(model.weights), "averages": model.averages}
+        write_model(new, {"networks": rows, "data": data} | together, model.words, trees)
