@@ -22,7 +22,8 @@ from jaxhpo.training.planning.planner import make_plan
 from jaxhpo.training.planning.resources import Machine, default_lanes, read_resources
 from jaxhpo.training.run.state import TrainerState
 from jaxhpo.training.step.optimizers import OPTIMIZERS
-from jaxhpo.training.trained.model import Model, load_model
+from jaxhpo.training.trained.model import Model
+from jaxhpo.training.trained.saving import load_model
 from jaxhpo.training.trainer import Trainer
 
 __all__ = [

@@ -21,7 +21,8 @@ from jaxhpo.training.run.batch import BatchResult, cut, structures_of
 from jaxhpo.training.run.continuing import find_sources, keep, retain, shaping, states_of
 from jaxhpo.training.run.executor import Executor, Launch
 from jaxhpo.training.run.layout import Layout
-from jaxhpo.training.run.placement import scaling_of, sorted_split, training_data, validation_targets
+from jaxhpo.training.run.models import together
+from jaxhpo.training.run.placement import sorted_split, training_data, validation_targets
 from jaxhpo.training.run.programs import Programs
 from jaxhpo.training.run.scores import Scores
 from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
@@ -30,7 +31,6 @@ from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.folds import FoldSizes
 from jaxhpo.training.step.lane_state import LaneState, Result, Source
 from jaxhpo.training.step.stopping import BEST, LAST, Stopping, read_stopping
-from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model
 from jaxhpo.types import FRESH, Array, Finished, Key, Objective, Outcome, Proposal, ignore_result
 
@@ -172,13 +172,7 @@ class Trainer:
 
     def model(self, *trials: Weights) -> Model:
         """Return the networks of some trials, which answer together with equal weights, for predictions."""
-        (weights,) = trials
-        config = self.space.to_config(weights.point)
-        params, statistics = weights.networks[0]
-        learner, params, made = self.family.alone(self.plan, weights.bucket, config, params)
-        params, statistics = jax.tree.map(np.asarray, (params, statistics))
-        data = self.data
-        return Model(config, params, statistics, DataSpec.of(data), scaling_of(data), data.words, learner, made)
+        return together(self.family, self.plan, self.layout, trials)
 
     @property
     def test_seconds(self) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.training import Model, Trainer, load_model
+from jaxhpo.training.trained.network import Network
 from tests.training.small_models import CASES, assert_same, own, train
 
 
@@ -73,6 +74,18 @@ def test_a_model_is_as_small_as_its_configuration(trained):
     assert (model.units, model.layers) == (4, 1)
     widest = sum(leaf.size for leaf in jax.tree.leaves(trained.weights.networks[0].params))
     assert sum(leaf.size for leaf in jax.tree.leaves(trained.model.params)) < widest
+
+
+@pytest.mark.slow_but_for("mlp")
+def test_trained_in_its_buckets_shape_it_computes_the_same(trained):
+    trainer, weights, model = trained.trainer, trained.weights, trained.model
+    params, statistics = weights.networks[0]
+    learner, params, made, size = trainer.family.member(trainer.plan, weights.bucket, model.config, params)
+    network = Network(model.config, params, statistics, model.scaling, learner, made, size)
+    found = Model.single(network, model.data_spec, model.words)
+    assert found.parameters == model.parameters
+    x = trainer.data.x_test
+    np.testing.assert_allclose(found.outputs(x), model.outputs(x), rtol=1e-4, atol=1e-4)
 
 
 def test_few_examples_and_one_are_predicted_alike(trained):

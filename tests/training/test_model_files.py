@@ -54,7 +54,8 @@ def test_strange_words_come_back(models, tmp_path):
     for i, words in enumerate([(), ("naïve", "日本", "x" * 500, "l'été", "don\u2019t", "\u0661")]):
         spec = replace(models["rnn"].data_spec, vocabulary=len(words) + 2)
         params = models["rnn"].params | {"embedding": np.zeros((len(words) + 2, 32), np.float32)}
-        model = replace(models["rnn"], words=jh.data.Vocabulary(words, "last"), data_spec=spec, params=params)
+        network = replace(models["rnn"].networks[0], params=params)
+        model = jh.Model.single(network, spec, jh.data.Vocabulary(words, "last"))
         model.save(tmp_path / str(i))
         assert load_model(tmp_path / str(i)).words == model.words
 
@@ -122,7 +123,8 @@ def test_outputs_of_ones_own_are_no_labels(models):
                 data, hyper, params, statistics, lambda apply: use(lambda x: {"a": apply(x), "b": apply(x)[:, 0]})
             )
 
-    model = replace(models["linen"], learner=Twice())
+    network = replace(models["linen"].networks[0], learner=Twice())
+    model = jh.Model.single(network, models["linen"].data_spec)
     assert set(model.outputs(ROWS)) == {"a", "b"}
     for call in (model.predict, model.probabilities):
         with pytest.raises(ValueError, match=r"the model returns no logits .*; use outputs"):

@@ -124,11 +124,22 @@ class Builtin:
         network = self.network(layers, units, variant)
         example = jax.ShapeDtypeStruct((1, *self.data.shape), np.float32)
         shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0, impl="threefry2x32"), x), example)["params"]
-        made = {"builtin": self.name, "layers": layers, "units": units}
-        built_with = dict(variant.built_with)
-        made |= {name: built_with.get(name, DEFAULTS[name]) for name, kind in KINDS.items() if kind == STRUCTURAL}
         own = narrow(params, shapes, (plan.buckets[bucket].units, units))
-        return Masked((network,), network, False), own, made
+        return Masked((network,), network, False), own, self._made(layers, units, variant)
+
+    def member(
+        self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
+    ) -> tuple[Learner, Any, dict[str, Any], tuple[int, int]]:
+        """Return the network of one configuration as a part of its bucket's, and what `load_model` builds it from."""
+        b, (_, layers, units, _) = plan.buckets[bucket], self.structure(config)
+        network = self.network(b.layers, b.units, b.variant)
+        return Masked((network,), network, False), params, self._made(b.layers, b.units, b.variant), (layers, units)
+
+    def _made(self, layers: int, units: int, variant: Variant) -> dict[str, Any]:
+        """Return what `load_model` builds a network from."""
+        built_with = dict(variant.built_with)
+        structural = {name: built_with.get(name, DEFAULTS[name]) for name, kind in KINDS.items() if kind == STRUCTURAL}
+        return {"builtin": self.name, "layers": layers, "units": units} | structural
 
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters."""

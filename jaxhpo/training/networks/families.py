@@ -67,6 +67,23 @@ class Family(Protocol):
         """
         ...
 
+    def member(
+        self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
+    ) -> tuple[Learner, Any, dict[str, Any], tuple[int, int]]:
+        """Return the network of one configuration in the shapes of its bucket, for several that share a program.
+
+        Args:
+            plan: The plan of the study.
+            bucket: Index of the configuration's bucket.
+            config: Value of each active hyperparameter, by name.
+            params: A lane's parameters, in the shapes of the bucket.
+
+        Returns:
+            The network, which is equal for all configurations of a bucket; its parameters; plain data from which
+            `load_model` builds it again; and the layers and units that the configuration uses, (0, 0) of a user's.
+        """
+        ...
+
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
         ...

@@ -7,6 +7,7 @@
 - `batch.py`: divides a round into chunks, and collects scores, curves and the best weights
 - `scores.py`: scores of networks: of the test examples, of folds together, and by a metric on NumPy arrays
 - `placement.py`: the examples of a data set on the device
+- `models.py`: the networks of trials as a `Model`
 - `candidates.py`: what of the trials is kept for networks that answer together
 - `continuing.py`: trials that continue others
 - `state.py`: the state between two rounds

@@ -16,7 +16,7 @@ from jaxhpo.training.run.candidates import enters, with_candidate, with_outputs
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.layout import Layout
 from jaxhpo.training.run.scores import Scores
-from jaxhpo.training.run.state import Network, TrainerState, Weights
+from jaxhpo.training.run.state import NetworkWeights, TrainerState, Weights
 from jaxhpo.training.run.usage import Meter
 from jaxhpo.training.step.lane_state import Result
 from jaxhpo.types import LaneResult, Outcome, Proposal
@@ -162,11 +162,11 @@ class BatchResult:
         return Outcome(self._score, self._aux | {"checkpoint_loss": self._loss}, self._error)
 
 
-def network_of(result: Result, i: int) -> Network:
+def network_of(result: Result, i: int) -> NetworkWeights:
     """Return the weights of lane `i` of a chunk in host memory, without those of the other lanes."""
 
     def own(leaf: Any) -> np.ndarray:
         whole = np.asarray(leaf)
         return whole[i] if len(whole) == 1 else whole[i].copy()
 
-    return Network(*jax.tree.map(own, (result.params, result.statistics)))
+    return NetworkWeights(*jax.tree.map(own, (result.params, result.statistics)))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxhpo.data import Dataset
 from jaxhpo.training.step.examples import Split, TrainingData, group_texts
 from jaxhpo.training.step.folds import FoldSizes
+from jaxhpo.training.trained.network import scaling_of
 
 
 def training_data(data: Dataset, lengths: tuple[int, ...], folds: FoldSizes | None) -> TrainingData:
@@ -22,10 +23,10 @@ def training_data(data: Dataset, lengths: tuple[int, ...], folds: FoldSizes | No
     if folds is None:
         train, valid = _split(data.x_train, data.y_train, lengths), sorted_split(data.x_valid, data.y_valid, lengths)
         return jax.device_put(TrainingData(train, valid, **scaling_of(data)))
+    each = scalings(data, folds)
+    scaling = {name: np.stack([own[name] for own in each]) for name in each[0]}
     data = pool_of(data, lengths, folds)
     x, y = np.concatenate([data.x_train, data.x_valid]), np.concatenate([data.y_train, data.y_valid])
-    each = [scaling_of(fold_of(data, folds, fold)) for fold in range(folds.count)]
-    scaling = {name: np.stack([own[name] for own in each]) for name in each[0]}
     return jax.device_put(TrainingData(_split(x, y, lengths), None, **scaling))
 
 
@@ -58,12 +59,11 @@ def sorted_split(x: np.ndarray, y: np.ndarray, lengths: tuple[int, ...]) -> Spli
     return _split(x[rows], y[rows], lengths)
 
 
-def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
-    """Return offset and scale of examples, and of the targets for regression, by their names in `TrainingData`."""
-    scaling = {"offset": data.offset, "scale": data.scale}
-    if data.task == "regression":
-        scaling |= {"target_offset": np.asarray(data.target_offset), "target_scale": np.asarray(data.target_scale)}
-    return scaling
+def scalings(data: Dataset, folds: FoldSizes | None) -> list[dict[str, np.ndarray]]:
+    """Return offset and scale of examples and targets, by their names in `TrainingData`; those of each fold."""
+    if folds is None:
+        return [scaling_of(data)]
+    return [scaling_of(fold_of(data, folds, fold)) for fold in range(folds.count)]
 
 
 def _split(x: np.ndarray, y: np.ndarray, lengths: tuple[int, ...]) -> Split:

@@ -10,7 +10,7 @@ from jaxhpo.training.step.examples import TrainingData
 from jaxhpo.training.step.lane_state import LaneState
 
 
-class Network(NamedTuple):
+class NetworkWeights(NamedTuple):
     """The weights of one lane, in the shapes of its bucket.
 
     Attributes:
@@ -40,7 +40,7 @@ class Weights(NamedTuple):
     rank: float
     loss: float
     bucket: int
-    networks: tuple[Network, ...]
+    networks: tuple[NetworkWeights, ...]
     point: np.ndarray
 
     def beats(self, other: "Weights | None") -> bool:

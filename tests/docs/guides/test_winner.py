@@ -5,7 +5,7 @@ import re
 from dataclasses import fields
 
 import jaxhpo as jh
-from jaxhpo.training.trained import model
+from jaxhpo.training.trained import files
 from jaxhpo.tuning import DEFAULTS
 from tests.docs import pages
 
@@ -31,12 +31,12 @@ def test_the_attributes_of_a_study():
 def test_the_methods_of_a_model():
     names = column("method or attribute | classification | regression")
     known = {field.name for field in fields(jh.Model)} | {name for name in vars(jh.Model) if name[0] != "_"}
-    used = {"data_spec", "scaling", "words", "learner", "made"}  # what it predicts with
-    assert set(names) == known - used - {"save"}
+    used = {"data_spec", "scaling", "words", "averages", "learner", "made"}  # what it predicts with
+    assert set(names) == known - used - {"save", "single"}
 
 
 def test_the_files_of_a_saved_model():
-    assert column("file | what it holds") == [model._WEIGHTS, model._DESCRIPTION, model._WORDS, model._SUMS]
+    assert column("file | what it holds") == [files.WEIGHTS, files.DESCRIPTION, files.WORDS, files.SUMS]
 
 
 def test_the_final_fit_is_what_the_functions_take():

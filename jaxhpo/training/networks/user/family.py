@@ -255,6 +255,18 @@ class UserFamily:
         static = tuple((name, config[name]) for name in self.factory.takes if name in config)
         return self.form(Variant(static)), params, {"own": self.name, "standardised": self._standardised}
 
+    def member(
+        self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
+    ) -> tuple[Learner, Any, dict[str, Any], tuple[int, int]]:
+        """Return a configuration's network with its `Float`s as arguments of the program, which configurations share.
+
+        One that is inactive has the default in the model's signature.
+        """
+        names = [name for name in self.factory.takes if isinstance(self.space[name], Float)]
+        floats = {name: float(config[name] if name in config else self.factory.defaults[name]) for name in names}
+        made = {"own": self.name, "standardised": self._standardised} | ({"floats": floats} if floats else {})
+        return self.learner(plan, bucket), params, made, (0, 0)
+
     def hyper(self, point: Array) -> Hyper:
         """Return the lanes' hyperparameters: [B, D] float32 -> [B] each."""
         return read_hyper(self.space, point, self._own, self.factory.defaults, batch_size=self.batch_size)
