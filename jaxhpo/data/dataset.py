@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -82,8 +82,8 @@ class Dataset:
     label_dtype: str | None = None
     columns: tuple[Any, ...] | None = None
     split: str = "given"
-    # No argument, so that `replace` drops it: it would not know of other arrays.
-    _pooled: Encode | None = field(default=None, init=False, repr=False)
+    # No field, so that `replace` drops it: it would not know of other arrays.
+    _pooled: ClassVar[Encode | None] = None
 
     def __post_init__(self) -> None:
         classes = self.classes
