@@ -51,16 +51,16 @@ def test_what_is_written_now_has_the_keys_of_before(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     y = np.array(["no", "yes"])[(x[:, 0] > 0).astype(int)]
     study = jh.tune(
-        (x, y), trials=2, lanes=2, epochs=1, space=space, output=now, algorithm="random_search", verbose=False
+        (x, y), trials=2, lanes=2, epochs=1, folds=1, space=space, output=now, algorithm="random_search", verbose=False
     )
     study.best_model().save(tmp_path / "model")
     rows = [[json.loads(line) for line in path.read_text().splitlines()] for path in (BEFORE / "study.jsonl", now)]
     before, after = ((each[0]["header"], each[1], each[-1]["result"]) for each in rows)
     added = [sorted(set(new) - set(old)) for old, new in zip(before, after, strict=True)]
     assert added == [
-        ["algorithm_options", "checkpoint", "patience"],
+        ["algorithm_options", "checkpoint", "folds", "patience", "repeats"],
         ["reason", "trained_from"],
-        ["algorithm_options", "alone", "checkpoint", "overview", "patience", "restarts"],
+        ["algorithm_options", "alone", "checkpoint", "folds", "overview", "patience", "repeats", "restarts"],
     ]
     assert all(set(old) <= set(new) for old, new in zip(before, after, strict=True))
     plans = before[0]["plan"], after[0]["plan"]

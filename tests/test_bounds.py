@@ -33,6 +33,8 @@ TOO_LARGE = {
         "trials=a longer number must be an integer of at most 10,000,000",
     ),
     "lanes": (lambda: jh.tune("digits", lanes=10**6), "lanes=1000000 must be an integer of at most 65,536"),
+    "folds": (lambda: jh.tune("digits", folds=65), "folds=65 must be an integer of at most 64"),
+    "repeats": (lambda: jh.tune("digits", repeats=65), "repeats=65 must be an integer of at most 64"),
     "epochs": (lambda: jh.tune("digits", epochs=10**6), "epochs=1000000 must be an integer of at most 100,000"),
     "budget": (
         lambda: jh.tune(jh.traceable(lambda key, h: h["x"]), space=SPACE, epochs=2**31),

@@ -29,6 +29,8 @@ WRONG = {
         "--patience 0 must be an integer of at least 1; as many as there are epochs end no training early",
     ),
     "checkpoint": ("first", "--checkpoint 'first' must be 'best', the epoch of the lowest validation loss, or 'last'"),
+    "folds": ("0", "--folds 0 must be an integer of at least 1"),
+    "repeats": ("65", "--repeats 65 must be an integer of at most 64"),
     "seed": ("-1", "--seed -1 must be an integer in [0, 2**32)"),
     "metric": ("cost", "--metric 'cost' is no metric of classification; use accuracy"),
     "target": ("y", "--target 'y' is for "),

@@ -191,6 +191,8 @@ OF_DATA = {
     "text": jh.TextOptions(),
     "patience": 3,
     "checkpoint": "last",
+    "folds": 2,
+    "repeats": 2,
 }
 
 

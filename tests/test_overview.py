@@ -47,6 +47,26 @@ def test_what_the_loader_did_comes_after():
     ]
 
 
+@pytest.mark.parametrize(
+    ("y", "classes", "said"),
+    [
+        (np.int32([0, 1] * 600), 2, "2 classes (50.0% to 50.0%); 1,198 examples in 5 folds, 2 test"),
+        # Of the six examples that are dealt out: mean 5, deviation sqrt(35 / 3); the two of the test are not looked at.
+        (np.float32([0, 2, 4, 6, 8, 10, 900, 900]), None, "mean 5, deviation 3.416; 6 examples in 5 folds, 2 test"),
+    ],
+)
+def test_folds_are_said_in_place_of_the_split(y, classes, said):
+    data = dataset(y, classes=classes)
+    assert overview.training_lines(data, "mlp", "", "", 5)[0].endswith(said)
+
+
+def test_what_a_trial_has_is_said_of_trials():
+    assert overview.search_words(SPACE, 16, 2, None, folds=5) == "2 hyperparameters; 16 trials of 5 folds, 2 at a time"
+    assert overview.search_words(SPACE, 16, 4, 9.5, repeats=3) == (
+        "2 hyperparameters; 16 trials of 3 trainings, 4 at a time, in at most 9.5 s"
+    )
+
+
 def test_columns_of_a_table_are_counted_by_kind():
     columns = {"area": range(40), "kind": ["flat", "house"] * 20, "zip": ["01", "02", "03", "04"] * 10}
     columns |= {"sold": [f"2021-{day % 12 + 1:02}-{day % 28 + 1:02}" for day in range(40)], "y": [0, 1] * 20}

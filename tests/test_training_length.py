@@ -45,7 +45,7 @@ def test_it_is_said_in_words():
 def test_tune_trains_as_it_says(tmp_path):
     x, y = load_digits(return_X_y=True)
     output = tmp_path / "journal.jsonl"
-    options = {"model": "mlp", "trials": 2, "lanes": 2, "verbose": False, "output": output}
+    options = {"model": "mlp", "trials": 2, "lanes": 2, "folds": 1, "verbose": False, "output": output}
     study = jh.tune((x[:300] / 16, y[:300]), epochs=12, patience=1, **options)
     assert study.summary["patience"] == 1
     assert study.summary["checkpoint"] == "best"

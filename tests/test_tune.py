@@ -297,6 +297,30 @@ def test_lanes_and_trials_fit_each_other():
 
 
 @pytest.mark.parametrize(
+    ("machine", "each", "given", "sizes"),
+    [
+        (8, 5, {}, (16, 2)),
+        (8, 3, {}, (16, 2)),
+        (8, 2, {}, (16, 4)),
+        (32, 5, {}, (24, 6)),  # four rounds
+        (64, 5, {}, (48, 12)),
+        (64, 64, {}, (16, 2)),
+        (8, 5, {"trials": 100}, (100, 2)),
+        (64, 5, {"trials": 100}, (100, 12)),
+        (64, 5, {"trials": 20}, (20, 5)),
+        (64, 2, {"trials": 8}, (8, 4)),  # as many trainings as a round of eight
+        (64, 5, {"trials": 4}, (4, 2)),
+        (64, 5, {"trials": 1}, (1, 1)),
+        (8, 5, {"lanes": 8}, (32, 8)),
+        (8, 5, {"lanes": 3, "trials": 5}, (5, 3)),
+    ],
+)
+def test_trials_of_several_trainings_have_fewer_lanes_and_more_rounds(machine, each, given, sizes, monkeypatch):
+    monkeypatch.setattr(tuning.options, "default_lanes", lambda: machine)
+    assert tuning.Options(**given).sizes(tuning.options.DEFAULT_FOLDED, each) == sizes
+
+
+@pytest.mark.parametrize(
     ("trials", "sizes"),
     [(None, (256, 64)), (1000, (1000, 64)), (64, (64, 16)), (40, (40, 10)), (20, (20, 8)), (3, (3, 3))],
 )

@@ -28,6 +28,8 @@ _OF_TUNE: dict[str, type] = {
     "epochs": int,
     "patience": int,
     "checkpoint": str,
+    "folds": int,
+    "repeats": int,
     "seed": int,
     "metric": str,
     "target": str,
@@ -45,7 +47,7 @@ _OF_TUNE: dict[str, type] = {
 """The options of `tune` that the command has, and the type that each has there."""
 
 _PANELS = {
-    panels.MODEL: ("model", "epochs", "patience", "checkpoint", "metric", "final_fit"),
+    panels.MODEL: ("model", "epochs", "patience", "checkpoint", "folds", "repeats", "metric", "final_fit"),
     panels.SEARCH: ("algorithm", "space", "trials", "lanes", "timeout", "seed"),
     panels.MACHINE: ("cache", "profile"),
     panels.OUTPUT: ("output",),

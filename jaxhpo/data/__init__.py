@@ -6,6 +6,7 @@
 - `named/`: digits, MNIST, CIFAR-10, IMDB
 - `files.py`, `paths.py`: which loader reads a path, and `.npz` files
 - `splits.py`: training, validation and test examples
+- `folds.py`: training and validation examples dealt out for cross-validation
 - `shapes.py`: images, sequences or vectors: how arrays are read
 - `checks.py`: checks of texts, labels and targets
 """
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxhpo.data.arrays import check_text, from_arrays
 from jaxhpo.data.checks import check_task, read_labels
-from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.dataset import Dataset, carry
 from jaxhpo.data.files import OPTIONS, from_npz, from_path, is_given
 from jaxhpo.data.image_folders import from_folder
 from jaxhpo.data.named import digits
@@ -163,7 +164,7 @@ def load(
         raise ValueError(f"data of type {type(data).__name__} must be {wanted}")
     check_text(dataset, text)
     if scale_targets is not None:
-        dataset = replace(dataset, scale_targets=scale_targets)
+        dataset = carry(replace(dataset, scale_targets=scale_targets), dataset)
     return dataset if train_examples is None else dataset.take(train_examples, seed=seed)
 
 

@@ -1,6 +1,7 @@
 """The user's own arrays and texts, as a Dataset."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from jaxhpo.data.checks import (
     read_targets,
     read_texts,
 )
-from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.dataset import Dataset, remember
 from jaxhpo.data.shapes import check_reading, pad_sequences, read_examples
 from jaxhpo.data.splits import rare_notes, three_way, two_way
 from jaxhpo.data.text import TextOptions, check_options, tokenise
@@ -89,13 +90,15 @@ def from_arrays(
     parts = [(_pick(x, part), y[part]) for part in rows]
     if test is not None:
         parts += others
-    return assemble(name, parts, text=text, names=names, dtype=dtype, notes=notes)
+    split = "made" if valid is None else "given"
+    return assemble(name, parts, split=split, text=text, names=names, dtype=dtype, notes=notes)
 
 
 def assemble(
     name: str,
     parts: Sequence[tuple[Examples, np.ndarray]],
     *,
+    split: str,
     text: TextOptions | None = None,
     names: tuple[Label, ...] | None = None,
     dtype: str | None = None,
@@ -109,6 +112,7 @@ def assemble(
         name: Name of the data set.
         parts: Training, validation and test examples `(x, y)`. x: numbers [N, F], [N, T, F] or [N, H, W, C], or texts.
             y: [N] int32 labels, or [N] or [N, K] float32 targets.
+        split: Where the validation examples come from: "given" or "made".
         text: How texts become tokens.
         names: The classes as the user names them, or None.
         dtype: Dtype of the labels as they were given, or None.
@@ -124,6 +128,7 @@ def assemble(
     if classes is None:
         check_varied("y", y[0], "training row")
     named: dict[str, Any] = {"class_names": names, "label_dtype": dtype, "notes": notes, "columns": columns}
+    named |= {"classes": classes, "split": split}
     if not isinstance(x[0], list):
         if len({np.asarray(part).dtype for part in x}) > 1:  # bytes in one, floats in another
             x = [np.asarray(part, np.float32) for part in x]
@@ -131,13 +136,20 @@ def assemble(
             steps = max(np.shape(part)[1] for part in x)
             x = [pad_sequences(np.asarray(part), steps) for part in x]
         arrays: list[Any] = [array for pair in zip(x, y, strict=True) for array in pair]
-        dataset = Dataset(name, *arrays, classes=classes, feature_names=features, **named)
+        dataset = Dataset(name, *arrays, feature_names=features, **named)
         check_text(dataset, text)
         return dataset
     check_options(text)
-    rows, words = tokenise(*x, options=text)
-    arrays = [array for pair in zip(rows, y, strict=True) for array in pair]
-    return Dataset(name, *arrays, classes=classes, vocabulary=len(words), words=words, **named)
+    tokens = _tokens(x, text, pooled=False)
+    labels = dict(zip(("y_train", "y_valid", "y_test"), y, strict=True))
+    dataset = Dataset(name, **tokens, **labels, **named)
+    return dataset if split == "given" else remember(dataset, partial(_tokens, x, text, pooled=True))
+
+
+def _tokens(x: Sequence[Sequence[str]], text: TextOptions | None, *, pooled: bool) -> dict[str, Any]:
+    """Return the fields of a Dataset that texts become, by a vocabulary of the training texts or of the pooled ones."""
+    rows, words = tokenise(*x, options=text, pooled=pooled)
+    return dict(zip(("x_train", "x_valid", "x_test"), rows, strict=True)) | {"vocabulary": len(words), "words": words}
 
 
 def check_text(dataset: Dataset, text: TextOptions | None) -> None:

@@ -1,9 +1,10 @@
 """A data set: arrays on the host in three splits, and their scaling."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +12,12 @@ from jaxhpo.data.checks import Label, check_seed
 from jaxhpo.data.shapes import check_sequences
 from jaxhpo.data.splits import subset
 from jaxhpo.data.text import Vocabulary
+
+SPLITS = ("given", "fixed", "made")
+"""Where validation examples come from."""
+
+Encode = Callable[[], dict[str, Any]]
+"""Returns fields of a Dataset: its examples, encoded otherwise, and what encoded them."""
 
 _MOST_TOKENS = 2**24  # the whole numbers that float32 represents exactly
 
@@ -43,6 +50,8 @@ class Dataset:
             are in the targets' own units either way.
         label_dtype: Dtype in which predicted labels come back, such as "int64"; None is int32, or that of strings.
         columns: What becomes of the columns of a table, with which predictions read new tables; or None.
+        split: Where the validation examples come from: "given" by the user, "fixed" for a data set that has a name, or
+            "made" by a loader at random. Folds deal the validation examples out anew, so they need one of the latter.
 
     Raises:
         ValueError: if an array has the wrong shape, dtype or values; the message names it.
@@ -72,6 +81,9 @@ class Dataset:
     scale_targets: bool | None = None
     label_dtype: str | None = None
     columns: tuple[Any, ...] | None = None
+    split: str = "given"
+    # No field, so that `replace` drops it: it would not know of other arrays.
+    _pooled: ClassVar[Encode | None] = None
 
     def __post_init__(self) -> None:
         classes = self.classes
@@ -103,6 +115,8 @@ class Dataset:
         self._check_columns()
         if not isinstance(self.notes, tuple) or not all(isinstance(note, str) for note in self.notes):
             raise ValueError(f"notes={self.notes!r} must be a tuple of strings")
+        if not isinstance(self.split, str) or self.split not in SPLITS:
+            raise ValueError(f"split={self.split!r} is unknown; use one of {', '.join(SPLITS)}")
         if self.scale_targets is not None and not isinstance(self.scale_targets, bool):
             raise ValueError(f"scale_targets={self.scale_targets!r} must be True, False or None")
         if self.scale_targets is not None and classes is not None:
@@ -254,12 +268,44 @@ class Dataset:
         if train_examples == there:
             return self
         rows = subset(self.y_train, int(train_examples), seed)
-        return replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+        taken = replace(self, x_train=self.x_train[rows], y_train=self.y_train[rows])
+        return taken if self._pooled is None else remember(taken, partial(_of_rows, self._pooled, rows))
+
+    def pooled(self) -> "Dataset":
+        """Return the data set with its texts or table encoded by training and validation examples together.
+
+        A loader takes the vocabulary, categories, medians and first dates from the training examples alone. Folds train
+        on the validation examples, too. Of other data, and where arrays were replaced, examples stay as they are.
+
+        Example:
+            >>> import jaxhpo
+            >>> data = jaxhpo.data.load(([f"word{i}" for i in range(20)], ["a", "b"] * 10))
+            >>> data.vocabulary, data.pooled().vocabulary  # two tokens are no words
+            (14, 18)
+        """
+        return replace(self, **({} if self._pooled is None else self._pooled()))
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(y)) for y in (self.y_train, self.y_valid, self.y_test))
         task = "regression" if self.classes is None else f"{self.classes} classes"
         return f"Dataset({self.name!r}, {self.kind} {self.shape}, {task}, {sizes} train/valid/test)"
+
+
+def remember(data: Dataset, pooled: Encode | None) -> Dataset:
+    """Return a data set that knows what `Dataset.pooled` replaces; it holds the data as they were before encoding."""
+    object.__setattr__(data, "_pooled", pooled)
+    return data
+
+
+def carry(data: Dataset, old: Dataset) -> Dataset:
+    """Return a data set whose examples are those of another one, and which knows what that one does of them."""
+    return remember(data, old._pooled)
+
+
+def _of_rows(pooled: Encode, rows: np.ndarray) -> dict[str, Any]:
+    """Return what `pooled` does, with some of the training examples."""
+    fields = pooled()
+    return fields | {"x_train": fields["x_train"][rows]}
 
 
 def _mean_and_deviation(array: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -71,6 +71,7 @@ def from_folder(
     height, width, channels = _agree([file for found in splits.values() for file in found.files], size)
     images = {split: _read(found.files, (height, width, channels)) for split, found in splits.items()}
     names, what = next(iter(splits.values())).classes, f"folder {str(path)!r}"
+    split = "given" if "valid" in splits else "made"
     if "whole" in splits:
         x, y = images["whole"], splits["whole"].labels
         parts = [(x[rows], y[rows]) for rows in three_way(y, seed, names=names, what=what)]
@@ -84,7 +85,7 @@ def from_folder(
             rows, held = two_way(y, seed, names=names, what=str(root / "train"))
             pairs |= {"train": (x[rows], y[rows]), "valid": (x[held], y[held])}
         parts = [pairs[split] for split in ("train", "valid", "test")]
-    return assemble(stem_of(root) if name is None else name, parts, names=names, notes=notes)
+    return assemble(stem_of(root) if name is None else name, parts, split=split, names=names, notes=notes)
 
 
 def _check_size(size: Any) -> tuple[int, int] | None:

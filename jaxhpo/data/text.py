@@ -134,7 +134,7 @@ def fit_vocabulary(texts: Iterable[str], size: int) -> Vocabulary:
 
 
 def tokenise(
-    train: Sequence[str], *others: Sequence[str], options: TextOptions | None = None
+    train: Sequence[str], *others: Sequence[str], options: TextOptions | None = None, pooled: bool = False
 ) -> tuple[list[np.ndarray], Vocabulary]:
     """Return the tokens of training texts and of other texts, and the vocabulary of the training texts.
 
@@ -142,18 +142,20 @@ def tokenise(
         train: Training texts.
         *others: Other splits of the data.
         options: Text options; None is `TextOptions()`.
+        pooled: Whether the first of the others count as training texts for vocabulary and length.
 
     Returns:
         Tokens of each split, [N, T] int32, and the vocabulary. T is `options.length`, or the number of words of the
         longest training text if that is smaller.
     """
     options = TextOptions() if options is None else options
-    words = [split_words(text) for text in train]
+    known = [train, *others[:1]] if pooled else [train]
+    words = [split_words(text) for texts in known for text in texts]
     vocabulary = _fit(words, options.words, options.keep)
     length = max(1, min(options.length, max(map(len, words), default=0)))
     texts = len(train) + sum(map(len, others))
     check_memory(f"{texts:,} texts of {length:,} tokens", 4 * texts * length, "lower length=")
-    rows = [vocabulary._encode(words, length, options.keep)]
+    rows = [vocabulary._encode(words[: len(train)], length, options.keep)]
     return rows + [vocabulary.encode(texts, length=length, keep=options.keep) for texts in others], vocabulary
 
 

@@ -23,6 +23,8 @@ def probe(
     lanes: int | None = None,
     continues: bool = False,
     stopping: Stopping = DEFAULT_STOPPING,
+    folds: int = 1,
+    repeats: int = 1,
 ) -> Trainer:
     """Return a Trainer with the engine that trained one epoch of one round of configurations fastest.
 
@@ -36,6 +38,8 @@ def probe(
         lanes: Trials of a round; None follows the machine.
         continues: Whether trials may continue others.
         stopping: When a training ends, and which of its epochs counts.
+        folds: Folds on which each trial is trained; 1 for none.
+        repeats: Trainings of each trial that differ in their random numbers alone.
 
     Raises:
         ValueError: if no engine can run them; the message is that of the first.
@@ -44,7 +48,8 @@ def probe(
     refused: list[ValueError] = []
     for engine in ENGINES:
         try:
-            resources = read_resources(lanes, replace(machine, engine=engine), continues, stopping)
+            several = {"folds": folds, "repeats": repeats}
+            resources = read_resources(lanes, replace(machine, engine=engine), continues, stopping, **several)
             trainer = Trainer.of(family, resources)
         except ValueError as error:  # not for this machine, or not with these options
             refused.append(error)

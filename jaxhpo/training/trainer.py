@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxhpo.compilation import HostFunction
 from jaxhpo.data import Dataset
+from jaxhpo.data.folds import Folds, make_folds
 from jaxhpo.machine.bounds import MOST_EPOCHS, check_count, check_visits
 from jaxhpo.space import Space
 from jaxhpo.training.goal.metrics import Metric
@@ -28,7 +29,6 @@ from jaxhpo.training.run.scores import Scores
 from jaxhpo.training.run.state import ResumeState, TrainerState, Weights
 from jaxhpo.training.run.usage import Account, Ledger, Meter
 from jaxhpo.training.step.examples import Split, TrainingData
-from jaxhpo.training.step.folds import FoldSizes
 from jaxhpo.training.step.lane_state import LaneState, Result, Source
 from jaxhpo.training.step.stopping import BEST, LAST, Stopping, read_stopping
 from jaxhpo.training.trained.model import Model
@@ -54,6 +54,8 @@ class Trainer:
         checkpoint: "best" if the weights and the score of the epoch with the lowest validation loss count, "last" if
             those of the last epoch do.
         patience: Epochs without a lower validation loss after which a trial ends; None for never.
+        folds: Folds on which each trial is trained, and out of which it is scored, with their examples dealt by seed 0;
+            1 for none.
         repeats: Trainings of each trial, which differ in their initial weights and dropout; its score is their mean.
         old: Fields of `machine`, as arguments: they will go.
 
@@ -76,6 +78,7 @@ class Trainer:
         continues: bool = False,
         checkpoint: str = BEST,
         patience: int | None = None,
+        folds: int = 1,
         repeats: int = 1,
         **old: Any,
     ):
@@ -83,8 +86,10 @@ class Trainer:
             raise ValueError(f"data of type {type(data).__name__} must be a jaxhpo.Dataset; see jaxhpo.data.load")
         check_count("epochs", epochs, MOST_EPOCHS)
         machine, stopping = machine_of(machine, old, "Trainer"), read_stopping(checkpoint, patience)
+        resources = read_resources(lanes, machine, continues, stopping, folds=folds, repeats=repeats)
+        data = data if folds == 1 else make_folds(data, folds, 0).last(data.pooled())
         family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
-        self._begin(family, read_resources(lanes, machine, continues, stopping, repeats=repeats))
+        self._begin(family, resources)
 
     @classmethod
     def of(cls, family: Family, resources: Resources) -> "Trainer":
@@ -109,7 +114,7 @@ class Trainer:
         self.resources, self.continues = resources, resources.continues
         self.plan = family.plan(resources)
         examples = len(self.data.y_train) + len(self.data.y_valid)
-        folds = FoldSizes(examples, resources.folds) if resources.folds > 1 else None
+        folds = Folds.in_order(resources.folds, examples) if resources.folds > 1 else None
         self.layout = Layout(resources.trainings, folds, self.goal.averages(self.data.task))
         self.executor = Executor(self.plan.launches)
         self._sources: dict[int, Source] = {}  # shapes, by bucket
@@ -191,7 +196,7 @@ class Trainer:
     @property
     def programs(self) -> Programs:
         """The plan's programs, pure."""
-        return Programs(self.family, self.plan, self.goal, self.epochs, self.resources.stopping, self.layout.folds)
+        return Programs(self.family, self.plan, self.goal, self.epochs, self.resources.stopping, self.layout.fold_sizes)
 
     @cached_property
     def test_split(self) -> Split:

@@ -38,10 +38,11 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             `factory(space, lanes=..., budget=...)`, such as
             `functools.partial(jaxhpo.algorithms.gp, acquisition="ei")`.
         space: What varies; unless given, the model's default hyperparameters and ranges.
-        trials: How many configurations to train; unless given 32, or four rounds where that is more. In Python 64 of
-            a function.
+        trials: How many configurations to train; unless given 32, or 16 with folds or repeats, or four rounds where
+            that is more. In Python 64 of a function.
         lanes: Trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
-            not more than a quarter of the trials where that is 8 or more.
+            not more than a quarter of the trials where that is 8 or more. With folds or repeats that is how many
+            trainings run at a time, but a round has at least two trials.
         epochs: The most that a trial trains; unless given, as many as make 4,000 updates with batches of 64, but 20
             at least and 300 at most. Where the space has a learning-rate schedule or a warm-up 20, and 5 beyond 5,000
             training examples. In Python also the budget of a function.
@@ -49,6 +50,12 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             training examples. Where the space has a schedule or a warm-up none, unless given. One of `epochs` or more
             ends no trial.
         checkpoint: Which epoch's weights and score count: "best", that of the lowest validation loss, or "last".
+        folds: Cross-validation: a trial trains once for each of so many folds of the training and validation examples,
+            on the others, and is scored on what the folds hold out, all together. Unless given 5 for your own data of
+            up to 8,000 such examples whose validation split jaxhpo makes, fewer where the rarest class has fewer; else
+            1, which means none.
+        repeats: How many trainings a trial has, which differ in their random numbers; its score is their mean. More
+            than one cannot go with folds.
         seed: Fixes every result bit for bit on one machine.
         loss: Function of the outputs and targets of a batch that returns a number, or one an example, whose mean
             counts; unless given, the mean cross-entropy of logits, or regression's mean squared error in units of the

@@ -25,8 +25,12 @@ DEFAULT_TRIALS = 64
 DEFAULT_TRAININGS = 32
 """Trials that are trainings: as much arithmetic, with early stopping, as 64 of 20 epochs."""
 
+DEFAULT_FOLDED = 16
+"""Trials of several trainings each: folds, or repeats."""
+
 SHIPPED = "shipped"
-_ROUNDS, _FEW_LANES = 4, 8
+_ROUNDS, _FEW_LANES, _LEAST_LANES = 4, 8, 2
+_MOST_EACH = 64  # trainings of a trial
 
 AlgorithmFactory = Callable[..., Algorithm]
 
@@ -42,6 +46,8 @@ class TuneOptions(TypedDict, total=False):
     epochs: Annotated[int | None, None]
     patience: Annotated[int | None, None]
     checkpoint: Annotated[Literal["best", "last"], BEST]
+    folds: Annotated[int | None, None]
+    repeats: Annotated[int, 1]
     seed: Annotated[int, 0]
     loss: Annotated[Loss | None, None]
     metric: Annotated[str | Metric | None, None]
@@ -129,23 +135,37 @@ class Options:
         values = {name: getattr(self, name) for name in names}
         return [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
 
-    def sizes(self, usual: int) -> tuple[int, int]:
-        """Return how many trials there are, and how many lanes; raise ValueError where they cannot be.
+    def check_counts(self) -> None:
+        """Raise ValueError where trials, lanes, folds or repeats cannot be, whatever the data are."""
+        trials, lanes = self.trials, self.lanes
+        bounds = {"trials": MOST_TRIALS, "lanes": MOST_LANES, "folds": _MOST_EACH, "repeats": _MOST_EACH}
+        for name, most in bounds.items():
+            value = getattr(self, name)
+            if value is not None or DEFAULTS[name] is not None:
+                check_count(name, value, most)
+        if trials is not None and lanes is not None and lanes > trials:
+            raise ValueError(f"lanes={lanes} exceeds trials={trials}; lower lanes or raise trials")
+        if self.repeats > 1 and self.folds is not None and self.folds > 1:
+            raise ValueError(f"folds={self.folds} cannot go with repeats={self.repeats}; leave out one of them")
+
+    def sizes(self, usual: int, each: int = 1) -> tuple[int, int]:
+        """Return how many trials there are, and how many lanes.
 
         Unless the number of trials is given, it is `usual`, or four rounds where that is more.
 
         Where lanes are free, there are four rounds at least, or the algorithm would have nothing to decide: with 64
         trials in one round `q_learning` is left with six times the regret that it has one at a time, with four rounds
         twice it (`python -m benchmarks.ablation batch`). But a round has eight, which hardly cost it anything.
+
+        Trials of several trainings fill a machine with fewer of them, and have more rounds for it.
+
+        Args:
+            usual: Trials unless given.
+            each: Trainings of a trial: folds or repeats.
         """
         trials, lanes = self.trials, self.lanes
-        for name, value, most in (("trials", trials, MOST_TRIALS), ("lanes", lanes, MOST_LANES)):
-            if value is not None:
-                check_count(name, value, most)
-        if trials is not None and lanes is not None and lanes > trials:
-            raise ValueError(f"lanes={lanes} exceeds trials={trials}; lower lanes or raise trials")
         if lanes is None:
-            lanes = default_lanes()
+            lanes = max(_LEAST_LANES, default_lanes() // each)
             if trials is not None:
-                lanes = min(lanes, max(_FEW_LANES, trials // _ROUNDS), trials)
+                lanes = min(lanes, max(_LEAST_LANES, _FEW_LANES // each, trials // _ROUNDS), trials)
         return max(usual, _ROUNDS * lanes) if trials is None else trials, lanes

@@ -12,7 +12,7 @@ _NAMED = 4
 _NAME_WIDTH = 20
 
 
-def training_lines(data: Dataset, network: str, length: str, search: str) -> list[str]:
+def training_lines(data: Dataset, network: str, length: str, search: str, folds: int = 1) -> list[str]:
     """Return what a study of trainings begins with: the data, the network and the search, and the data's notes.
 
     Args:
@@ -20,10 +20,13 @@ def training_lines(data: Dataset, network: str, length: str, search: str) -> lis
         network: The model's name.
         length: How long a trial trains.
         search: What `search_words` returns.
+        folds: Folds of the training and validation examples; 1 for none.
     """
-    sizes = f"{len(data.y_train):,} train, {len(data.y_valid):,} validation, {len(data.y_test):,} test"
+    sizes = f"{len(data.y_train):,} train, {len(data.y_valid):,} validation"
+    if folds > 1:
+        sizes = f"{len(data.y_train) + len(data.y_valid):,} examples in {folds} folds"
     return [
-        f"{data.name}: {_examples(data)}, {_targets(data)}; {sizes}",
+        f"{data.name}: {_examples(data)}, {_targets(data, folds)}; {sizes}, {len(data.y_test):,} test",
         f"{network}, trained {length}; {search}",
         *data.notes,
     ]
@@ -42,13 +45,16 @@ def function_lines(name: str, called: str, budget: int | None, search: str) -> l
     return [f"{name}: {called}{given}", search]
 
 
-def search_words(space: Space, trials: int, lanes: int, timeout: float | None) -> str:
-    """Return how much is searched: hyperparameters, trials, and how many of these run at a time."""
+def search_words(
+    space: Space, trials: int, lanes: int, timeout: float | None, *, folds: int = 1, repeats: int = 1
+) -> str:
+    """Return how much is searched: hyperparameters, trials, what a trial is, and how many run at a time."""
     constants = sum(len(dimension.level_values) == 1 for dimension in space.values())
     searched = _count(len(space) - constants, "hyperparameter")
     searched += f" and {_count(constants, 'constant')}" if constants else ""
     limit = "" if timeout is None else f", in at most {timeout:g} s"
-    return f"{searched}; {_count(trials, 'trial')}, {lanes:,} at a time{limit}"
+    each = f" of {folds} folds" if folds > 1 else f" of {repeats} trainings" if repeats > 1 else ""
+    return f"{searched}; {_count(trials, 'trial')}{each}, {lanes:,} at a time{limit}"
 
 
 def _examples(data: Dataset) -> str:
@@ -66,9 +72,10 @@ def _examples(data: Dataset) -> str:
     return f"{total:,} {data.kind}s {size}"
 
 
-def _targets(data: Dataset) -> str:
+def _targets(data: Dataset, folds: int) -> str:
     if data.classes is None:
-        y = data.y_train.astype(np.float64)  # the test examples' targets are not looked at
+        trained = [data.y_train, data.y_valid] if folds > 1 else [data.y_train]
+        y = np.concatenate(trained).astype(np.float64)  # the test examples' targets are not looked at
         if y.ndim == 2 and y.shape[1] > 1:
             return f"{y.shape[1]:,} targets from {y.min():,.4g} to {y.max():,.4g}"
         return f"target from {y.min():,.4g} to {y.max():,.4g} with mean {y.mean():,.4g}, deviation {y.std():,.4g}"

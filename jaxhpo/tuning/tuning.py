@@ -22,8 +22,7 @@ from jaxhpo.study import Journal, Study, Trial, check_timeout
 from jaxhpo.study.callbacks import check_callbacks
 from jaxhpo.study.trials import computed_and_asked
 from jaxhpo.tuning.algorithm_choice import choose
-from jaxhpo.tuning.options import DEFAULT_TRAININGS, DEFAULT_TRIALS, Options
-from jaxhpo.tuning.overview import search_words
+from jaxhpo.tuning.options import Options
 from jaxhpo.tuning.workloads import FunctionWorkload, TrainingWorkload, Workload
 from jaxhpo.types import Algorithm
 
@@ -43,16 +42,17 @@ class Tuning:
         if options.cache:
             enable_persistent_cache()
         calls = isinstance(data, Traceable | Function)
-        self.trials, lanes = options.sizes(DEFAULT_TRIALS if calls else DEFAULT_TRAININGS)
+        options.check_counts()  # before data are read, which may take long
         self.timeout = check_timeout(options.timeout)
         if options.space is not None and not isinstance(options.space, Space):
             raise ValueError(
                 f"space={options.space!r} must be a jaxhpo.Space; build one with Space({{name: Float(...), ...}})"
             )
         self._callbacks = check_callbacks(options.callbacks)
-        self.workload: Workload = (FunctionWorkload if calls else TrainingWorkload)(data, options, lanes)
-        space, budget = self.workload.space, self.workload.budget
-        self._chosen, self._portfolio = choose(options, space, lanes=lanes, budget=budget), options.portfolio
+        self.workload: Workload = (FunctionWorkload if calls else TrainingWorkload)(data, options)
+        space, budget, self.trials = self.workload.space, self.workload.budget, self.workload.trials
+        chosen = choose(options, space, lanes=self.workload.lanes, budget=budget)
+        self._chosen, self._portfolio = chosen, options.portfolio
         made = self._chosen.algorithm
         if options.portfolio is not None and isinstance(made, Algorithm):
             made = algorithms.warm_started(made, space, options.portfolio)
@@ -63,8 +63,7 @@ class Tuning:
         self.study = self.workload.study(made, seed=options.seed, on_trial=on_trial)
         for config in options.enqueue:
             self.study.enqueue(config, budget=budget)
-        search = search_words(space, self.trials, self.study.lanes, self.timeout)
-        self.overview = self.workload.overview(search)
+        self.overview = self.workload.overview(self.study.lanes, self.timeout)
         self._profile = None if options.profile is None else _check_directory(options.profile)
         if options.output is not None:
             words = self.workload.vocabulary()

@@ -1,11 +1,13 @@
 """The trials of a study: trainings of a network on data, or calls of a user's function."""
 
 import warnings
+from dataclasses import replace
 from typing import Any, Protocol
 
 import jax
 
-from jaxhpo.data import load
+from jaxhpo.data import Dataset, load
+from jaxhpo.data.folds import default_folds, make_folds
 from jaxhpo.errors import first_line
 from jaxhpo.machine.bounds import MOST_BUDGET, MOST_SEEDS, check_count
 from jaxhpo.objectives import Function, Traceable
@@ -14,14 +16,15 @@ from jaxhpo.study import Study
 from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
 from jaxhpo.training.goal.scoring import read_goal
 from jaxhpo.tuning.model_comparison import compare_models
-from jaxhpo.tuning.options import Options
-from jaxhpo.tuning.overview import function_lines, training_lines
+from jaxhpo.tuning.options import DEFAULT_FOLDED, DEFAULT_TRAININGS, DEFAULT_TRIALS, Options
+from jaxhpo.tuning.overview import function_lines, search_words, training_lines
 from jaxhpo.tuning.training_length import training_length
 from jaxhpo.tuning.training_study import TrainingStudy
 from jaxhpo.types import Algorithm
 
 _OF_DATA = ("model", "loss", "metric", "target", "drop", "task", "image_size", "train_examples", "data_dir", "text")
-_OF_DATA += ("checkpoint", "patience", "final_fit", "machine")
+_OF_DATA += ("checkpoint", "patience", "folds", "repeats", "final_fit", "machine")
+_FIXED = 0  # seed of the folds of named data, so that studies with different seeds can be compared
 
 
 class Workload(Protocol):
@@ -29,12 +32,14 @@ class Workload(Protocol):
 
     Attributes:
         space: What varies.
+        trials: How many there are.
         lanes: Trials of a round.
         budget: The largest of a trial.
         metric: What a score is.
     """
 
     space: Space
+    trials: int
     lanes: int
     budget: int
     metric: str
@@ -59,11 +64,12 @@ class Workload(Protocol):
         """Return what is tuned, as plain data."""
         ...
 
-    def overview(self, search: str) -> list[str]:
+    def overview(self, lanes: int, timeout: float | None) -> list[str]:
         """Return what was understood, a line each, for people to read before the study begins.
 
         Args:
-            search: How much is searched, in words.
+            lanes: Trials of a round, as the algorithm has them.
+            timeout: Seconds that the search may take, or None.
         """
         ...
 
@@ -90,13 +96,12 @@ class TrainingWorkload:
     Args:
         data: The data set, as `tune` takes it.
         options: Options of `tune`.
-        lanes: Trials of a round.
 
     Raises:
         ValueError: if an option is invalid; the message names it.
     """
 
-    def __init__(self, data: Any, options: Options, lanes: int):
+    def __init__(self, data: Any, options: Options):
         if callable(data):
             name = getattr(data, "__name__", type(data).__name__)
             raise ValueError(f"data={name} is a function; say how it is called: traceable({name}) or function({name})")
@@ -111,6 +116,10 @@ class TrainingWorkload:
             task=options.task,
             image_size=options.image_size,
         )
+        dataset, self.folds = _folded(dataset, options)
+        self.repeats = options.repeats
+        each = max(self.folds, self.repeats)
+        self.trials, self.lanes = options.sizes(DEFAULT_TRAININGS if each == 1 else DEFAULT_FOLDED, each)
         self._length = training_length(
             len(dataset.y_train),
             options.space,
@@ -125,20 +134,18 @@ class TrainingWorkload:
         check_count("final_fit", seeds, MOST_SEEDS, least=0)
         goal = read_goal(dataset.task, options.loss, options.metric, options.minimize)
         self._family = make_family(dataset, options.model, options.space, goal, epochs)
-        self.space, self.lanes, self.budget, self.metric = self._family.space, lanes, epochs, goal.name
+        self.space, self.budget, self.metric = self._family.space, epochs, goal.name
         self._machine, self._final = options.machine, options.final_fit
         self._models: dict[str, Any] = {}
 
     def study(self, algorithm: Any, **options: Any) -> TrainingStudy:
         """Return the study; the plan is made here, when it is known whether trials continue others."""
-        continues = continues_trials(algorithm)
+        how: dict[str, Any] = {"continues": continues_trials(algorithm), "stopping": self._length.stopping}
+        how |= {"folds": self.folds, "repeats": self.repeats}
         if self._machine.engine == PROBE:
-            self.trainer = probe(
-                self._family, self._machine, lanes=self.lanes, continues=continues, stopping=self._length.stopping
-            )
+            self.trainer = probe(self._family, self._machine, lanes=self.lanes, **how)
         else:
-            resources = read_resources(self.lanes, self._machine, continues, self._length.stopping)
-            self.trainer = Trainer.of(self._family, resources)
+            self.trainer = Trainer.of(self._family, read_resources(self.lanes, self._machine, **how))
         self._study = TrainingStudy(self.trainer, algorithm, **options)
         return self._study
 
@@ -157,11 +164,14 @@ class TrainingWorkload:
             "model": self.trainer.family.name,
             "checkpoint": self._length.stopping.checkpoint,
             "patience": self._length.stopping.patience,
+            "folds": self.folds,
+            "repeats": self.repeats,
         }
 
-    def overview(self, search: str) -> list[str]:
+    def overview(self, lanes: int, timeout: float | None) -> list[str]:
         """Return what was understood of the data, the network and the search, and the data's notes."""
-        return training_lines(self.trainer.data, self.trainer.family.name, str(self._length), search)
+        search = search_words(self.space, self.trials, lanes, timeout, folds=self.folds, repeats=self.repeats)
+        return training_lines(self.trainer.data, self.trainer.family.name, str(self._length), search, self.folds)
 
     def vocabulary(self) -> list[str] | None:
         """Return the words of the vocabulary by token, without the special tokens; None if there are no texts."""
@@ -198,20 +208,20 @@ class FunctionWorkload:
     Args:
         function: What is called.
         options: Options of `tune`.
-        lanes: Trials of a round.
 
     Raises:
         ValueError: if an option is invalid; the message names it.
     """
 
-    def __init__(self, function: Traceable | Function, options: Options, lanes: int):
+    def __init__(self, function: Traceable | Function, options: Options):
         if given := options.given(_OF_DATA):
             raise ValueError(f"{given[0]} is for data, and the trials are calls of a function; leave it out")
         if options.space is None:
             raise ValueError("space=None cannot go with a function; say what varies")
         budget = 1 if options.epochs is None else options.epochs
         check_count("epochs", budget, MOST_BUDGET)
-        self.space, self.lanes, self.budget = options.space, lanes, budget
+        self.trials, self.lanes = options.sizes(DEFAULT_TRIALS)
+        self.space, self.budget = options.space, budget
         self.metric, self._direction = "score", "minimize" if options.minimize else "maximize"
         called = function.train if isinstance(function, Traceable) else function.score
         self._name = getattr(called, "__name__", type(called).__name__)
@@ -239,8 +249,9 @@ class FunctionWorkload:
         """Return what is tuned, as plain data."""
         return {"function": self._name}
 
-    def overview(self, search: str) -> list[str]:
+    def overview(self, lanes: int, timeout: float | None) -> list[str]:
         """Return how the function is called, and the search."""
+        search = search_words(self.space, self.trials, lanes, timeout)
         traced = self._engine == "vmap"
         called = "a function traced by JAX, all trials of a round at once" if traced else "a function called in Python"
         return function_lines(self._name, called, None if self._objective.retain is None else self.budget, search)
@@ -257,6 +268,23 @@ class FunctionWorkload:
     def models(self) -> dict[str, Any]:
         """Return nothing: a function's winner has no network."""
         return {}
+
+
+def _folded(dataset: Dataset, options: Options) -> tuple[Dataset, int]:
+    """Return the data that a network is made for, and the number of folds, 1 where there are none.
+
+    With folds these are the data of the last one: it has the fewest training and the most validation examples.
+
+    Raises:
+        ValueError: if they cannot be folded as the options say.
+    """
+    folds = options.folds
+    if folds is None:
+        folds = default_folds(dataset) if options.repeats == 1 else 1
+    if folds == 1:
+        return replace(dataset), 1  # a copy, which holds no table or texts that only folds need
+    made = make_folds(dataset, folds, options.seed if dataset.split == "made" else _FIXED)
+    return made.last(dataset.pooled()), folds
 
 
 def continues_trials(algorithm: Any) -> bool:

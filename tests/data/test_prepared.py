@@ -98,6 +98,7 @@ def test_a_small_mnist_is_read_as_it_was_written(small, capfd):
 def test_the_split_does_not_depend_on_the_seed(small):
     one, two = load("mnist", data_dir=small, seed=0), load("mnist", data_dir=small, seed=1)
     np.testing.assert_array_equal(one.x_valid, two.x_valid)
+    assert one.split == two.split == "fixed"
 
 
 @pytest.mark.slow
@@ -136,6 +137,7 @@ def test_real_cifar10():
 @pytest.mark.slow
 def test_real_imdb():
     d = load("imdb", data_dir=real("imdb_reviews"))
+    assert d.split == "fixed"
     assert (d.kind, d.shape, d.classes, d.vocabulary) == ("text", (200,), 2, 20_002)
     assert [len(y) for y in (d.y_train, d.y_valid, d.y_test)] == [20_000, 5_000, 25_000]
     assert np.bincount(d.y_test).tolist() == [12_500] * 2

@@ -18,4 +18,4 @@ def load() -> Dataset:
     x, y = load_digits(return_X_y=True)
     x, y = x.reshape(-1, 8, 8, 1).astype(np.uint8), y.astype(np.int32)
     train, valid, test = three_way(y, _SPLIT)
-    return Dataset("digits", x[train], y[train], x[valid], y[valid], x[test], y[test], 10)
+    return Dataset("digits", x[train], y[train], x[valid], y[valid], x[test], y[test], 10, split="fixed")

@@ -55,10 +55,11 @@ def load_named(name: str, data_dir: str | os.PathLike | None = None, text: TextO
     train, valid = hold_out(y, source.valid, _SPLIT)
     if source.feature == "image":
         x, x_test = arrays["x_train"], arrays["x_test"]
-        return Dataset(name, x[train], y[train], x[valid], y[valid], x_test, arrays["y_test"], source.classes)
+        examples = x[train], y[train], x[valid], y[valid], x_test, arrays["y_test"]
+        return Dataset(name, *examples, source.classes, split="fixed")
     texts = {split: np.array(reader.texts(arrays, split), dtype=object) for split in ("train", "test")}
     parts = (texts["train"][train], texts["train"][valid], texts["test"])
     rows, words = tokenise(*parts, options=text)
     labels = (y[train], y[valid], arrays["y_test"])
     examples = [array for pair in zip(rows, labels, strict=True) for array in pair]
-    return Dataset(name, *examples, classes=source.classes, vocabulary=len(words), words=words)
+    return Dataset(name, *examples, classes=source.classes, vocabulary=len(words), words=words, split="fixed")

@@ -72,41 +72,41 @@ def choose_features(
 
 
 def encode(
-    table: Table, features: Mapping[str, Reading], parts: Sequence[np.ndarray]
+    title: str, features: Mapping[str, Reading], parts: Sequence[np.ndarray], *, pooled: bool = False
 ) -> tuple[list[np.ndarray], tuple[Column, ...], tuple[str, ...]]:
     """Return the features of each part, [N, F] float32; what becomes of the columns, and sentences that tell it.
 
     Args:
-        table: The table.
+        title: What the table is called in messages.
         features: How each column is read that is used.
-        parts: Row numbers of each part, the training examples first.
+        parts: Row numbers of training, validation and test examples.
+        pooled: Whether columns are fitted to training and validation rows, and not to the training rows alone.
 
     Raises:
-        ValueError: if every column has the same value in all training rows.
+        ValueError: if every column has the same value in all rows that they are fitted to.
     """
-    fitted = {name: fit_column(name, reading, parts[0]) for name, reading in features.items()}
+    rows, of = (np.concatenate(parts[:2]), "training and validation") if pooled else (parts[0], "training")
+    fitted = {name: fit_column(name, reading, rows) for name, reading in features.items()}
     plan = [column for column in fitted.values() if column.features]
     constant = [name for name, column in fitted.items() if not column.features]
     if not plan:
-        what = f"{_columns(constant, 'has', 'have')} the same value in every training row"
-        raise ValueError(f"{table.title}: {what}, and no other column is left; give columns that differ")
+        what = f"{_columns(constant, 'has', 'have')} the same value in every {of} row"
+        raise ValueError(f"{title}: {what}, and no other column is left; give columns that differ")
     blocks = [column.encode(features[column.name].values, features[column.name].words) for column in plan]
     x = [np.concatenate([block[part] for block in blocks], 1) for part in parts]
     notes = []
     if constant:
-        notes.append(f"{_columns(constant)} left out: the same value in every training row")
+        notes.append(f"{_columns(constant)} left out: the same value in every {of} row")
     numbers = [column.name for column in plan if column.missing and column.kind != "category"]
     words = [column.name for column in plan if column.missing and column.kind == "category"]
     if numbers:
-        notes.append(
-            f"{_columns(numbers)} filled by the training median where cells are missing, which a feature marks"
-        )
+        notes.append(f"{_columns(numbers)} filled by the {of} median where cells are missing, which a feature marks")
     if words:
         notes.append(f"{_columns(words, 'has', 'have')} a feature for missing cells")
     for column in plan:
         if column.others:
-            found = len({features[column.name].words[row] for row in parts[0]} - {None})  # pyright: ignore
-            kept = f"of its {found} words in training the {len(column.categories)} most frequent have a feature each"
+            found = len({features[column.name].words[row] for row in rows} - {None})  # pyright: ignore
+            kept = f"of its {found} words in {of} the {len(column.categories)} most frequent have a feature each"
             notes.append(f"column {column.name!r}: {kept}, the others share one")
     return x, tuple(plan), tuple(notes)
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jaxhpo.data.arrays import assemble
 from jaxhpo.data.checks import check_task
-from jaxhpo.data.dataset import Dataset
+from jaxhpo.data.dataset import Dataset, remember
 from jaxhpo.data.paths import existing, stem_of
 from jaxhpo.data.splits import three_way
 from jaxhpo.data.tables.features import choose_features, encode
-from jaxhpo.data.tables.kinds import KINDS
+from jaxhpo.data.tables.kinds import KINDS, Reading
 from jaxhpo.data.tables.leaks import find_leaks
 from jaxhpo.data.tables.plan import Column
 from jaxhpo.data.tables.readers import Table, is_frame, read_file, read_frame
@@ -57,8 +58,9 @@ def from_table(
       words in more than half of its rows, and more than 50, is left out.
 
     Columns with the same value in every training row are left out, too. Medians, categories and the first date are
-    those of the training rows. `Dataset.notes` tells what was done, and predictions for a DataFrame do the same. A
-    warning names columns that give the target away: the accuracy or R2 with one of them alone is .999 or more.
+    those of the training rows; with folds, those of training and validation rows. `Dataset.notes` tells what was done,
+    and predictions for a DataFrame do the same. A warning names columns that give the target away: the accuracy or R2
+    with one of them alone is .999 or more.
 
     Args:
         table: Path of a file, `.csv`, `.csv.gz`, `.tsv`, `.tsv.gz` or `.parquet` (which needs pyarrow); or a DataFrame.
@@ -114,7 +116,7 @@ def from_table(
     labels = [found.y[part] for part in parts]
     parts = [np.flatnonzero(rows)[part] for part in parts]
     notes = (*read.notes, *notes, *found.notes, *left_out)
-    options: dict[str, Any] = {"text": text, "names": found.names, "dtype": found.dtype}
+    options: dict[str, Any] = {"split": "made", "text": text, "names": found.names, "dtype": found.dtype}
     column, first = next(iter(features.items()))
     if first.kind == "text" and first.words is not None:
         texts = [[first.words[i] or "" for i in part] for part in parts]
@@ -122,12 +124,25 @@ def from_table(
         notes += (f"column {column!r} holds texts, which become tokens",)
         pairs = list(zip(texts, labels, strict=True))
         return assemble(name or stem, pairs, columns=plan, notes=notes, **options)
-    x, plan, fitted = encode(read, features, parts)
+    x, plan, fitted = encode(read.title, features, parts)
     pairs = list(zip(x, labels, strict=True))
     _warn_of_leaks(plan, x, labels)
-    feature_names = tuple(feature for column in plan for feature in column.features)
-    notes += fitted
-    return assemble(name or stem, pairs, features=feature_names, columns=plan, notes=notes, **options)
+    names = _feature_names(plan)
+    dataset = assemble(name or stem, pairs, features=names, columns=plan, notes=notes + fitted, **options)
+    return remember(dataset, partial(_pooled, read.title, features, parts, notes))
+
+
+def _pooled(
+    title: str, features: Mapping[str, Reading], parts: Sequence[np.ndarray], notes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the fields of a Dataset for columns that are fitted to training and validation rows."""
+    x, plan, fitted = encode(title, features, parts, pooled=True)
+    fields = dict(zip(("x_train", "x_valid", "x_test"), x, strict=True))
+    return fields | {"feature_names": _feature_names(plan), "columns": plan, "notes": notes + fitted}
+
+
+def _feature_names(plan: Sequence[Column]) -> tuple[str, ...]:
+    return tuple(feature for column in plan for feature in column.features)
 
 
 def _warn_of_leaks(plan: Sequence[Column], x: Sequence[np.ndarray], y: Sequence[np.ndarray]) -> None:

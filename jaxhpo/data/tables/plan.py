@@ -1,4 +1,4 @@
-"""What becomes of a table's columns: fitted to training rows, and done alike to all rows, also of new tables."""
+"""What becomes of a table's columns: fitted to some rows, and done alike to all rows, also of new tables."""
 
 from __future__ import annotations
 
@@ -106,17 +106,17 @@ class Column:
         return np.stack(columns, 1) if columns else np.zeros((len(values), 0), np.float32)
 
 
-def fit_column(name: str, reading: Reading, train: np.ndarray) -> Column:
+def fit_column(name: str, reading: Reading, rows: np.ndarray) -> Column:
     """Return what becomes of a column.
 
     Args:
         name: Name of the column.
         reading: How it is read: as a number, date or category.
-        train: Row numbers of the training examples.
+        rows: Row numbers of the examples that it is fitted to.
     """
     how: dict[str, Any] = {"style": reading.style, "order": reading.order, "lenient": reading.lenient}
     if reading.words is not None:
-        words = [reading.words[row] for row in train]
+        words = [reading.words[row] for row in rows]
         counts = Counter(word for word in words if word is not None)
         least = max(len(words) / _RARE, _RARE_ROWS if len(counts) > _FEW else 0)
         kept = [word for word, n in counts.most_common(_MOST) if n >= least]
@@ -126,7 +126,7 @@ def fit_column(name: str, reading: Reading, train: np.ndarray) -> Column:
             kept, others, missing = [], False, False
         return Column(name, reading.kind, categories=tuple(sorted(kept)), others=others, missing=missing, **how)
     assert reading.values is not None
-    values = reading.values[train]
+    values = reading.values[rows]
     known = values[~np.isnan(values)]
     missing = 0 < len(known) < len(values)
     first = float(known.min()) if reading.kind == "date" and len(known) else 0.0

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxhpo.data.folds import Folds
 from jaxhpo.training.goal.averaging import average
 from jaxhpo.training.step.folds import FoldSizes
 
@@ -15,17 +16,18 @@ class Layout(NamedTuple):
 
     Attributes:
         copies: Lanes of a trial.
-        folds: The folds that they hold out; None for repeats, or for one lane.
+        folds: The folds that they hold out, of a pool in their order; None for repeats, or for one lane.
         averages: What networks that answer together average: "probabilities" or "outputs".
     """
 
     copies: int
-    folds: FoldSizes | None
+    folds: Folds | None
     averages: str
 
-    def rows(self, lanes: np.ndarray) -> np.ndarray:
-        """Return the row of the proposal that each lane belongs to: [size] int."""
-        return lanes // self.copies
+    @property
+    def fold_sizes(self) -> FoldSizes | None:
+        """The folds as programs see them."""
+        return None if self.folds is None else FoldSizes(len(self.folds.rows), self.folds.count)
 
     def networks_outputs(self, lanes: Sequence[Any]) -> list[Any]:
         """Return the outputs for all examples that a trial is scored on, [N, ...] each: of folds together, or each.
@@ -35,8 +37,8 @@ class Layout(NamedTuple):
         """
         if self.folds is None:
             return list(lanes)
-        sizes = [own.stop - own.start for own in self.folds.slices()]
-        cut = [jax.tree.map(lambda leaf, size=size: leaf[:size], own) for own, size in zip(lanes, sizes, strict=True)]
+        both = zip(lanes, self.folds.sizes, strict=True)
+        cut = [jax.tree.map(lambda leaf, size=size: leaf[:size], own) for own, size in both]
         return [jax.tree.map(lambda *leaves: np.concatenate(leaves), *cut)]
 
     def outputs(self, networks: Sequence[Any]) -> Any:
@@ -47,5 +49,4 @@ class Layout(NamedTuple):
         """Return the mean of the lanes' numbers over the examples: [copies] float32."""
         if self.folds is None:
             return float(np.mean(values, dtype=np.float64))
-        sizes = [own.stop - own.start for own in self.folds.slices()]
-        return float(np.average(values.astype(np.float64), weights=sizes))
+        return float(np.average(values.astype(np.float64), weights=self.folds.sizes))

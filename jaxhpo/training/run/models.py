@@ -37,9 +37,9 @@ def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weight
                 size = size_of(learner)
             else:
                 learner, params, made, size = family.member(plan, one.bucket, config, weights.params)
-            arrays = jax.tree.map(np.asarray, (params, weights.statistics))
+            params, statistics = jax.tree.map(np.asarray, (params, weights.statistics))
             own = scaling[0 if layout.folds is None else copy]
-            networks.append(Network(config, *arrays, own, learner, made, size))
+            networks.append(Network(config, params, statistics, own, learner, made, size))
             shares.append(1 / len(trials) / len(one.networks))
     if len(networks) == 1:
         return Model.single(networks[0], DataSpec.of(data), data.words)

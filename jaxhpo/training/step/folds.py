@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxhpo.types import Array, Key
 
@@ -52,12 +51,6 @@ class FoldSizes(NamedTuple):
     def start(self, fold: Array) -> Array:
         """Return the first row of a fold in the pool: [] int32."""
         return fold * self.small + jnp.maximum(fold - self._small_folds, 0)
-
-    def slices(self) -> list[slice]:
-        """Return the rows of each fold in the pool."""
-        sizes = [self.small] * self._small_folds + [self.large] * (self.count - self._small_folds)
-        ends = np.cumsum(sizes).tolist()
-        return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
     def training_order(self, key: Key, fold: Array, number: int) -> Array:
         """Return the first rows of a random order of the examples that are not in a fold: [number] int32.

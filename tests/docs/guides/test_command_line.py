@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 import jaxhpo as jh
 from jaxhpo.cli import app
 from jaxhpo.cli.options import read_names, read_size
+from jaxhpo.data.folds import DEFAULT_FOLDS, MOST_EXAMPLES
 from jaxhpo.models import FAMILIES
 from jaxhpo.training.step.engines import ENGINES
 from jaxhpo.tuning import DEFAULTS, training_length
-from jaxhpo.tuning.options import _FEW_LANES, _ROUNDS, DEFAULT_TRAININGS
+from jaxhpo.tuning.options import _FEW_LANES, _ROUNDS, DEFAULT_FOLDED, DEFAULT_TRAININGS
 from tests.docs import pages
 
 PAGE = pages.read("docs/guides/command_line.md")
@@ -41,7 +42,11 @@ def test_the_defaults_are_those_that_help_shows():
 
 
 def test_the_sizes_are_the_code_s():
-    assert ROWS["--trials"][2] == f"{DEFAULT_TRAININGS}, or four rounds where that is more"
+    trials = f"{DEFAULT_TRAININGS}; {DEFAULT_FOLDED} with folds or repeats; four rounds where that is more"
+    assert ROWS["--trials"][2] == trials
+    assert ROWS["--folds"][2].startswith(
+        f"{DEFAULT_FOLDS} for up to {MOST_EXAMPLES:,} training and validation examples"
+    )
     assert _ROUNDS == 4
     assert ROWS["--lanes"][2].startswith(f"{_FEW_LANES} on a CPU")
     epochs = f"{training_length.FEWEST} to {training_length.MOST}, by the number of training examples"
