@@ -24,6 +24,7 @@ from jaxhpo.report.console import best_table, closing_lines, listing
 from jaxhpo.study import Study
 from jaxhpo.study.journal import plain
 from jaxhpo.training.config import hyperparameters
+from jaxhpo.training.trained.saving import save_models
 from jaxhpo.tuning import TrainingStudy, Tuning
 
 app = typer.Typer(
@@ -67,7 +68,7 @@ def tune(
         str, typer.Argument(help="What to train on: see `jaxhpo datasets`; or a .csv, .parquet, .npz, image folder.")
     ],
     save: Annotated[
-        Path | None, typer.Option(help="A new directory that gets the winner's network.", rich_help_panel=OUTPUT)
+        Path | None, typer.Option(help="A new directory that gets winner and ensemble.", rich_help_panel=OUTPUT)
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=OUTPUT)
@@ -110,14 +111,20 @@ def tune(
 
 
 def _save(study: Study, directory: Path) -> int:
-    """Write the winner's network; return the exit code."""
+    """Write the winner and the ensemble; return the exit code."""
     assert isinstance(study, TrainingStudy)  # the command tunes no functions
+    recommended = study.summary.get("recommended", "winner")  # a search that was broken off has compared nothing
     try:
-        study.best_model().save(directory)
+        models = {"winner": study.best_model()}
+        if study.summary.get("ensemble") is not None:
+            models["ensemble"] = study.ensemble()
+        save_models(directory, models, recommended=recommended)
     except ValueError as error:
         complain("error", str(error).replace("save: ", "--save ", 1))
         return 1
-    said = f"The winner's network is in {str(directory)!r}; jaxhpo.load_model reads it."
+    said = f"{' and '.join(models)} are in" if len(models) > 1 else "winner is in"
+    said = f"{said} {str(directory)!r}; jaxhpo.load_model reads the recommended one, {recommended}."
+    said = f"{said[0].upper()}{said[1:]}"
     print(printable(said), file=sys.stderr)
     return 0
 

@@ -15,7 +15,7 @@ from jaxhpo.space import Space
 from jaxhpo.study import Study
 from jaxhpo.training import PROBE, Trainer, make_family, probe, read_resources
 from jaxhpo.training.goal.scoring import read_goal
-from jaxhpo.tuning.model_comparison import compare_models
+from jaxhpo.tuning.model_comparison import WINNER, compare_models
 from jaxhpo.tuning.options import DEFAULT_FOLDED, DEFAULT_TRAININGS, DEFAULT_TRIALS, Options
 from jaxhpo.tuning.overview import function_lines, search_words, training_lines
 from jaxhpo.tuning.training_length import training_length
@@ -196,6 +196,7 @@ class TrainingWorkload:
                 return
             study.seconds.compile += fit.compile_seconds
             study.seconds.train += fit.train_seconds
+            self._models["recommended"] = WINNER  # it is trained on more examples than what the ensemble is compared on
 
     def models(self) -> dict[str, Any]:
         """Return what `finish` found of winner and ensemble, as plain data."""
