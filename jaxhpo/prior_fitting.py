@@ -110,7 +110,7 @@ def lesson(space: Space, point: np.ndarray, score: np.ndarray) -> Lesson:
     history = histories.empty(point.shape[1], size)
     there = np.arange(len(history.score)) < size
     told = np.pad(score, (0, len(there) - size), constant_values=np.nan)
-    reward = soften(history._replace(score=jnp.asarray(told), budget=jnp.asarray(there, jnp.int32)))
+    reward = soften(history._replace(score=jnp.asarray(told), budget=jnp.asarray(there, jnp.int32))).score
     return Lesson(
         np.asarray(hyperparameter_features.features(hyperparameter_features.read(space), space, point, np)),
         np.asarray(reward)[:size],

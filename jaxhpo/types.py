@@ -5,7 +5,6 @@ are pytrees of arrays; an Algorithm and an Objective are tuples of pure function
 ``vmap`` and ``scan``.
 """
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -59,18 +58,21 @@ class Outcome(NamedTuple):
         score: Score of each lane, nan if the trial failed: [B] float32. An objective returns scores in the direction
             that the user chose; an algorithm always receives scores where higher is better.
         aux: Further results by name, [B, ...] each, such as learning curves. They never hold a test score.
-        standard_error: Standard error of each score: [B] float32, nan where it is not known; a scalar is that of all.
+        standard_error: Standard error of each score, in units of the score, nan where it is not known: [B] float32, or
+            a scalar for all lanes. It has no direction. An algorithm always receives [B] float32, at least 0 or nan.
 
     Example:
         >>> import jax.numpy as jnp, jaxhpo
         >>> outcome = jaxhpo.Outcome(score=jnp.array([0.5, jnp.nan]), aux={"steps": jnp.array([100, 37])})
         >>> jnp.isnan(outcome.score).tolist()  # the second trial failed
         [False, True]
+        >>> bool(jnp.isnan(outcome.standard_error))  # how exact the scores are is not known
+        True
     """
 
     score: Array
     aux: dict[str, Array]
-    standard_error: Any = np.float32(math.nan)
+    standard_error: Array = np.float32(np.nan)  # pyright: ignore[reportAssignmentType]
 
 
 def keep_state(state: State, trials: Any) -> State:
@@ -161,13 +163,14 @@ class LaneResult(NamedTuple):
             finite.
         exception: A text that is the same for trials that failed by the same exception, of one type from one line; None
             if it was no exception. A study ends if it is the same in the whole first round.
+        standard_error: The lane's `Outcome.standard_error`; nan where it is not known.
     """
 
     score: float
     aux: dict[str, Any]
     reason: str | None = None
     exception: str | None = None
-    standard_error: float = math.nan
+    standard_error: float = float("nan")
 
 
 Finished = Callable[[int, LaneResult], None]

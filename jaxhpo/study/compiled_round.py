@@ -122,23 +122,24 @@ class _Lanes:
         """Record the lanes that were not reported; return the outcome with what was known in its place."""
         if self._record is None and not self.known:
             return outcome  # which stays on the device
-        score, aux = to_host((outcome.score, outcome.aux))
+        score, aux, error = to_host(outcome)
         for lane in sorted(self._waiting):
             own = {name: value[lane] for name, value in aux.items()}
-            self.finished(lane, LaneResult(self._sign * float(score[lane]), own))
+            result = LaneResult(self._sign * float(score[lane]), own, standard_error=float(error[lane]))
+            self.finished(lane, result)
         if not self.known:
             return outcome
-        score, aux = score.copy(), {name: value.copy() for name, value in aux.items()}
+        score, aux, error = score.copy(), {name: value.copy() for name, value in aux.items()}, error.copy()
         for lane, result in self.known.items():
             if set(result.aux) != set(aux):
                 trial, names = self._proposal.trial[lane], ", ".join(sorted(aux)) or "nothing"
                 raise ValueError(
                     f"known has trial {trial} with aux {sorted(result.aux)}; the objective returns {names}"
                 )
-            score[lane] = self._sign * result.score
+            score[lane], error[lane] = self._sign * result.score, result.standard_error
             for name, value in aux.items():
                 value[lane] = result.aux[name]
-        return Outcome(score, aux)
+        return Outcome(score, aux, error)
 
 
 class Host:
@@ -206,7 +207,9 @@ class Host:
             return self._call(_EVALUATE, (), self._pure.evaluate, keys, state, proposal)
         options = {"finished": lanes.finished, "known": lanes.known} if own.by_lane else {}
         state, outcome = self._timed(_EVALUATE, own, keys.objective, state, proposal, **options)
-        return state, outcome._replace(score=np.float32(self._sign) * np.asarray(outcome.score, np.float32))
+        score = np.float32(self._sign) * np.asarray(outcome.score, np.float32)
+        error = np.broadcast_to(np.asarray(outcome.standard_error, np.float32), score.shape)
+        return state, outcome._replace(score=score, standard_error=error)
 
     def alone(self, keys: Keys, proposal: Proposal, lane: int) -> float:
         """Return the score of one lane of a proposal (NumPy arrays), computed by itself, as the objective gives it."""

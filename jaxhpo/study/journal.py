@@ -49,10 +49,14 @@ class Journal:
     def append(self, trial: Trial) -> None:
         """Write a finished trial: a process that is killed now has not lost it.
 
+        The line has the key `standard_error` only if the trial's is known.
+
         Raises:
             OSError: if the disk does not take it.
         """
-        self._write({name: getattr(trial, name) for name in _COLUMNS})
+        row = {name: getattr(trial, name) for name in _COLUMNS}
+        known = {} if math.isnan(trial.standard_error) else {"standard_error": trial.standard_error}
+        self._write(row | known)
 
     def sync(self) -> None:
         """Wait until the disk has what was written: a machine that stops now has not lost it.

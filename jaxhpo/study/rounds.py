@@ -106,7 +106,8 @@ def make_steps(algorithm: Algorithm, objective: Objective | None, sign: float = 
     def evaluate(keys: Keys, state: State, proposal: Proposal) -> tuple[State, Outcome]:
         assert objective is not None  # the study checks
         state, outcome = objective.evaluate(keys.objective, state, proposal)
-        return state, outcome if sign == 1 else outcome._replace(score=-outcome.score)
+        error = jnp.broadcast_to(jnp.asarray(outcome.standard_error, jnp.float32), outcome.score.shape)
+        return state, outcome._replace(score=outcome.score if sign == 1 else -outcome.score, standard_error=error)
 
     def observe(
         keys: Keys, state: State, clock: Clock, proposal: Proposal, outcome: Outcome
@@ -133,9 +134,16 @@ def number(proposal: Proposal, trial: Array, limit: Array) -> Proposal:
 
 
 def clean(proposal: Proposal, outcome: Outcome) -> Outcome:
-    """Return the outcome with nan in place of scores that are not finite or that belong to padding lanes."""
-    score = outcome.score.astype(jnp.float32)
-    return outcome._replace(score=jnp.where(proposal.active & jnp.isfinite(score), score, jnp.nan))
+    """Return the outcome with nan in place of scores that are not finite or that belong to padding lanes.
+
+    The standard errors become [B] float32, with nan in place of those of such scores, infinite ones and negative ones.
+    """
+    score, error = outcome.score.astype(jnp.float32), jnp.asarray(outcome.standard_error, jnp.float32)
+    good = proposal.active & jnp.isfinite(score)
+    known = good & jnp.isfinite(error) & (error >= 0)
+    return outcome._replace(
+        score=jnp.where(good, score, jnp.nan), standard_error=jnp.where(known, error, jnp.float32(jnp.nan))
+    )
 
 
 def round_step(steps: Steps, keys: Keys, carry: Carry, limit: Array) -> tuple[Carry, Record]:

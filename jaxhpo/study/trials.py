@@ -63,6 +63,8 @@ class Trial:
         trained_from: Budget from which it was trained: that of its source, or 0 if it was trained from the start. A
             function of the user's is trained from the start even if the trial continues another one.
         reason: Why it failed, such as an exception with its file and line; None if it did not.
+        standard_error: Standard error of the score, in units of the score; nan if the trial failed, or if it is not
+            known.
     """
 
     trial: int
@@ -77,6 +79,7 @@ class Trial:
     aux: dict[str, np.ndarray] = field(repr=False)
     trained_from: int = 0
     reason: str | None = None
+    standard_error: float = math.nan
 
     @property
     def failed(self) -> bool:
@@ -138,8 +141,12 @@ def read_scores(asked: Sequence[Suggestion], scores: Sequence[float] | Mapping[i
 def trial_of(
     space: Space, proposal: Proposal, lane: int, result: LaneResult, trained_from: int, round_: int, seconds: float
 ) -> Trial:
-    """Return the trial of one active lane of a round (NumPy arrays); a score that is not finite is nan."""
+    """Return the trial of one active lane of a round (NumPy arrays).
+
+    A score that is not finite is nan. So is a standard error that is not finite or negative, or that of such a score.
+    """
     failed = not math.isfinite(result.score)
+    known = not failed and math.isfinite(result.standard_error) and result.standard_error >= 0
     return Trial(
         trial=int(proposal.trial[lane]),
         config=space.to_config(proposal.point[lane]),
@@ -153,6 +160,7 @@ def trial_of(
         aux=result.aux,
         trained_from=trained_from,
         reason=result.reason or _NOT_FINITE if failed else None,
+        standard_error=float(result.standard_error) if known else math.nan,
     )
 
 
@@ -197,7 +205,12 @@ def finished(
     found = []
     for lane in np.flatnonzero(proposal.active).tolist():
         aux = {name: np.asarray(value[lane]) for name, value in outcome.aux.items()}
-        result = LaneResult(sign * float(outcome.score[lane]), aux, reason(int(proposal.trial[lane])))
+        result = LaneResult(
+            sign * float(outcome.score[lane]),
+            aux,
+            reason(int(proposal.trial[lane])),
+            standard_error=float(outcome.standard_error[lane]),
+        )
         found.append(trial_of(space, proposal, lane, result, begins[lane], round_, seconds))
     return found
 

@@ -207,13 +207,13 @@ def told(score, point=None):
 
 def test_warped_scores_keep_their_order_and_forget_how_bad_the_bad_are():
     score = np.array([0.9, 0.8, 0.5, -1.0, -1e7, np.nan, 0.85])
-    warped = np.asarray(warp(told(score)))
+    warped = np.asarray(warp(told(score)).score)
     assert (np.diff(warped[[4, 3, 2, 1, 6, 0]]) > 0).all()
     np.testing.assert_allclose(warped[:7].mean(), 0, atol=1e-6)
     np.testing.assert_allclose(warped[:7].std(), 1, atol=1e-5)
     assert (warped[7:] == 0).all()
     assert warped[:7].min() > -3
-    same = np.asarray(warp(told(np.where(score == -1e7, -1e9, score))))
+    same = np.asarray(warp(told(np.where(score == -1e7, -1e9, score))).score)
     np.testing.assert_allclose(same, warped, atol=1e-6)
     better = warped[[0, 6, 1]]  # above the median distances stay
     np.testing.assert_allclose(better[0] - better[1], better[1] - better[2], rtol=1e-4)
@@ -221,14 +221,14 @@ def test_warped_scores_keep_their_order_and_forget_how_bad_the_bad_are():
 
 @pytest.mark.parametrize("score", [[0.3] * 5, [np.nan] * 5, [0.3], [1e30, -1e30, 1e30]])
 def test_warped_scores_are_finite(score):
-    assert np.isfinite(warp(told(score))).all()
+    assert np.isfinite(warp(told(score)).score).all()
 
 
 @pytest.mark.slow
 def test_of_many_trials_the_best_and_the_latest_are_seen():
     score = np.arange(100.0)
     score[3] = 1000
-    point, target, there, _ = modelled(told(score, np.repeat(score[:, None], 2, 1).astype(np.float32) / 1000), 16)
+    point, target, _, there, _ = modelled(told(score, np.repeat(score[:, None], 2, 1).astype(np.float32) / 1000), 16)
     assert there.all()
     assert set(np.asarray(point)[:, 0] * 1000) >= {1000.0, 99.0, 98.0, 93.0}
     assert target.shape == (16,)

@@ -13,7 +13,7 @@ from jaxhpo.study import Study
 from jaxhpo.types import Objective, Outcome, Proposal
 
 
-def told(scores, *, active=None, start=0, into=None):
+def told(scores, *, active=None, start=0, into=None, **known):
     """Return a history after one batch of these scores; trial n's point is n / 1000."""
     number = len(scores)
     active = np.ones(number, bool) if active is None else np.asarray(active)
@@ -22,7 +22,7 @@ def told(scores, *, active=None, start=0, into=None):
     budget = np.full(number, 3, np.int32)
     proposal = Proposal(point, budget, np.full(number, -1, np.int32), active, np.where(active, trial, -1))
     into = history.empty(1, number) if into is None else into
-    return history.append(into, proposal, Outcome(np.asarray(scores, np.float32), {}))
+    return history.append(into, proposal, Outcome(np.asarray(scores, np.float32), {}, **known))
 
 
 def test_active_rows_are_kept_in_order():
@@ -55,6 +55,20 @@ def test_one_that_was_not_grown_forgets_its_worst():
     assert after.count == 66
     kept = set(np.asarray(after.trial).tolist())
     assert kept == set(range(66 + 1)) - {10, 0, 65}  # the failed one, the worst one, and what was inactive
+
+
+def test_standard_errors_stay_with_their_trials():
+    error = np.float32([0.5, 0.25, np.nan, 0.125])
+    found = told([3.0, 9.0, 7.0, 5.0], active=[True, False, True, True], standard_error=error)
+    expected = np.full(128, np.nan, np.float32)
+    expected[[0, 2]] = 0.5, 0.125
+    np.testing.assert_array_equal(found.noise, expected[:64])
+    np.testing.assert_array_equal(history.grow(found, 65).noise, expected)
+    more = told([1.0, 2.0], start=3, into=found)  # whose standard errors are not known
+    np.testing.assert_array_equal(more.noise, expected[:64])
+    full = told(np.arange(64.0), standard_error=np.arange(64, dtype=np.float32))
+    over = told([100.0], start=64, into=full, standard_error=np.float32([0.5]))  # in place of the worst
+    np.testing.assert_array_equal(over.noise, np.append(np.float32(0.5), np.arange(1, 64, dtype=np.float32)))
 
 
 def test_failed_trials_are_as_bad_as_the_worst():

@@ -241,6 +241,7 @@ def test_the_posterior_is_that_of_a_float64_process(budget):
     history = History(
         jnp.asarray(np.pad(told, ((0, room), (0, 0)))),
         jnp.asarray(np.pad(score, (0, room), constant_values=np.nan)),
+        jnp.full(64, jnp.nan, jnp.float32),
         jnp.asarray(np.pad(spent, (0, room))),
         jnp.asarray(np.pad(np.arange(16, dtype=np.int32), (0, room), constant_values=-1)),
         jnp.int32(16),
@@ -262,7 +263,7 @@ def test_the_posterior_is_that_of_a_float64_process(budget):
     noise = kernel.NOISE + np.exp(theta[-1].astype(float))
     inverse = np.linalg.inv(matern(theta, ordered, x, x) + phi @ phi.T + noise * np.eye(16))
     across = matern(theta, ordered, new_x, x) + new_phi @ phi.T
-    target = np.asarray(soften(history), float)[:16]
+    target = np.asarray(soften(history).score, float)[:16]
     whole = matern(theta, ordered, new_x, new_x) + new_phi @ new_phi.T
     left = whole - across @ inverse @ across.T
     np.testing.assert_allclose(predicted.mean, after + across @ inverse @ (target - before), atol=2e-3)

@@ -33,6 +33,7 @@ def history(*trials, point=None):
     return History(
         jnp.asarray(np.pad(point, ((0, room), (0, 0))), jnp.float32),
         jnp.asarray(np.pad(score, (0, room), constant_values=np.nan), jnp.float32),
+        jnp.full(SIZE, jnp.nan, jnp.float32),
         jnp.asarray(np.pad(budget, (0, room)), jnp.int32),
         jnp.asarray(np.pad(np.arange(100, 100 + count), (0, room), constant_values=-1), jnp.int32),
         jnp.int32(count),

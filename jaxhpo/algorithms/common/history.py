@@ -19,6 +19,7 @@ class History(NamedTuple):
     Attributes:
         point: Configurations: [C, D] float32.
         score: Scores, nan in failed and in empty rows: [C] float32.
+        noise: Standard errors of the scores, nan where they are not known: [C] float32.
         budget: Budgets, 0 in empty rows: [C] int32.
         trial: Ids of the trials, -1 in empty rows: [C] int32.
         count: Number of told trials, more than C if the arrays were not grown in time: [] int32.
@@ -26,6 +27,7 @@ class History(NamedTuple):
 
     point: Array
     score: Array
+    noise: Array
     budget: Array
     trial: Array
     count: Array
@@ -42,6 +44,7 @@ def empty(dimensions: int, lanes: int) -> History:
     return History(
         jnp.zeros((size, dimensions), jnp.float32),
         jnp.full(size, jnp.nan, jnp.float32),
+        jnp.full(size, jnp.nan, jnp.float32),
         jnp.zeros(size, jnp.int32),
         jnp.full(size, FRESH, jnp.int32),
         jnp.int32(0),
@@ -53,7 +56,7 @@ def grow(history: History, trials: int) -> History:
     more = capacity_for(trials) - history.score.shape[0]
     if more <= 0:
         return history
-    fills = History(0.0, np.nan, 0, FRESH, 0)  # pyright: ignore[reportArgumentType]
+    fills = History(0.0, np.nan, np.nan, 0, FRESH, 0)  # pyright: ignore[reportArgumentType]
     return jax.tree.map(lambda leaf, fill: pad(leaf, more, fill), history, fills)
 
 
@@ -88,6 +91,7 @@ def put(history: History, place: Array, proposal: Proposal, outcome: Outcome) ->
     return History(
         history.point.at[place].set(proposal.point, mode="drop"),
         history.score.at[place].set(outcome.score, mode="drop"),
+        history.noise.at[place].set(outcome.standard_error, mode="drop"),
         history.budget.at[place].set(proposal.budget, mode="drop"),
         history.trial.at[place].set(proposal.trial, mode="drop"),
         history.count + jnp.sum(proposal.active, dtype=jnp.int32),

@@ -28,6 +28,7 @@ class Data(NamedTuple):
         square: Squared distances: [D, N * N] float32.
         target: Targets, 0 in empty rows: [N] float32.
         there: Whether the row is filled: [N] bool.
+        known: Known variances of the targets' noise, in addition to the fitted one: [N] float32, or 0 for all.
         covariance: Covariance of the targets in addition to the kernel's, or None: [N, N] float32.
         centre: Prior mean of the relevances' logarithms; None is 0: [D] float32.
     """
@@ -35,6 +36,7 @@ class Data(NamedTuple):
     square: Array
     target: Array
     there: Array
+    known: Array | float = 0.0
     covariance: Array | None = None
     centre: Array | None = None
 
@@ -64,10 +66,10 @@ def log_likelihood(theta: Array, data: Data) -> tuple[Array, Array]:
     pair = data.there[:, None] & data.there[None]
     distance = _product(hyper.relevance, data.square).reshape(size, size)
     signal = jnp.where(pair, hyper.signal * matern(distance), 0.0)
-    known = jnp.diag(jnp.where(data.there, hyper.noise, 1.0))
+    rest = jnp.diag(jnp.where(data.there, hyper.noise + data.known, 1.0))
     if data.covariance is not None:
-        known = known + jnp.where(pair, data.covariance, 0.0)
-    lower = jax.lax.linalg.cholesky(signal + known, symmetrize_input=False)
+        rest = rest + jnp.where(pair, data.covariance, 0.0)
+    lower = jax.lax.linalg.cholesky(signal + rest, symmetrize_input=False)
     root = cholesky.inverse(lower)
     precision = _product(root.T, root)
     weight = _product(precision, data.target)

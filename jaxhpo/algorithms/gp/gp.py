@@ -51,10 +51,11 @@ def gp(
     2310.20708) over the posterior mean of the best told trial, so that one lucky score of a noisy training does not
     stop the search. The kernel is Matern 5/2 with a relevance for each hyperparameter; unordered options are either
     equal or different, as in Optuna's GPSampler. After every round its hyperparameters are fitted to the largest
-    posterior density. Scores are warped by `jaxhpo.algorithms.gp.warp`. The acquisition is maximized by local search
-    over steps and mutants, without told configurations. The trials of a round are chosen one after another; the process
-    assumes its own mean as the score of the earlier ones (kriging believer, Ginsbourger et al. 2010). The first
-    `startup` trials are an evenly spread sequence.
+    posterior density. Scores are warped by `jaxhpo.algorithms.gp.warp`. The square of a score's standard error, if the
+    objective gives it, is added to the noise of its trial. The acquisition is maximized by local search over steps and
+    mutants, without told configurations. The trials of a round are chosen one after another; the process assumes its
+    own mean as the score of the earlier ones (kriging believer, Ginsbourger et al. 2010). The first `startup` trials
+    are an evenly spread sequence.
 
     Use it if a trial takes seconds or more, scores vary smoothly and trials are few. Predictions use at most 512
     trials, the 256 best and the latest others (the fit half as many), so the cost of a round is bounded. With 8 lanes,
@@ -96,10 +97,10 @@ def gp(
     @jax.jit
     @sequential_vmap
     def fitted(theta: Array, history: History) -> Array:
-        point, target, there, _ = modelled(history, FITTED)
+        point, target, noise, there, _ = modelled(history, FITTED)
         size = target.shape[0]
         square = jnp.stack(squares(has_order, point, point)).reshape(dimensions, size * size)
-        data = Data(square, target, there)
+        data = Data(square, target, there, noise)
         # With few trials several fits are plausible, and the last one may be a poor start.
         starts = jnp.stack([theta, first] if size <= _TWICE else [theta])
         found, density = jax.lax.map(lambda start: fit(start, data), starts)
@@ -108,10 +109,10 @@ def gp(
     @jax.jit
     @sequential_vmap
     def chosen(key: Key, state: GPState) -> Array:
-        point, target, there, _ = modelled(state.history, USED)
+        point, target, noise, there, _ = modelled(state.history, USED)
         size = target.shape[0]
         hyper = unpack(state.theta)
-        posterior = condition(has_order, hyper, point, target, there, lanes)
+        posterior = condition(has_order, hyper, point, target, there, lanes, noise)
         mean, _ = predict(has_order, posterior, point)
         top = jnp.max(jnp.where(there, mean, -jnp.inf))
         told = jnp.where(histories.filled(state.history), codes(state.history.point), jnp.uint32(0))

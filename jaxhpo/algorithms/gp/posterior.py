@@ -32,7 +32,13 @@ class Posterior(NamedTuple):
 
 
 def condition(
-    ordered: np.ndarray, hyper: Hyperparameters, point: Array, target: Array, there: Array, room: int
+    ordered: np.ndarray,
+    hyper: Hyperparameters,
+    point: Array,
+    target: Array,
+    there: Array,
+    room: int,
+    noise: Array | float = 0.0,
 ) -> Posterior:
     """Return the posterior given N rows of data, with room for more rows.
 
@@ -43,26 +49,28 @@ def condition(
         target: Targets: [N] float32.
         there: Whether the row is filled: [N] bool.
         room: Number of rows for `append`.
+        noise: Known variances of the targets' noise, in addition to that of `hyper`: [N] float32, or 0 for all.
     """
     signal = jnp.where(there[:, None] & there[None], covariance(ordered, hyper, point, point), 0.0)
 
-    def factor(noise: Array) -> Array:
-        return jax.lax.linalg.cholesky(signal + jnp.diag(jnp.where(there, noise, 1.0)), symmetrize_input=False)
+    def factor(unknown: Array) -> Array:
+        diagonal = jnp.where(there, unknown + noise, 1.0)
+        return jax.lax.linalg.cholesky(signal + jnp.diag(diagonal), symmetrize_input=False)
 
     def fails(carry: tuple[Array, Array, Array]) -> Array:
         lower, _, tries = carry
         return ~jnp.isfinite(lower[-1, -1]) & (tries < _TRIES)
 
     def again(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        _, noise, tries = carry
-        return factor(10.0 * noise), 10.0 * noise, tries + 1
+        _, unknown, tries = carry
+        return factor(10.0 * unknown), 10.0 * unknown, tries + 1
 
-    lower, noise, _ = jax.lax.while_loop(fails, again, (factor(hyper.noise), hyper.noise, jnp.int32(0)))
+    lower, unknown, _ = jax.lax.while_loop(fails, again, (factor(hyper.noise), hyper.noise, jnp.int32(0)))
     root = cholesky.inverse(lower)
     target = jnp.where(there, target, 0.0)
     weight = _product(root.T, _product(root, target))
     return Posterior(
-        hyper._replace(noise=noise),
+        hyper._replace(noise=unknown),
         jnp.pad(point, ((0, room), (0, 0))),
         jnp.pad(there, (0, room)),
         jnp.pad(root, ((0, room), (0, room))),

@@ -71,7 +71,8 @@ def q_learning(
     The reward R is the improvement of its score over the incumbent. The state that follows an action is known up to the
     score, so only rewards must be learned, and every told trial informs about all configurations: the scores, softened
     by `jaxhpo.algorithms.gp.warp`, are a Gaussian process (Matern 5/2, a relevance for each hyperparameter) that is
-    fitted to the whole history after every round. Then::
+    fitted to the whole history after every round. The square of a score's standard error, if the objective gives it, is
+    added to the noise of its trial. Then::
 
         Q(s, a) = E[R] + gamma E[max_a' E[R' | s']]
 

@@ -92,19 +92,19 @@ class RewardPosterior:
 
     def fitted(self, theta: Array, history: History, evaluations: int) -> Array:
         """Return the hyperparameters fitted to a history, starting from `theta`: [P] -> [P]."""
-        point, target, there, budget = modelled(history, FITTED, soften)
+        point, target, noise, there, budget = modelled(history, FITTED, soften)
         mean, inputs = self.inputs(point, self.progress(budget))
         kept, columns = jnp.split(inputs, [len(self.order)], axis=1)
         square = jnp.stack(squares(self.order, kept, kept)).reshape(len(self.order), -1)
         shared = jnp.matmul(columns, columns.T, precision="highest") if columns.shape[1] else None
-        data = Data(square, jnp.where(there, target - mean, 0.0), there, shared, self._centre)
+        data = Data(square, jnp.where(there, target - mean, 0.0), there, noise, shared, self._centre)
         return fit(theta, data, evaluations)[0]
 
     def condition(self, theta: Array, history: History) -> Told:
         """Return the process conditioned on a history."""
-        point, target, there, budget = modelled(history, USED, soften)
+        point, target, noise, there, budget = modelled(history, USED, soften)
         before, inputs = self.inputs(point, self.progress(budget))
-        posterior = condition(self.order, unpack(theta), inputs, target - before, there, 0)
+        posterior = condition(self.order, unpack(theta), inputs, target - before, there, 0, noise)
         mean = before + known(self.order, posterior, inputs)[0]
         return Told(posterior, point, jnp.where(there, target, -jnp.inf), jnp.where(there, mean, -jnp.inf))
 
