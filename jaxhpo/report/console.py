@@ -68,7 +68,7 @@ def _model_lines(summary: dict[str, Any]) -> list[str]:
     """Return what a study of trainings says of its ensemble, and of trials that are level with the winner."""
     metric, winner, ensemble = summary["metric"], summary.get("winner"), summary.get("ensemble")
     lines = []
-    if ensemble is not None:
+    if winner is not None and ensemble is not None:
         scores = f"validation {metric} {ensemble['score']:.4f}, test {metric} {ensemble['test_score']:.4f}"
         times = ensemble["flop"] / winner["flop"] if winner["flop"] else float(ensemble["networks"])
         better = "lower" if summary["recommended"] == "ensemble" else "no lower"

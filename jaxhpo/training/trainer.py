@@ -154,14 +154,15 @@ class Trainer:
         assert state.best is not None  # a trial succeeded
         return self.score_weights(state.data, [state.best])
 
-    def score_weights(self, data: TrainingData, trials: Sequence[Weights]) -> float:
-        """Return the test score of the networks of some trials, which answer together with equal weights.
+    def score_weights(self, data: TrainingData, trials: Sequence[Weights], shares: Sequence[float] = (1.0,)) -> float:
+        """Return the test score of the networks of some trials, which answer together.
 
         Args:
             data: The examples on the device, for their scales.
             trials: Their networks.
+            shares: Weight of each trial; their sum is 1.
         """
-        return self.scores.together(data, trials, self.test_split)
+        return self.scores.together(data, trials, shares, self.test_split)
 
     def again(self, data: Dataset, space: Space, *, lanes: int) -> "Trainer":
         """Return a trainer of the same model and goal for other examples and another space, to the last epoch.
@@ -175,9 +176,9 @@ class Trainer:
         resources = self.resources._replace(lanes=lanes, **plain)
         return Trainer.of(self.family.again(data, space), resources)
 
-    def model(self, *trials: Weights) -> Model:
-        """Return the networks of some trials, which answer together with equal weights, for predictions."""
-        return together(self.family, self.plan, self.layout, trials)
+    def model(self, *trials: Weights, shares: Sequence[float] = (1.0,)) -> Model:
+        """Return the networks of some trials, which answer together, for predictions; the sum of `shares` is 1."""
+        return together(self.family, self.plan, self.layout, trials, shares)
 
     @property
     def test_seconds(self) -> float:

@@ -13,22 +13,36 @@ from jaxhpo.training.run.candidates import MOST
 from jaxhpo.training.run.placement import validation_targets
 from jaxhpo.training.run.state import TrainerState, Weights
 
+_TEMPERATURE, _LEAST = 8.0, 1e-3
+
 SIZE = 10
 """Trials of an ensemble. Fewer gain less, and more gain hardly more (Lakshminarayanan et al. 2017)."""
 
 
-class Ensemble(NamedTuple):
-    """Trials that answer together, with equal weights.
+class Member(NamedTuple):
+    """A trial of an ensemble.
 
     Attributes:
-        members: The networks of each trial, that of the lowest validation loss first.
+        trained: Its networks.
+        share: Its weight; those of all members have the sum 1.
+    """
+
+    trained: Weights
+    share: float
+
+
+class Ensemble(NamedTuple):
+    """Trials that answer together.
+
+    Attributes:
+        members: The trials, that of the lowest validation loss first.
         score: Validation score of the mean outputs.
         standard_error: Its standard error over the examples.
         loss: Validation loss of the mean outputs.
         test_score: Test score of the mean outputs, computed once; None if it was not computed.
     """
 
-    members: tuple[Weights, ...]
+    members: tuple[Member, ...]
     score: float
     standard_error: float
     loss: float
@@ -37,23 +51,15 @@ class Ensemble(NamedTuple):
     @property
     def trials(self) -> tuple[int, ...]:
         """Ids of the trials."""
-        return tuple(one.trial for one in self.members)
-
-    @property
-    def weights(self) -> tuple[float, ...]:
-        """Share of each trial."""
-        return (1 / len(self.members),) * len(self.members)
-
-    @property
-    def networks(self) -> int:
-        """Number of networks."""
-        return sum(len(one.networks) for one in self.members)
+        return tuple(one.trained.trial for one in self.members)
 
 
-def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = SIZE) -> tuple[Weights, ...]:
-    """Return the networks of the trials with the lowest validation losses, lowest first.
+def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = SIZE) -> tuple[Member, ...]:
+    """Return the trials with the lowest validation losses, lowest first.
 
-    Of trials that continue one another, only the best is among them: they are one training.
+    The weight of a trial is exp(-d n / 8), where d is how much its loss is above the lowest, and n the number of
+    examples of the loss; those with a thousandth of the largest or less are left out. Of trials that continue one
+    another, only the best is among them: they are one training.
 
     Args:
         state: State of the study's trainer.
@@ -67,20 +73,22 @@ def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = S
     chosen: dict[int, Weights] = {}
     for one in state.candidates:
         chosen.setdefault(_root(finished, one.trial), one)
-    members = tuple(chosen.values())[:size]
-    members = tuple(one for one in members if one.trial in state.outputs)
-    if len(members) < 2:
-        there = "1 trial" if members else "no trial"
+    best = [one for one in chosen.values() if one.trial in state.outputs][:size]
+    if len(best) < 2:
+        there = "1 trial" if best else "no trial"
         raise ValueError(
             f"an ensemble needs two trainings or more, and the weights of {there} are here; run more trials"
         )
-    return members
+    examples = len(validation_targets(state.data))
+    raw = [math.exp(-(one.loss - best[0].loss) * examples / _TEMPERATURE) for one in best]
+    raw = [share for share in raw if share > _LEAST]
+    return tuple(Member(one, share / sum(raw)) for one, share in zip(best, raw, strict=False))
 
 
-def evaluate_members(trainer: Trainer, state: TrainerState, members: tuple[Weights, ...]) -> Ensemble:
+def evaluate_members(trainer: Trainer, state: TrainerState, members: tuple[Member, ...]) -> Ensemble:
     """Return the ensemble of some trials, with what it reaches on the examples that none of them trained on."""
-    share = [1 / len(members)] * len(members)
-    outputs = average([state.outputs[one.trial] for one in members], share, trainer.layout.averages)
+    several = [state.outputs[one.trained.trial] for one in members]
+    outputs = average(several, [one.share for one in members], trainer.layout.averages)
     y = validation_targets(state.data)
     score, scores = trainer.scores.resampled([outputs], y)
     return Ensemble(members, score, error_of(scores), trainer.scores.loss(state.data, outputs, y))

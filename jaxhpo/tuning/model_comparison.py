@@ -1,5 +1,6 @@
 """The winner and the ensemble of a finished study side by side: what they reach, and what they cost."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def compare_models(study: TrainingStudy) -> dict[str, Any]:
         loss = trainer.scores.loss(state.data, state.outputs[winner.trial], validation_targets(state.data))
     found: dict[str, Any] = {
         WINNER: {"trial": winner.trial, "config": winner.config, "score": winner.score, "loss": loss}
-        | {"standard_error": trial.standard_error, "test_score": test_score}
+        | {"standard_error": _number(trial.standard_error), "test_score": test_score}
         | _size(study, [weights]),
         ENSEMBLE: None,
         "recommended": WINNER,
@@ -42,14 +43,19 @@ def compare_models(study: TrainingStudy) -> dict[str, Any]:
         return found
     found[ENSEMBLE] = {
         "trials": list(ensemble.trials),
+        "weights": [one.share for one in ensemble.members],
         "score": ensemble.score,
         "loss": ensemble.loss,
-        "standard_error": ensemble.standard_error,
+        "standard_error": _number(ensemble.standard_error),
         "test_score": study.score_ensemble(),
-    } | _size(study, ensemble.members)
+    } | _size(study, [one.trained for one in ensemble.members])
     if ensemble.loss < loss:
         found["recommended"] = ENSEMBLE
     return found
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _size(study: TrainingStudy, trials: Sequence[Weights]) -> dict[str, Any]:

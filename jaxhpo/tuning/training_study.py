@@ -13,7 +13,7 @@ from jaxhpo.training import Trainer
 from jaxhpo.training.final_fit import FinalFit, final_fit
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.trained.model import Model
-from jaxhpo.tuning.ensemble import SIZE, Ensemble, choose_members, evaluate_members, level_with
+from jaxhpo.tuning.ensemble import SIZE, Ensemble, Member, choose_members, evaluate_members, level_with
 from jaxhpo.types import Algorithm
 
 
@@ -74,7 +74,8 @@ class TrainingStudy(Study):
     def ensemble(self, size: int = SIZE) -> Model:
         """Return the networks of the best trials, which answer together: the mean of what they predict.
 
-        The best trials are those with the lowest validation losses, with folds out of fold. Their weights are equal.
+        The best trials are those with the lowest validation losses, with folds out of fold. Their weights fall with the
+        loss: exp(-d n / 8) of d above the lowest one, with n validation examples.
         Of trials that continue one another only the best counts. The weights of 32 trials are kept at most.
 
         Args:
@@ -89,7 +90,8 @@ class TrainingStudy(Study):
             >>> study.ensemble().predict(study.trainer.data.x_test[:2]).shape
             (2,)
         """
-        return self.trainer.model(*self._members(size))
+        chosen = self._members(size)
+        return self.trainer.model(*(one.trained for one in chosen), shares=[one.share for one in chosen])
 
     def evaluate_ensemble(self, size: int = SIZE) -> Ensemble:
         """Return the trials of `ensemble(size)`, and what they reach together on validation examples.
@@ -133,7 +135,7 @@ class TrainingStudy(Study):
             ValueError: if no trial has a score.
         """
         weights = self._weights()
-        self._score_once((weights.trial,), [weights])
+        self._score_once((weights.trial,), [Member(weights, 1.0)])
         return self._test[weights.trial,]
 
     def score_ensemble(self, size: int = SIZE) -> float:
@@ -148,7 +150,7 @@ class TrainingStudy(Study):
             ValueError: as `ensemble` does.
         """
         chosen = self._members(size)
-        trials = tuple(one.trial for one in chosen)
+        trials = tuple(one.trained.trial for one in chosen)
         self._score_once(trials, chosen)
         return self._test[trials]
 
@@ -161,7 +163,7 @@ class TrainingStudy(Study):
         trials = [trial.trial for trial in self.finished if not trial.failed]
         return level_with(self.trainer, self.objective_state, self.winner.trial, trials)
 
-    def _score_once(self, trials: tuple[int, ...], weights: Sequence[Weights]) -> None:
+    def _score_once(self, trials: tuple[int, ...], members: Sequence[Member]) -> None:
         if trials in self._test:
             return
         alike = [known for known in self._test if (len(known) == 1) == (len(trials) == 1)]
@@ -173,10 +175,12 @@ class TrainingStudy(Study):
                 stacklevel=3,
             )
         compiled = self.trainer.test_seconds
-        self._test[trials] = self.trainer.score_weights(self.objective_state.data, weights)
+        self._test[trials] = self.trainer.score_weights(
+            self.objective_state.data, [one.trained for one in members], [one.share for one in members]
+        )
         self.seconds.compile += self.trainer.test_seconds - compiled
 
-    def _members(self, size: int) -> tuple[Weights, ...]:
+    def _members(self, size: int) -> tuple[Member, ...]:
         state = self.objective_state
         if state is None:
             raise ValueError("an ensemble needs two trainings or more, and no trial has run; call run first")

@@ -15,8 +15,8 @@ from jaxhpo.training.trained.model import Model
 from jaxhpo.training.trained.network import Network, size_of
 
 
-def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weights]) -> Model:
-    """Return the networks of some trials, which answer together with equal weights.
+def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weights], shares: Sequence[float]) -> Model:
+    """Return the networks of some trials, which answer together.
 
     Those of one trial have their own size; those of several keep the shapes of their bucket, so that they share its
     program.
@@ -26,21 +26,22 @@ def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weight
         plan: The plan by which they were trained.
         layout: The lanes of a trial.
         trials: One or more.
+        shares: Weight of each trial; their sum is 1.
     """
-    data, networks, shares = family.data, [], []
+    data, networks, weights = family.data, [], []
     scaling = scalings(data, layout.folds)
-    for one in trials:
+    for one, share in zip(trials, shares, strict=True):
         config = family.space.to_config(one.point)
-        for copy, weights in enumerate(one.networks):
+        for copy, trained in enumerate(one.networks):
             if len(trials) == 1:
-                learner, params, made = family.alone(plan, one.bucket, config, weights.params)
+                learner, params, made = family.alone(plan, one.bucket, config, trained.params)
                 size = size_of(learner)
             else:
-                learner, params, made, size = family.member(plan, one.bucket, config, weights.params)
-            params, statistics = jax.tree.map(np.asarray, (params, weights.statistics))
+                learner, params, made, size = family.member(plan, one.bucket, config, trained.params)
+            params, statistics = jax.tree.map(np.asarray, (params, trained.statistics))
             own = scaling[0 if layout.folds is None else copy]
             networks.append(Network(config, params, statistics, own, learner, made, size))
-            shares.append(1 / len(trials) / len(one.networks))
+            weights.append(share / len(one.networks))
     if len(networks) == 1:
         return Model.single(networks[0], DataSpec.of(data), data.words)
-    return Model(tuple(networks), tuple(shares), DataSpec.of(data), data.words, layout.averages)
+    return Model(tuple(networks), tuple(weights), DataSpec.of(data), data.words, layout.averages)

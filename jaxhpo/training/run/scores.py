@@ -36,23 +36,24 @@ class Scores:
         """Time that compiling took so far."""
         return sum(program.seconds for program in self._compiled.values())
 
-    def together(self, data: TrainingData, trials: Sequence[Weights], split: Split) -> float:
-        """Return the score of the networks of some trials on a split, which answer together with equal weights.
+    def together(self, data: TrainingData, trials: Sequence[Weights], shares: Sequence[float], split: Split) -> float:
+        """Return the score of the networks of some trials on a split, which answer together.
 
         Args:
             data: Examples on the device, for their scales.
             trials: Their networks.
+            shares: Weight of each trial; their sum is 1.
             split: Examples.
         """
-        outputs, shares = [], []
-        for one in trials:
+        outputs, weights = [], []
+        for one, share in zip(trials, shares, strict=True):
             program = self._program((one.bucket, split.y.shape[0]), partial(self._programs.outputs, one.bucket))
             for copy, network in enumerate(one.networks):
                 fold = () if self._layout.folds is None else (np.int32(copy),)
                 own = program(data, network.params, network.statistics, one.point, split, *fold)
                 outputs.append(jax.tree.map(np.asarray, own))
-                shares.append(1 / len(trials) / len(one.networks))
-        return self.score(average(outputs, shares, self._layout.averages), np.asarray(split.y))
+                weights.append(share / len(one.networks))
+        return self.score(average(outputs, weights, self._layout.averages), np.asarray(split.y))
 
     def score(self, outputs: Any, y: np.ndarray) -> float:
         """Return the score of outputs, [N, ...]; nan, with a warning, where a metric fails on arrays."""
