@@ -66,9 +66,9 @@ def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = S
     check_count("size", size, MOST, least=2)
     chosen: dict[int, Weights] = {}
     for one in state.candidates:
-        chosen.setdefault(_root(finished, one.trial), one)
+        if one.trial in state.outputs:
+            chosen.setdefault(_root(finished, one.trial), one)
     members = tuple(chosen.values())[:size]
-    members = tuple(one for one in members if one.trial in state.outputs)
     if len(members) < 2:
         there = "1 trial" if members else "no trial"
         raise ValueError(

@@ -25,9 +25,11 @@ def average(outputs: Sequence[Any], weights: Sequence[float], kind: str) -> Any:
         return jax.tree.map(lambda *leaves: np.tensordot(share, np.stack(leaves), 1).astype(leaves[0].dtype), *outputs)
     logits = np.stack([np.asarray(each, np.float64) for each in outputs])
     logs = logits - _logsumexp(logits, 2)
-    return _logsumexp(logs + np.log(share)[:, None, None], 0)[0].astype(np.float32)
+    mean = _logsumexp(logs + np.log(share)[:, None, None], 0)[0]
+    return np.maximum(mean, np.finfo(np.float32).min).astype(np.float32)
 
 
 def _logsumexp(values: np.ndarray, axis: int) -> np.ndarray:
-    most = values.max(axis, keepdims=True)
-    return most + np.log(np.exp(values - most).sum(axis, keepdims=True))
+    most = np.maximum(values.max(axis, keepdims=True), np.finfo(np.float64).min)  # -inf minus itself is nan
+    with np.errstate(divide="ignore"):  # a class that no network holds possible
+        return most + np.log(np.exp(values - most).sum(axis, keepdims=True))
