@@ -72,8 +72,9 @@ def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = S
     check_count("size", size, MOST, least=2)
     chosen: dict[int, Weights] = {}
     for one in state.candidates:
-        chosen.setdefault(_root(finished, one.trial), one)
-    best = [one for one in chosen.values() if one.trial in state.outputs][:size]
+        if one.trial in state.outputs:
+            chosen.setdefault(_root(finished, one.trial), one)
+    best = list(chosen.values())[:size]
     if len(best) < 2:
         there = "1 trial" if best else "no trial"
         raise ValueError(
