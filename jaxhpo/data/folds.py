@@ -62,6 +62,11 @@ class Folds(NamedTuple):
         """Where each fold's examples begin in `rows`."""
         return tuple(sum(self.sizes[:fold]) for fold in range(self.count))
 
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Which of `rows` each fold holds out."""
+        return tuple(slice(start, start + size) for start, size in zip(self.starts, self.sizes, strict=True))
+
     def pool(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """Return the training and validation examples, x and y, in the order of `rows`.
 
@@ -128,7 +133,7 @@ class Folds(NamedTuple):
 
     def _dataset(self, data: Dataset, pool: tuple[np.ndarray, np.ndarray], fold: int) -> Dataset:
         held = np.zeros(len(self.rows), bool)
-        held[self.starts[fold] :][: self.sizes[fold]] = True
+        held[self.slices[fold]] = True
         x, y = pool
         return replace(data, x_train=x[~held], y_train=y[~held], x_valid=x[held], y_valid=y[held])
 

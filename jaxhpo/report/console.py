@@ -72,9 +72,11 @@ def _model_lines(summary: dict[str, Any]) -> list[str]:
         scores = f"validation {metric} {ensemble['score']:.4f}, test {metric} {ensemble['test_score']:.4f}"
         times = ensemble["flop"] / winner["flop"] if winner["flop"] else float(ensemble["networks"])
         better = "lower" if summary["recommended"] == "ensemble" else "no lower"
+        count = len(ensemble["trials"])
+        which = f"{count} trials with the lowest validation losses" if count > 1 else "trial with the lowest loss alone"
         lines.append(
-            f"Ensemble of the {len(ensemble['trials'])} trials with the lowest validation losses: {scores}. Its "
-            f"validation loss is {better} than the winner's; {_networks(ensemble)}, {times:,.1f} times the arithmetic."
+            f"Ensemble of the {which}: {scores}. Its validation loss is {better} than the winner's; "
+            f"{_networks(ensemble)}, {times:,.1f} times the arithmetic."
         )
     if winner is not None and summary["level"]:
         trials = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
@@ -83,7 +85,8 @@ def _model_lines(summary: dict[str, Any]) -> list[str]:
 
 
 def _networks(model: dict[str, Any]) -> str:
-    return f"{model['networks']:,} networks with {model['parameters']:,} parameters"
+    several = "network" if model["networks"] == 1 else "networks"
+    return f"{model['networks']:,} {several} with {model['parameters']:,} parameters"
 
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -304,15 +304,12 @@ class Trainer:
                 finished(row, found.result(row))
 
         ledger = self.executor.ledger
-        before = (ledger.seconds, ledger.waited)
+        before = (ledger.seconds, ledger.waited + self.scores.seconds)
         total = self.train(key, state.data, proposal, done, sources)
-        seconds = ledger.seconds - before[0]
-        self._evaluation.seconds = ledger.waited
-        self._evaluation.report = {
-            "train_seconds": seconds,
-            "compile_seconds": ledger.waited - before[1],
-            **total.report(seconds),
-        }
+        seconds, compiling = ledger.seconds - before[0], ledger.waited + self.scores.seconds - before[1]
+        self._evaluation.seconds += compiling
+        times = {"train_seconds": seconds, "compile_seconds": compiling}
+        self._evaluation.report = times | total.report(seconds)
         return found.after(state._replace(kept=states)), found.outcome
 
     def _retain(self, state: TrainerState, trials: Array) -> TrainerState:

@@ -72,8 +72,9 @@ def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = S
     check_count("size", size, MOST, least=2)
     chosen: dict[int, Weights] = {}
     for one in state.candidates:
-        chosen.setdefault(_root(finished, one.trial), one)
-    best = [one for one in chosen.values() if one.trial in state.outputs][:size]
+        if one.trial in state.outputs:
+            chosen.setdefault(_root(finished, one.trial), one)
+    best = list(chosen.values())[:size]
     if len(best) < 2:
         there = "1 trial" if best else "no trial"
         raise ValueError(
@@ -94,29 +95,33 @@ def evaluate_members(trainer: Trainer, state: TrainerState, members: tuple[Membe
     return Ensemble(members, score, error_of(scores), trainer.scores.loss(state.data, outputs, y))
 
 
-def level_with(trainer: Trainer, state: TrainerState, winner: int, trials: Sequence[int]) -> list[int]:
+def level_with(trainer: Trainer, state: TrainerState, winner: int, finished: Sequence[Trial]) -> list[int]:
     """Return the trials whose score is less than one standard error of the difference below the winner's.
 
-    The difference is paired: both are scored on the same resamplings of the examples.
+    The difference is paired: both are scored on the same resamplings of the examples. A trial that is more than three
+    standard errors of the winner's score below it is none of them.
 
     Args:
         trainer: Trainer of the study.
         state: Its state.
         winner: Id of the winner.
-        trials: Ids of the trials to compare with it; those whose outputs are not kept are left out.
+        finished: Trials of the study, in order; those whose outputs are not kept are left out.
     """
     if winner not in state.outputs:
         return []
+    sign = trainer.goal.sign
     y = validation_targets(state.data)
     best, best_scores = trainer.scores.resampled([state.outputs[winner]], y)
+    most = 3 * error_of(best_scores)
     found = []
-    for trial in trials:
-        if trial == winner or trial not in state.outputs:
+    for trial in finished:
+        number = trial.trial
+        if number == winner or number not in state.outputs or sign * (finished[winner].score - trial.score) > most:
             continue
-        score, scores = trainer.scores.resampled([state.outputs[trial]], y)
+        score, scores = trainer.scores.resampled([state.outputs[number]], y)
         error = error_of(best_scores - scores)
-        if trainer.goal.sign * (best - score) <= (0 if math.isnan(error) else error):
-            found.append(trial)
+        if sign * (best - score) <= (0 if math.isnan(error) else error):
+            found.append(number)
     return found
 
 

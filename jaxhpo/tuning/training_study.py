@@ -160,8 +160,7 @@ class TrainingStudy(Study):
         Their scores are less than one standard error of the paired difference below it: on other validation examples
         they could have won.
         """
-        trials = [trial.trial for trial in self.finished if not trial.failed]
-        return level_with(self.trainer, self.objective_state, self.winner.trial, trials)
+        return level_with(self.trainer, self.objective_state, self.winner.trial, self.finished)
 
     def _score_once(self, trials: tuple[int, ...], members: Sequence[Member]) -> None:
         if trials in self._test:

@@ -176,10 +176,11 @@ def optimizer_of(config, most):
     return optax.chain(optax.clip_by_global_norm(config.get("clip") or 1e30), *steps)
 
 
-def train_plain(model, starts, configs, data, keys, order_key, updates, most=None):
+def train_plain(model, starts, configs, data, keys, order_key, updates, most=None, order=None):
     """Train configurations of one network and batch size `updates` steps on whole batches.
 
-    Each has weights, numbers and an optimizer of its own; one compiled step advances all of them.
+    Each has weights, numbers and an optimizer of its own; one compiled step advances all of them. `order` is a function
+    of an epoch -> the rows that it visits; None is all of them in the order that trials have without folds.
 
     Returns:
         A list with, for each, the last weights and each step's loss.
@@ -226,13 +227,16 @@ def train_plain(model, starts, configs, data, keys, order_key, updates, most=Non
         found = [function(*jax.tree.map(lambda leaf, i=i: leaf[i], arguments)) for i in range(len(configs))]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
 
+    def whole(epoch):
+        return epoch_order(order_key, epoch, len(y_train))
+
     params, losses, epoch = list(starts), [], 0
     states = [optimizer.init(start) for optimizer, start in zip(optimizers, starts, strict=True)]
     while len(losses) < updates:
-        order = np.asarray(epoch_order(order_key, jnp.int32(epoch), len(y_train)))
-        for start in range(0, len(y_train) - batch + 1, batch):
+        rows = np.asarray((order or whole)(jnp.int32(epoch)))
+        for start in range(0, len(rows) - batch + 1, batch):
             position = np.arange(start, start + batch, dtype=np.int32)
-            (params, states), cross = step(params, states, order[position], position, jnp.int32(epoch))
+            (params, states), cross = step(params, states, rows[position], position, jnp.int32(epoch))
             losses.append(cross)
             if len(losses) == updates:
                 break

@@ -21,7 +21,7 @@ from jaxhpo.training.step.examples import (
     text_lengths,
 )
 from jaxhpo.training.step.lane import evaluate
-from jaxhpo.training.step.lane_state import TrainSpec
+from jaxhpo.training.step.lane_state import Lane, TrainSpec
 from jaxhpo.training.step.learner import Batch, Masked
 from jaxhpo.training.step.stopping import Stopping
 from jaxhpo.types import Proposal
@@ -258,9 +258,12 @@ def test_a_score_is_that_of_whole_rows(mixed, trainer):
     hyper = hyper_of(trainer, CONFIGS[0])._replace(layers=jnp.int32(1), units=jnp.int32(6))
     data = grouped(mixed, (8, 40))
     params, _ = jax.jit(spec.learner.start)(jax.random.key(1), data[0].train.x[:1].astype(np.float32), hyper)
-    scores = [jax.jit(lambda d: evaluate(spec, d, hyper, params, (), d.valid))(d) for d in data]
-    assert scores[0][2]
-    np.testing.assert_allclose(scores[0][0], scores[1][0], rtol=1e-5)
+    lane = Lane(jax.random.key(1), hyper, jnp.int32(EPOCHS), jnp.bool_(True))
+    found = [jax.jit(lambda d: evaluate(spec, d, lane, params, ()))(d) for d in data]
+    for _, _, _, finite in found:
+        assert finite
+    (_, score, loss, _), (_, whole, loss_of_whole, _) = found
+    np.testing.assert_allclose((score, loss), (whole, loss_of_whole), rtol=1e-5)
 
 
 # --- trainings -----------------------------------------------------------------------------------------------------

@@ -62,7 +62,8 @@ def mean_probabilities(parts: Iterable[Any], weights: Iterable[float], classes: 
         logits -= logits.max(axis=-1, keepdims=True)
         logits += math.log(weight) - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
         total = np.logaddexp(total, logits)
-    return total.astype(np.float32)
+    # Of a class that no network holds possible the logarithm is finite, or a loss of it would be infinite.
+    return np.maximum(total, np.finfo(np.float32).min).astype(np.float32)
 
 
 def mean_outputs(parts: Iterable[Any], weights: Iterable[float]) -> Any:

@@ -12,7 +12,7 @@ from jaxhpo.training.goal.resampling import error_of
 from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.families import Family
 from jaxhpo.training.planning.plan import Plan
-from jaxhpo.training.run.candidates import enters, with_candidate, with_outputs
+from jaxhpo.training.run.candidates import enters, place_of, with_candidate, with_outputs
 from jaxhpo.training.run.executor import Launch
 from jaxhpo.training.run.layout import Layout
 from jaxhpo.training.run.scores import Scores
@@ -90,7 +90,7 @@ class BatchResult:
         y: np.ndarray,
         before: TrainerState,
     ):
-        self.best, self.candidates, self.outputs = before.best, before.candidates, before.outputs
+        self.best, self.candidates, self.end, self.outputs = before.best, before.candidates, before.end, before.outputs
         self._proposal, self._valid, self._goal = proposal, valid, goal
         self._layout, self._scores, self._y = layout, scores, y
         rows = len(proposal.active)
@@ -124,8 +124,7 @@ class BatchResult:
         scores = [float(np.asarray(result.score)[i]) for _, result, i in lanes]
         if not self._valid[row] or not np.isfinite(scores).all():
             return
-        outputs = [jax.tree.map(lambda leaf, i=i: np.asarray(leaf)[i], result.outputs) for _, result, i in lanes]
-        outputs = self._layout.networks_outputs(outputs)
+        outputs = self._layout.networks_outputs([_own(result.outputs, i) for _, result, i in lanes])
         if self._layout.copies == 1:
             score = self._scores.score(outputs[0], self._y) if self._goal.on_arrays else scores[0]
         else:
@@ -141,10 +140,10 @@ class BatchResult:
         bucket, point = lanes[0][0].bucket, self._proposal.point[row]
         self.outputs = with_outputs(self.outputs, trial, self._layout.outputs(outputs))
         found = Weights(trial, float(score), float(rank), float(loss), bucket, (), point)
-        if found.beats(self.best) or enters(self.candidates, found.loss, trial):
+        if found.beats(self.best) or enters(self.candidates, self.end, place_of(found)):
             found = found._replace(networks=tuple(network_of(result, i) for _, result, i in lanes))
             self.best = found if found.beats(self.best) else self.best
-            self.candidates = with_candidate(self.candidates, found)
+            self.candidates, self.end = with_candidate(self.candidates, self.end, found)
 
     def result(self, row: int) -> LaneResult:
         """Return what was found of a trial."""
@@ -154,7 +153,7 @@ class BatchResult:
 
     def after(self, state: TrainerState) -> TrainerState:
         """Return a state with the best weights, the candidates and the outputs."""
-        return state._replace(best=self.best, candidates=self.candidates, outputs=self.outputs)
+        return state._replace(best=self.best, candidates=self.candidates, end=self.end, outputs=self.outputs)
 
     @property
     def outcome(self) -> Outcome:
@@ -164,9 +163,14 @@ class BatchResult:
 
 def network_of(result: Result, i: int) -> NetworkWeights:
     """Return the weights of lane `i` of a chunk in host memory, without those of the other lanes."""
+    return NetworkWeights(*_own((result.params, result.statistics), i))
+
+
+def _own(tree: Any, i: int) -> Any:
+    """Return the arrays of lane `i` of a chunk, [size, ...] each, so that no chunk is kept for one of its lanes."""
 
     def own(leaf: Any) -> np.ndarray:
         whole = np.asarray(leaf)
         return whole[i] if len(whole) == 1 else whole[i].copy()
 
-    return NetworkWeights(*jax.tree.map(own, (result.params, result.statistics)))
+    return jax.tree.map(own, tree)

@@ -1,5 +1,6 @@
 """What of the trials is kept for networks that answer together: weights of the best, and the outputs of all."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,23 +15,33 @@ MOST_BYTES = 2**30
 """Bytes of weights that are kept at most, and of outputs. The best trial's weights are kept beside them."""
 
 
-def enters(candidates: tuple[Weights, ...], loss: float, trial: int) -> bool:
-    """Return whether a trial may be a candidate beside those that there are."""
-    return len(candidates) < MOST or (loss, trial) < _order(candidates[-1])
+Place = tuple[float, int]
+"""Validation loss and id of a trial, by which candidates are in order."""
+
+OPEN: Place = (math.inf, 0)
+"""The place from which on no trial is a candidate, while the bytes have sufficed."""
 
 
-def with_candidate(candidates: tuple[Weights, ...], one: Weights) -> tuple[Weights, ...]:
-    """Return the candidates with one more, within the bounds, in order.
+def enters(candidates: tuple[Weights, ...], end: Place, place: Place) -> bool:
+    """Return whether a trial of a place may be a candidate beside those that there are; `end` as `with_candidate`'s."""
+    return place < end and (len(candidates) < MOST or place < place_of(candidates[-1]))
 
-    Those that leave would leave whatever comes, so the result does not depend on the order of the trials.
+
+def with_candidate(candidates: tuple[Weights, ...], end: Place, one: Weights) -> tuple[tuple[Weights, ...], Place]:
+    """Return the candidates with one more, within the bounds, in order, and the place from which on there are none.
+
+    The end is the place of the first trial for which the bytes did not suffice. A smaller one behind it does not take
+    its room: so the result does not depend on the order in which trials come.
     """
+    if not enters(candidates, end, place_of(one)):
+        return candidates, end
     total, kept = 0, []
-    for weights in sorted((*candidates, one), key=_order)[:MOST]:
+    for weights in sorted((*candidates, one), key=place_of)[:MOST]:
         total += weights.bytes
         if total > MOST_BYTES:
-            break
+            return tuple(kept), place_of(weights)
         kept.append(weights)
-    return tuple(kept)
+    return tuple(kept), end
 
 
 def with_outputs(outputs: Mapping[int, Any], trial: int, own: Any) -> dict[int, Any]:
@@ -39,5 +50,6 @@ def with_outputs(outputs: Mapping[int, Any], trial: int, own: Any) -> dict[int, 
     return {**outputs, trial: own} if trial < MOST_BYTES // size else dict(outputs)
 
 
-def _order(weights: Weights) -> tuple[float, int]:
+def place_of(weights: Weights) -> Place:
+    """Return a trial's place among the candidates."""
     return weights.loss, weights.trial

@@ -22,8 +22,8 @@ def training_data(data: Dataset, lengths: tuple[int, ...], folds: Folds | None) 
         return jax.device_put(TrainingData(train, valid, **scaling_of(data)))
     x, y = folds.pool(data)
     if lengths:  # the texts of each fold in the order of their groups, as they are evaluated
-        group, bounds = group_texts(x, lengths), zip(folds.starts, folds.sizes, strict=True)
-        rows = [np.argsort(group[start : start + size], kind="stable") + start for start, size in bounds]
+        group = group_texts(x, lengths)
+        rows = [np.argsort(group[own], kind="stable") + own.start for own in folds.slices]
         x, y = x[np.concatenate(rows)], y[np.concatenate(rows)]
     return jax.device_put(TrainingData(_split(x, y, lengths), None, **folds.moments(data)))
 

@@ -1,5 +1,6 @@
 """The state of a Trainer between two rounds."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -79,6 +80,7 @@ class TrainerState(NamedTuple):
         data: Examples, an argument of the programs and not a constant.
         best: Weights of the best trial, or None.
         candidates: Weights of the trials with the lowest validation losses, lowest first; see `candidates.py`.
+        end: Validation loss and id of the trial from which on there are no candidates, whatever leaves.
         outputs: Outputs for the validation examples, by trial: [N, ...] NumPy arrays; see `candidates.py`.
         kept: Training states that may be continued, by trial; never changed in place.
     """
@@ -86,5 +88,6 @@ class TrainerState(NamedTuple):
     data: TrainingData
     best: Weights | None
     candidates: tuple[Weights, ...] = ()
+    end: tuple[float, int] = (math.inf, 0)
     outputs: Mapping[int, Any] = {}
     kept: Mapping[int, ResumeState] = {}
