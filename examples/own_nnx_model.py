@@ -27,7 +27,8 @@ def main(trials: int = 32) -> jh.Study:
     data = jh.data.from_arrays(*load_breast_cancer(return_X_y=True))
     rate, dropout = jh.Float(1e-3, 1e-1, log=True, levels=9), jh.Float(0.0, 0.5, levels=6)
     space = jh.Space({"learning_rate": rate, "width": jh.Choice((16, 64)), "dropout": dropout})
-    study = jh.tune(data, model=Net, space=space, trials=trials, loss=lambda z, y: ((5 - 4 * y) * entropy(z, y)).mean())
+    options = {"folds": 1, "loss": lambda z, y: ((5 - 4 * y) * entropy(z, y)).mean()}
+    study = jh.tune(data, model=Net, space=space, trials=trials, **options)
     called = study.best_model().predict(data.x_test)
     for i, name in enumerate(("malignant", "benign")):
         print(f"{name}: {(called == i)[data.y_test == i].sum()} of {(data.y_test == i).sum()} recognised")
