@@ -194,7 +194,7 @@ class Trainer:
 
     def report(self) -> dict[str, Any]:
         """Return what training did so far as plain data: in all, and by bucket."""
-        return self.executor.ledger.report([bucket.to_json() for bucket in self.plan.buckets])
+        return self.executor.ledger.report([bucket.to_json() for bucket in self.plan.buckets], self.layout.copies)
 
     def forget(self) -> None:
         """Reset the figures of `report`; compiled programs stay."""

@@ -22,10 +22,10 @@ def training_flops(cost: Cost, examples: int, valid: int) -> float:
 
 @dataclass
 class Account:
-    """Sums over some trials.
+    """Sums over some lanes.
 
     Attributes:
-        lanes: Number of trials.
+        lanes: Number of lanes: of trials, or of their folds or repeats.
         useful: Floating-point operations of the matrix products that the configurations need.
         total: Executed operations, including masked units, padding, finished lanes and dropped remainders.
         samples: Training examples, without those that filled no batch.
@@ -77,18 +77,20 @@ class Ledger:
             total.add(account)
         return total
 
-    def report(self, buckets: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return what the ledger holds as plain data; `buckets` are the plan's, as plain data."""
+    def report(self, buckets: Sequence[dict[str, Any]], copies: int) -> dict[str, Any]:
+        """Return what the ledger holds as plain data; `buckets` are the plan's, `copies` the lanes of a trial."""
         total = self.total()
         rows = [
             bucket
-            | {"trials": account.lanes, "busy_seconds": account.busy}
+            | {"trials": account.lanes // copies, "busy_seconds": account.busy}
             | {"compile_seconds": self.compile_seconds.get(i, 0.0)}
             | account.report(account.busy)
             for i, bucket in enumerate(buckets)
             for account in [self.buckets.get(i, Account())]
         ]
-        return {"seconds": self.seconds, "trials": total.lanes} | total.report(self.seconds) | {"buckets": rows}
+        return (
+            {"seconds": self.seconds, "trials": total.lanes // copies} | total.report(self.seconds) | {"buckets": rows}
+        )
 
 
 class Meter:
