@@ -68,6 +68,7 @@ def test_curves_are_each_fold_s_and_the_loss_is_that_of_all_rows(trained):
         updates = EPOCHS * (8 if CONFIGS[trial]["batch_size"] == 8 else 4)
         assert outcome.aux["updates"][trial].tolist() == [updates] * 3
         assert outcome.aux["epochs"][trial].tolist() == [EPOCHS] * 3
+    assert trainer.report()["trials"] == sum(bucket["trials"] for bucket in trainer.report()["buckets"]) == 3
 
 
 def test_the_outputs_are_what_each_network_says_of_the_fold_that_it_held_out(trained):
