@@ -10,8 +10,9 @@ import optax
 import pandas as pd
 import pytest
 
-from benchmarks.value import hand_written, methods, own, preprocessing, scikit
-from benchmarks.value.hand_written import Network, Settings
+from benchmarks.value import methods, own
+from benchmarks.value.others import hand_written, preprocessing, scikit
+from benchmarks.value.others.hand_written import Network, Settings
 
 RNG = np.random.default_rng(0)
 TABLE = SimpleNamespace(name="t", kind="table", task="classification")
@@ -223,7 +224,7 @@ def test_naive_bayes_of_texts():
 @pytest.mark.slow
 def test_optuna_keeps_its_best_trial(standard_promotion, monkeypatch):
     pytest.importorskip("optuna")
-    from benchmarks.value import optuna_tpe
+    from benchmarks.value.others import optuna_tpe
 
     monkeypatch.setattr(hand_written, "EPOCHS", 3)
     x, y = frame()
