@@ -55,7 +55,7 @@ def test_options_are_those_of_tune():
         ("q_learning:epoch=20", "'epoch' is no option of jaxhpo.tune"),
         ("q_learning:timeout=20", "the benchmark sets 'timeout' itself"),
         ("q_learning:", "option '' must be"),
-        ("q_learning+ensemble:folds=1", "method 'q_learning+ensemble' is unknown"),
+        ("q_learning+ensemble:folds=1", "did you mean 'q_learning'"),
         ("linear+ensemble", "linear has no ensemble; only the algorithms of jaxhpo have"),
         ("nothing", "method 'nothing' is unknown; known are hand_written"),
     ):
@@ -211,9 +211,12 @@ def test_jaxhpo_answers_in_the_order_of_the_labels():
     given = parts(x, y, x)
     given.y_test = np.where(np.arange(40) == 0, "new", y)
     both = own.tuned(TABLE, given, 60, 0, algorithm="random_search", trials=2, lanes=2, epochs=15, folds=1)
-    answer = both.winner
-    assert answer.trials == both.ensemble.trials == 2
-    assert 1 <= len(both.ensemble.config["trials"]) == len(both.ensemble.config["weights"]) <= 2
+    answer, ensemble = both.winner, both.ensemble
+    assert isinstance(ensemble, methods.Answer)
+    assert ensemble.config is not None
+    assert answer.config is not None
+    assert answer.trials == ensemble.trials == 2
+    assert 1 <= len(ensemble.config["trials"]) == len(ensemble.config["weights"]) <= 2
     record = both.record({"problem": "t"})
     assert record.about == {"problem": "t"}
     assert record.y_test.tolist() == [-1, *(y[1:] == "yes")]

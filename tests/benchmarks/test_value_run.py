@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.value import __main__ as command
-from benchmarks.value import methods, run
+from benchmarks.value import methods, own, run
 from benchmarks.value.problems import Problem
 from benchmarks.value.recorded import plain, read
 from benchmarks.value.rules.choosing import by_gap
@@ -143,12 +144,27 @@ def test_the_answers_of_a_study_have_a_line_each_and_a_record(tmp_path):
         np.testing.assert_allclose((line["score"], line["loss"]), figures_of(pool, weights), rtol=1e-4)
 
 
-@pytest.mark.slow
-def test_a_study_of_one_training_has_a_winner_alone(tmp_path):
-    name = "random_search:trials=1,lanes=1,epochs=1,folds=1"
-    lines = run.in_process(problem(), 0, name, 60.0, tmp_path / "study.npz")
-    assert 0 <= lines[name]["score"] <= 1
-    assert "an ensemble needs two trainings or more" in lines[f"{name}+ensemble"]["error"]
+def test_a_study_of_one_training_has_a_winner_alone(monkeypatch, tmp_path):
+    def refuse():
+        raise ValueError("an ensemble needs two trainings or more")
+
+    def tune(data, **options):
+        model = SimpleNamespace(probabilities=lambda x: np.tile([0.25, 0.75], (len(x), 1)))
+        winner = SimpleNamespace(config={"units": 8})
+        return SimpleNamespace(finished=[1], winner=winner, best_model=lambda: model, evaluate_ensemble=refuse)
+
+    monkeypatch.setattr(own.jh, "tune", tune)
+    monkeypatch.setattr(own, "record", lambda study, x, y, about: about | {"y": y})
+    written = {}
+    monkeypatch.setattr(run, "write", written.__setitem__)
+    lines = run.measure(problem(), 0, "gp:folds=1", 5.0, tmp_path / "study.npz")
+    assert lines["gp:folds=1+ensemble"] == {"error": "ValueError: an ensemble needs two trainings or more"}
+    one = lines["gp:folds=1"]
+    assert (one["score"], one["trials"], one["config"]) == (0.5, 1, {"units": 8})
+    assert one["loss"] == pytest.approx(-(np.log(0.25) + np.log(0.75)) / 2)
+    kept = written[tmp_path / "study.npz"]
+    assert (kept["method"], kept["half"], kept["deviation"]) == ("gp:folds=1", "tuning", 1.0)
+    assert sorted(kept["y"]) == [0] * 5 + [1] * 5
 
 
 @pytest.mark.slow
