@@ -105,7 +105,7 @@ def test_an_ensemble_is_the_mean_of_its_members():
     assert found.standard_error == pytest.approx(np.sqrt(found.score * (1 - found.score) / 100), rel=0.25)
     total = 0
     for weights in found.members:
-        for copy, own in enumerate(trainer.layout.folds.slices()):
+        for copy, own in enumerate(trainer.layout.folds.slices):
             rest = np.r_[0 : own.start, own.stop : 100]
             powers = np.exp(of_mlp(trainer, weights, copy, trainer.data.x_test, x[rest]))
             total += powers / powers.sum(1, keepdims=True) / 9
