@@ -54,8 +54,8 @@ def test_a_survivor_of_halving_is_its_first_trial_at_once(engine, options):
         some |= bool((whole.aux["epochs"][0] < trial.budget).any())
     assert some
     members = study.evaluate_ensemble(32).trials  # of a chain the best alone
-    chains = {root_of(study, trial.trial) for trial in study.finished}
-    assert sorted(root_of(study, trial) for trial in members) == sorted(chains)
+    chains = [root_of(study, trial) for trial in members]
+    assert len(chains) == len(set(chains)) >= 2
 
 
 @pytest.mark.slow
@@ -96,19 +96,22 @@ def test_an_ensemble_is_the_mean_of_its_members():
     found, state = study.evaluate_ensemble(3), study.objective_state
     x, y = pool_of(trainer.data)
     order = sorted(range(8), key=lambda trial: study.finished[trial].aux["checkpoint_loss"])
-    assert found.trials == tuple(order[:3])
-    assert found.networks == 9
-    shares = [np.exp(state.outputs[trial].astype(np.float64)) for trial in found.trials]
-    mean = sum(each / each.sum(1, keepdims=True) for each in shares) / 3
+    losses = np.array([study.finished[trial].aux["checkpoint_loss"] for trial in order[:3]], np.float64)
+    raw = np.exp(-(losses - losses[0]) * 100 / 8)
+    raw = raw[raw > 1e-3]
+    assert found.trials == tuple(order[: len(raw)])
+    np.testing.assert_allclose([one.share for one in found.members], raw / raw.sum(), rtol=1e-5)
+    powers = [np.exp(state.outputs[trial].astype(np.float64)) for trial in found.trials]
+    mean = sum(one.share * each / each.sum(1, keepdims=True) for one, each in zip(found.members, powers, strict=True))
     assert found.score == pytest.approx(np.mean(mean.argmax(1) == y), rel=1e-6)
     assert found.loss == pytest.approx(-np.log(mean[np.arange(100), y]).mean(), rel=1e-5)
     assert found.standard_error == pytest.approx(np.sqrt(found.score * (1 - found.score) / 100), rel=0.25)
     total = 0
-    for weights in found.members:
+    for weights, share in found.members:
         for copy, own in enumerate(trainer.layout.folds.slices):
             rest = np.r_[0 : own.start, own.stop : 100]
             powers = np.exp(of_mlp(trainer, weights, copy, trainer.data.x_test, x[rest]))
-            total += powers / powers.sum(1, keepdims=True) / 9
+            total += share * powers / powers.sum(1, keepdims=True) / 3
     assert study.score_ensemble(3) == pytest.approx(np.mean(total.argmax(1) == trainer.data.y_test), rel=1e-6)
     level = study.level_trials()
     assert study.winner.trial not in level
