@@ -20,8 +20,8 @@ def column(titles):
 
 def test_the_attributes_of_a_study():
     names = [name.removeprefix("study.") for name in column("attribute | what it is")]
-    assert names == ["best", "winner", "top", "final"]
-    assert all(hasattr(jh.TrainingStudy, name) for name in names[:-1])
+    assert names == ["best", "winner", "top", "final", "ensemble", "level_trials"]
+    assert all(hasattr(jh.TrainingStudy, name) for name in names if name != "final")
     assert "self.final: FinalFit | None = None" in inspect.getsource(jh.TrainingStudy)
     (told,) = re.findall(r"`best` and `winner` have the fields (.*?):", PAGE)
     best = jh.Best(0, {}, 0.5, None)
