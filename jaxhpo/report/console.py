@@ -71,10 +71,12 @@ def _model_lines(summary: dict[str, Any]) -> list[str]:
     if winner is not None and ensemble is not None and ensemble["trials"] != [winner["trial"]]:
         scores = f"validation {metric} {ensemble['score']:.4f}, test {metric} {ensemble['test_score']:.4f}"
         times = ensemble["flop"] / winner["flop"] if winner["flop"] else ensemble["networks"] / winner["networks"]
-        size = f"{_count(ensemble['networks'], 'network')}, {times:,.1f} times the winner's arithmetic"
-        better = "ensemble" if ensemble["loss"] < winner["loss"] else "winner"
+        size = f"{_count(ensemble['networks'], 'network')} and {times:,.1f} times"
         lines.append(f"Ensemble: {_count(len(ensemble['trials']), 'trial')}, {scores}.")
-        lines.append(f"The {better} has the lower validation loss; the ensemble is {size}.")
+        if ensemble["loss"] < winner["loss"]:
+            lines.append(f"The ensemble has the lower validation loss, by {size} the winner's arithmetic.")
+        else:
+            lines.append(f"The winner has the lower validation loss; the ensemble takes {size} its arithmetic.")
     if winner is not None and summary["level"]:
         level = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
         lines.append(f"{level} level with the winner: within a standard error of the difference.")
