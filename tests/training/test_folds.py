@@ -34,7 +34,7 @@ def test_sizes_by_hand():
     assert slices_of(even) == [slice(0, 4), slice(4, 8), slice(8, 12)]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(count=st.integers(2, 64), more=st.integers(0, 300))
 def test_folds_are_the_pool_in_order_and_the_small_ones_first(count, more):
     sizes = FoldSizes(count + more, count)
