@@ -72,7 +72,7 @@ def test_a_metric_that_is_minimised(table):
 def test_files(table, tmp_path):
     table.to_csv(tmp_path / "rows.csv")  # with an index that has no name
     study = jh.tune(str(tmp_path / "rows.csv"), target="kind", **SMALL)  # it and "index" are left out
-    assert (study.summary["data"], study.summary["train_examples"]) == ("rows", 72)
+    assert (study.summary["data"], study.summary["train_examples"]) == ("rows", 76)  # of the last fold
     assert set(study.best_model().predict(np.ones((4, 2)))) <= {"red", "blue"}
     x = table[["a", "y"]].to_numpy()
     np.savez(tmp_path / "arrays.npz", x=x, y=(table["kind"] == "red").to_numpy().astype(int))
@@ -185,7 +185,9 @@ def test_a_table_from_end_to_end(files):
     done = run(files / "rows.csv", *own, *quick, "--final-fit", 2, "--save", files / "model", "--output", files / "out")
     assert done.exit_code == 0, done.output
     result = strict(done.stdout)
-    assert done.stderr == f"The winner's network is in '{files / 'model'}'; jaxhpo.load_model reads it.\n"
+    where = f"are in '{files / 'model'}'; jaxhpo.load_model reads the recommended one, winner.\n"
+    assert done.stderr == f"Winner and ensemble {where}"
+    assert jh.load_model(files / "model" / "ensemble").predict(np.ones((2, 3))).shape == (2,)
     final = result["final"]
     assert (result["metric"], result["direction"], result["task"]) == ("rmse", "minimize", "regression")
     assert len(final["test_scores"]) == 2

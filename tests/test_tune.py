@@ -63,13 +63,18 @@ def test_the_summary_is_json(small):
     assert summary["plan"]["lanes"] == 4
 
 
-def test_the_winner_alone_is_tested_once(monkeypatch):
+def test_winner_and_ensemble_alone_are_tested_once(monkeypatch):
     calls = []
-    original = jh.Trainer.score_test
-    monkeypatch.setattr(jh.Trainer, "score_test", lambda self, *args: calls.append(args) or original(self, *args))
+    original = jh.Trainer.score_weights
+    monkeypatch.setattr(jh.Trainer, "score_weights", lambda self, *args: calls.append(args) or original(self, *args))
     study = jh.tune("digits", **SMALL)
-    assert len(calls) == 1
-    assert study.best.test_score is not None
+    tested = [tuple(one.trial for one in trials) for _, trials, _ in calls]
+    models = [(study.best.trial,), tuple(study.summary["ensemble"]["trials"])]
+    assert tested == list(dict.fromkeys(models))  # winner and ensemble, once each; one trial may be both
+    assert study.best.test_score == study.summary["winner"]["test_score"]
+    study.score_test()
+    study.score_ensemble()
+    assert len(calls) == len(tested)
     assert not any("test" in name for trial in study.finished for name in trial.aux)
 
 

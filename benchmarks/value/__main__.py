@@ -4,12 +4,14 @@
     python -m benchmarks.value --half reporting --table    # tables of what is kept; runs nothing
     python -m benchmarks.value --quick
 
-Every method runs on every split of every problem that it is for, in a process of its own. Each run is a JSON line in
+Every method runs on every split of every problem that it is for, in a process of its own. Each answer is a JSON line in
 `results/value/HALF.jsonl`, and what has a line is not run again, whatever has changed since: its commit is in it. Any
-algorithm of jaxhpo is a method, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`;
-the others are hand_written, hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and
-tfidf_naive_bayes. scikit-learn's take as long as they take; the others may take `--seconds`, compilation included.
-Optuna and the data need `pip install -e '.[benchmarks]'`. Run nothing beside it.
+algorithm of jaxhpo is a method, with options of `jaxhpo.tune` after a colon, such as `q_learning:epochs=20,lanes=4`.
+Its study gives two lines: that of the winner has the name of the method, that of the ensemble `+ensemble` at its end.
+To ask for either runs both. What its trials said is kept in `results/value/HALF/`. The other methods are hand_written,
+hand_written_5, optuna_tpe, hist_gradient_boosting, random_forest, linear and tfidf_naive_bayes. scikit-learn's take as
+long as they take; the others may take `--seconds`, compilation included. Optuna and the data need
+`pip install -e '.[benchmarks]'`. Run nothing beside it.
 """
 
 import argparse

@@ -1,7 +1,9 @@
 """Which methods there are, which problems each is for, and how a name carries options: `q_learning:epochs=20,lanes=4`.
 
 A method is called with a problem, its parts, the seconds and a seed, and returns an `Answer`. It sees `x_train`,
-`y_train` and `x_test`, and makes validation data of its own from the first two.
+`y_train` and `x_test`, and makes validation data of its own from the first two. An algorithm of jaxhpo returns
+`Answers`: that of the winner has the name of the method, such as `q_learning:lanes=4`, and that of the ensemble
+`q_learning:lanes=4+ensemble`.
 """
 
 import importlib
@@ -13,7 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-BASELINE = "hand_written"
+from benchmarks.value.recorded import Recorded
+
+BASELINE, ENSEMBLE = "hand_written", "+ensemble"
 KINDS = ("table", "image", "text")
 
 
@@ -23,6 +27,15 @@ class Answer(NamedTuple):
     outputs: np.ndarray  # probabilities [N, K] with the classes of `np.unique(y_train)`, or predictions [N]
     trials: int | None = None  # None where there are none
     config: dict[str, Any] | None = None  # the winner's
+    wall: float | None = None  # seconds that it took; None: as long as the method's call
+
+
+class Answers(NamedTuple):
+    """What a study says of the test examples."""
+
+    winner: Answer
+    ensemble: Answer | Exception
+    record: Callable[[dict[str, Any]], Recorded]  # given what it is of
 
 
 class Method(NamedTuple):
@@ -36,13 +49,13 @@ class Method(NamedTuple):
 
 
 METHODS = {
-    BASELINE: Method("hand_written", "one"),
-    "hand_written_5": Method("hand_written", "five"),
-    "optuna_tpe": Method("optuna_tpe", "tuned", package="optuna"),
-    "hist_gradient_boosting": Method("scikit", "hist_gradient_boosting", ("table", "image")),
-    "random_forest": Method("scikit", "random_forest", ("table", "image")),
-    "linear": Method("scikit", "linear", ("table", "image")),
-    "tfidf_naive_bayes": Method("scikit", "tfidf_naive_bayes", ("text",), ("classification",)),
+    BASELINE: Method("others.hand_written", "one"),
+    "hand_written_5": Method("others.hand_written", "five"),
+    "optuna_tpe": Method("others.optuna_tpe", "tuned", package="optuna"),
+    "hist_gradient_boosting": Method("others.scikit", "hist_gradient_boosting", ("table", "image")),
+    "random_forest": Method("others.scikit", "random_forest", ("table", "image")),
+    "linear": Method("others.scikit", "linear", ("table", "image")),
+    "tfidf_naive_bayes": Method("others.scikit", "tfidf_naive_bayes", ("text",), ("classification",)),
 }
 """Every method but the algorithms of jaxhpo, each of which is one as well."""
 
@@ -79,9 +92,20 @@ def lacking(name: str) -> str | None:
     return package if package and find_spec(package) is None else None
 
 
-def load(name: str) -> Callable[..., Answer]:
+def training_of(name: str) -> str:
+    """Return the name under which a method runs: without the ending that asks for its ensemble."""
+    return name.removesuffix(ENSEMBLE)
+
+
+def answers_of(name: str) -> tuple[str, ...]:
+    """Return the names of the answers that a method gives when it runs."""
+    training = training_of(name)
+    return (training, training + ENSEMBLE) if find(name) is _OURS else (training,)
+
+
+def load(name: str) -> Callable[..., Answer | Answers]:
     """Return the function of a method, with its options."""
-    method, options = _read(name)
+    method, options = _read(training_of(name))
     function = getattr(importlib.import_module(f"benchmarks.value.{method.module}"), method.function)
     return partial(function, algorithm=name.partition(":")[0], **options) if method is _OURS else function
 
@@ -117,8 +141,11 @@ def _value(text: str) -> Any:
 
 
 def _read(name: str) -> tuple[Method, dict[str, Any]]:
-    base, colon, text = name.partition(":")
+    training = training_of(name)
+    base, colon, text = training.partition(":")
     if base in METHODS:
+        if training != name:
+            raise ValueError(f"method {name!r}: {base} has no ensemble; only the algorithms of jaxhpo have")
         if colon:
             raise ValueError(f"method {name!r}: {base} takes no options; only the algorithms of jaxhpo do")
         return METHODS[base], {}

@@ -1,4 +1,4 @@
-"""jaxhpo as its user has it: `tune` with everything at its defaults, and the winner's network.
+"""jaxhpo as its user has it: `tune` with everything at its defaults, its winner, and its ensemble.
 
 `tune` holds out a fifth of what it is given as test data, and scores the winner on it once. Here all that a method may
 see is for training and validation. Images and texts are given with a test split, a tenth of the training examples over
@@ -7,6 +7,8 @@ always, 60/20/20, its test part goes to the training examples, and the validatio
 scales are of all training examples; which categories there are, and the medians, are of three quarters of them.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,25 +16,50 @@ import numpy as np
 import pandas as pd
 
 import jaxhpo as jh
-from benchmarks.value.methods import Answer
-from benchmarks.value.preprocessing import rows_of
+from benchmarks.value.methods import Answer, Answers
+from benchmarks.value.others.preprocessing import rows_of
+from benchmarks.value.recorded import Recorded, record
+from jaxhpo.training.trained.model import Model
 
 TRIALS = 1000  # more than the seconds allow
 
 
-def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str, **options: Any) -> Answer:
-    """Tune by one of jaxhpo's algorithms, with further options of `tune`, and return what the winner's network says."""
+def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str, **options: Any) -> Answers:
+    """Tune by one of jaxhpo's algorithms, with further options of `tune`.
+
+    Returns:
+        What the winner and the ensemble say. The seconds of each have the study, and its own predictions.
+    """
+    begun = time.perf_counter()
     data = dataset(problem.task, parts.x_train, parts.y_train, seed)
     chosen: dict[str, Any] = {"trials": TRIALS} | options
     study = jh.tune(data, algorithm=algorithm, seed=seed, timeout=seconds, verbose=False, **chosen)
-    model, config = study.best_model(), dict(study.winner.config)
-    trials = len(study.finished)
-    if problem.task == "regression":
-        return Answer(np.asarray(model.predict(parts.x_test), np.float64), trials, config)
-    names = data.class_names or tuple(range(data.outputs))
-    places = {str(name): i for i, name in enumerate(names)}
-    order = [places[str(label)] for label in np.unique(parts.y_train)]
-    return Answer(np.asarray(model.probabilities(parts.x_test), np.float64)[:, order], trials, config)
+    searched = time.perf_counter() - begun
+    places = {str(name): i for i, name in enumerate(data.class_names or range(data.outputs))}
+    classify = problem.task == "classification"
+
+    def answer(make: Callable[[], Model], config: dict[str, Any]) -> Answer:
+        begun, model = time.perf_counter(), make()
+        if classify:
+            order = [places[str(label)] for label in np.unique(parts.y_train)]
+            outputs = np.asarray(model.probabilities(parts.x_test), np.float64)[:, order]
+        else:
+            outputs = np.asarray(model.predict(parts.x_test), np.float64)
+        return Answer(outputs, len(study.finished), config, searched + time.perf_counter() - begun)
+
+    def recorded(about: dict[str, Any]) -> Recorded:
+        y = parts.y_test
+        if classify:
+            y = np.array([places.get(str(label), -1) for label in y], np.int32)
+        return record(study, parts.x_test, y, about)
+
+    winner = answer(study.best_model, dict(study.winner.config))
+    try:
+        members = study.evaluate_ensemble().members
+    except ValueError as error:  # fewer than two trainings
+        return Answers(winner, error, recorded)
+    config = {"trials": [one.trained.trial for one in members], "weights": [one.share for one in members]}
+    return Answers(winner, answer(study.ensemble, config), recorded)
 
 
 def dataset(task: str, x: Any, y: np.ndarray, seed: int) -> jh.Dataset:

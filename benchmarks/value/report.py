@@ -13,7 +13,8 @@ NOTE = (
     "training targets: lower is better. Differences have 95% intervals over problems, then splits. A problem is level "
     "where the mean over splits is within one standard error of 0, with a single split only where it is 0."
 )
-_FIGURES = {"score": True, "loss": False}  # whether more is better
+FIGURES = {"score": True, "loss": False}
+"""What is compared, and whether more is better."""
 
 GROUPS: dict[str, Callable[[Line], bool]] = {
     "all": lambda line: True,
@@ -33,7 +34,7 @@ def tables(lines: Sequence[Line], baseline: str) -> str:
         for title, belongs in GROUPS.items():
             if chosen := [line for line in rows if belongs(line)]:
                 made += [f"### {title[0].upper()}{title[1:]} ({_count(chosen)})", against(chosen, baseline)]
-        for figure in _FIGURES:
+        for figure in FIGURES:
             made += [f"### Test {figure}, problem by problem", by_problem(rows, figure)]
     return "\n\n".join(made)
 
@@ -46,9 +47,9 @@ def against(lines: Sequence[Line], baseline: str) -> str:
     for method in _ordered(line["method"] for line in lines):
         own = [line for line in lines if line["method"] == method]
         cells = []
-        for figure, higher in _FIGURES.items():
+        for figure, higher in FIGURES.items():
             made = compare(list(differences(lines, method, baseline, figure).values()), higher=higher)
-            cells += _cells(made) if method != baseline else ["0", ""]
+            cells += cells_of(made) if method != baseline else ["0", ""]
         done = [line["wall"] for line in own if "error" not in line]
         paired = sum(map(bool, differences(lines, method, baseline, "score").values()))
         seconds = f"{np.mean(done):.1f}" if done else "-"
@@ -94,7 +95,8 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows))
 
 
-def _cells(made: Compared) -> list[str]:
+def cells_of(made: Compared) -> list[str]:
+    """Return a comparison as two cells: the mean with its interval, and the wins."""
     if made.mean is None:
         return ["-", "-"]
     value, low, high = made.mean

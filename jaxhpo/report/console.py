@@ -68,25 +68,23 @@ def _model_lines(summary: dict[str, Any]) -> list[str]:
     """Return what a study of trainings says of its ensemble, and of trials that are level with the winner."""
     metric, winner, ensemble = summary["metric"], summary.get("winner"), summary.get("ensemble")
     lines = []
-    if winner is not None and ensemble is not None:
+    if winner is not None and ensemble is not None and ensemble["trials"] != [winner["trial"]]:
         scores = f"validation {metric} {ensemble['score']:.4f}, test {metric} {ensemble['test_score']:.4f}"
-        times = ensemble["flop"] / winner["flop"] if winner["flop"] else float(ensemble["networks"])
-        better = "lower" if summary["recommended"] == "ensemble" else "no lower"
-        count = len(ensemble["trials"])
-        which = f"{count} trials with the lowest validation losses" if count > 1 else "trial with the lowest loss alone"
-        lines.append(
-            f"Ensemble of the {which}: {scores}. Its validation loss is {better} than the winner's; "
-            f"{_networks(ensemble)}, {times:,.1f} times the arithmetic."
-        )
+        times = ensemble["flop"] / winner["flop"] if winner["flop"] else ensemble["networks"] / winner["networks"]
+        size = f"{_count(ensemble['networks'], 'network')} and {times:,.1f} times"
+        lines.append(f"Ensemble: {_count(len(ensemble['trials']), 'trial')}, {scores}.")
+        if ensemble["loss"] < winner["loss"]:
+            lines.append(f"The ensemble has the lower validation loss, by {size} the winner's arithmetic.")
+        else:
+            lines.append(f"The winner has the lower validation loss; the ensemble takes {size} its arithmetic.")
     if winner is not None and summary["level"]:
-        trials = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
-        lines.append(f"{trials} level with the winner: within a standard error of the difference.")
+        level = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
+        lines.append(f"{level} level with the winner: within a standard error of the difference.")
     return lines
 
 
-def _networks(model: dict[str, Any]) -> str:
-    several = "network" if model["networks"] == 1 else "networks"
-    return f"{model['networks']:,} {several} with {model['parameters']:,} parameters"
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def listing(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -54,8 +54,7 @@ class Trainer:
         checkpoint: "best" if the weights and the score of the epoch with the lowest validation loss count, "last" if
             those of the last epoch do.
         patience: Epochs without a lower validation loss after which a trial ends; None for never.
-        folds: Folds on which each trial is trained, and out of which it is scored, with their examples dealt by seed 0;
-            1 for none.
+        folds: Folds on which each trial is trained, and out of which it is scored, dealt by seed 0; 1 for none.
         repeats: Trainings of each trial, which differ in their initial weights and dropout; its score is their mean.
         old: Fields of `machine`, as arguments: they will go.
 
@@ -177,7 +176,12 @@ class Trainer:
         return Trainer.of(self.family.again(data, space), resources)
 
     def model(self, *trials: Weights, shares: Sequence[float] = (1.0,)) -> Model:
-        """Return the networks of some trials, which answer together, for predictions; the sum of `shares` is 1."""
+        """Return the networks of some trials, which answer together, for predictions.
+
+        Args:
+            trials: Their networks.
+            shares: Weight of each trial; their sum is 1.
+        """
         return together(self.family, self.plan, self.layout, trials, shares)
 
     @property

@@ -10,8 +10,9 @@ import optax
 import pandas as pd
 import pytest
 
-from benchmarks.value import hand_written, methods, own, preprocessing, scikit
-from benchmarks.value.hand_written import Network, Settings
+from benchmarks.value import methods, own
+from benchmarks.value.others import hand_written, preprocessing, scikit
+from benchmarks.value.others.hand_written import Network, Settings
 
 RNG = np.random.default_rng(0)
 TABLE = SimpleNamespace(name="t", kind="table", task="classification")
@@ -54,10 +55,19 @@ def test_options_are_those_of_tune():
         ("q_learning:epoch=20", "'epoch' is no option of jaxhpo.tune"),
         ("q_learning:timeout=20", "the benchmark sets 'timeout' itself"),
         ("q_learning:", "option '' must be"),
+        ("q_learning+ensemble:folds=1", "did you mean 'q_learning'"),
+        ("linear+ensemble", "linear has no ensemble; only the algorithms of jaxhpo have"),
         ("nothing", "method 'nothing' is unknown; known are hand_written"),
     ):
         with pytest.raises(ValueError, match=message):
             methods.find(name)
+
+
+def test_an_algorithm_answers_twice():
+    assert methods.answers_of("gp:folds=1") == ("gp:folds=1", "gp:folds=1+ensemble")
+    assert methods.answers_of("gp+ensemble") == ("gp", "gp+ensemble")
+    assert methods.answers_of("linear") == ("linear",)
+    assert methods.load("gp:folds=1+ensemble").keywords == {"algorithm": "gp", "folds": 1}
 
 
 def test_what_methods_are_for():
@@ -198,8 +208,21 @@ def test_jaxhpo_is_given_all_that_a_method_may_see():
 @pytest.mark.slow
 def test_jaxhpo_answers_in_the_order_of_the_labels():
     x, y = frame(40)
-    answer = own.tuned(TABLE, parts(x, y, x), 60, 0, algorithm="random_search", trials=2, lanes=2, epochs=15)
-    assert answer.trials == 2
+    given = parts(x, y, x)
+    given.y_test = np.where(np.arange(40) == 0, "new", y)
+    both = own.tuned(TABLE, given, 60, 0, algorithm="random_search", trials=2, lanes=2, epochs=15, folds=1)
+    answer, ensemble = both.winner, both.ensemble
+    assert isinstance(ensemble, methods.Answer)
+    assert ensemble.config is not None
+    assert answer.config is not None
+    assert answer.trials == ensemble.trials == 2
+    assert 1 <= len(ensemble.config["trials"]) == len(ensemble.config["weights"]) <= 2
+    record = both.record({"problem": "t"})
+    assert record.about == {"problem": "t"}
+    assert record.y_test.tolist() == [-1, *(y[1:] == "yes")]
+    np.testing.assert_allclose((record.valid.argmax(2) == record.y_valid).mean(1), record.scores)
+    best = record.test[record.tested.tolist().index(record.trials[np.argmax(record.scores)])]
+    np.testing.assert_array_equal(best.argmax(1), answer.outputs.argmax(1))
     assert set(answer.config) > {"learning_rate", "units"}
     assert np.mean(answer.outputs.argmax(1) == (y == "yes")) > 0.7
     np.testing.assert_allclose(answer.outputs.sum(1), 1, rtol=1e-5)
@@ -223,7 +246,7 @@ def test_naive_bayes_of_texts():
 @pytest.mark.slow
 def test_optuna_keeps_its_best_trial(standard_promotion, monkeypatch):
     pytest.importorskip("optuna")
-    from benchmarks.value import optuna_tpe
+    from benchmarks.value.others import optuna_tpe
 
     monkeypatch.setattr(hand_written, "EPOCHS", 3)
     x, y = frame()

@@ -4,14 +4,18 @@ import contextlib
 import json
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.value import __main__ as command
-from benchmarks.value import methods, run
+from benchmarks.value import methods, own, run
 from benchmarks.value.problems import Problem
+from benchmarks.value.recorded import plain, read
+from benchmarks.value.rules.choosing import by_gap
+from benchmarks.value.rules.pool import figures_of, pool_of
 
 FIGURES = {"score": 0.5, "loss": 1.0, "wall": 2.0, "trials": None, "config": None, "about": {}}
 
@@ -35,12 +39,13 @@ def problem(name="small", load=small, **more):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What was run, by a stand-in that fails for `random_forest`."""
+    """What was run, by a stand-in that fails for `random_forest` and for the ensemble of `gp`."""
     found = []
 
-    def in_process(problem, split, name, seconds):
+    def in_process(problem, split, name, seconds, kept):
         found.append((problem.name, split, name, seconds))
-        return {"error": "ValueError: no"} if name == "random_forest" else dict(FIGURES)
+        made = {each: dict(FIGURES) for each in methods.answers_of(name)}
+        return made | {each: {"error": "ValueError: no"} for each in made if each in ("random_forest", "gp+ensemble")}
 
     monkeypatch.setattr(run, "in_process", in_process)
     return found
@@ -94,25 +99,97 @@ def test_methods_run_on_what_they_are_for(asked, tmp_path):
     assert [name for _, _, name, _ in asked] == ["linear"]
 
 
+def test_a_study_gives_two_lines(asked, tmp_path):
+    file = tmp_path / "lines.jsonl"
+    lines = go(file, names=("q_learning:folds=1", "linear", "q_learning:folds=1+ensemble"), splits=1)
+    assert [line["method"] for line in lines] == ["q_learning:folds=1", "q_learning:folds=1+ensemble", "linear"]
+    assert [name for _, _, name, _ in asked] == ["q_learning:folds=1", "linear"]
+    assert go(file, names=("q_learning:folds=1+ensemble",), splits=1) == []
+
+
+def test_a_study_with_one_line_runs_again_and_both_lines_are_new(asked, tmp_path):
+    file = tmp_path / "lines.jsonl"
+    go(file, names=("q_learning",), splits=1)
+    old = file.read_text().splitlines()[0]
+    file.write_text(old.replace('"score": 0.5', '"score": 0.25') + "\n")  # the other line was lost
+    assert len(go(file, names=("q_learning",), splits=1)) == 2
+    assert [(line["method"], line["score"]) for line in run.read(file)] == [
+        ("q_learning", 0.5),
+        ("q_learning+ensemble", 0.5),
+    ]
+
+
+def test_an_ensemble_fails_alone_and_its_study_runs_again_when_asked(asked, tmp_path):
+    file = tmp_path / "lines.jsonl"
+    winner, ensemble = go(file, names=("gp",), splits=1)
+    assert winner["score"] == 0.5
+    assert ensemble["error"] == "ValueError: no"
+    assert go(file, names=("gp",), splits=1) == []
+    assert len(go(file, names=("gp",), splits=1, again=True)) == 2
+
+
 @pytest.mark.slow
-def test_a_process_of_its_own():
-    line = run.in_process(problem(), 0, "linear", 5.0)
+def test_the_answers_of_a_study_have_a_line_each_and_a_record(tmp_path):
+    name, kept = "random_search:trials=2,lanes=2,epochs=2,folds=1", tmp_path / "new" / "study.npz"
+    lines = run.in_process(problem(), 0, name, 60.0, kept)
+    assert list(lines) == [name, f"{name}+ensemble"]
+    assert all(line["trials"] == 2 and 0 < line["wall"] < 60 for line in lines.values())
+    found = read(kept)
+    assert found.about["method"] == name
+    assert found.valid.shape == (2, 6, 2)  # a fifth of the 30 rows that are not tested
+    pool = pool_of(found)
+    best = np.zeros(len(pool.losses))
+    best[np.argmax(pool.scores)] = 1
+    for line, weights in zip(lines.values(), (best, by_gap(8, 10, pool)), strict=True):
+        np.testing.assert_allclose((line["score"], line["loss"]), figures_of(pool, weights), rtol=1e-4)
+
+
+def test_a_study_of_one_training_has_a_winner_alone(monkeypatch, tmp_path):
+    def refuse():
+        raise ValueError("an ensemble needs two trainings or more")
+
+    def tune(data, **options):
+        model = SimpleNamespace(probabilities=lambda x: np.tile([0.25, 0.75], (len(x), 1)))
+        winner = SimpleNamespace(config={"units": 8})
+        return SimpleNamespace(finished=[1], winner=winner, best_model=lambda: model, evaluate_ensemble=refuse)
+
+    monkeypatch.setattr(own.jh, "tune", tune)
+    monkeypatch.setattr(own, "record", lambda study, x, y, about: about | {"y": y})
+    written = {}
+    monkeypatch.setattr(run, "write", written.__setitem__)
+    lines = run.measure(problem(), 0, "gp:folds=1", 5.0, tmp_path / "study.npz")
+    assert lines["gp:folds=1+ensemble"] == {"error": "ValueError: an ensemble needs two trainings or more"}
+    one = lines["gp:folds=1"]
+    assert (one["score"], one["trials"], one["config"]) == (0.5, 1, {"units": 8})
+    assert one["loss"] == pytest.approx(-(np.log(0.25) + np.log(0.75)) / 2)
+    kept = written[tmp_path / "study.npz"]
+    assert (kept["method"], kept["half"], kept["deviation"]) == ("gp:folds=1", "tuning", 1.0)
+    assert sorted(kept["y"]) == [0] * 5 + [1] * 5
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own(tmp_path):
+    line = run.in_process(problem(), 0, "linear", 5.0, tmp_path / "none.npz")["linear"]
     assert line["score"] == 1.0
     assert 0 < line["loss"] < 0.3
     assert 0 <= line["wall"] < 60
     assert line["trials"] is None
     assert "scikit-learn" in line["about"]["versions"]
     json.dumps(line)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_or_takes_too_long_is_an_error():
-    assert run.in_process(problem(load=lost), 0, "linear", 5.0) == {"error": "the process ended with code 3"}
-    assert run.in_process(problem(), 0, "linear", 5.0, limit=0.01) == {"error": "ended after 0 s"}
+def test_a_process_that_dies_or_takes_too_long_is_an_error(tmp_path):
+    kept = tmp_path / "none.npz"
+    died = run.in_process(problem(load=lost), 0, "linear", 5.0, kept)
+    assert died == {"linear": {"error": "the process ended with code 3"}}
+    late = run.in_process(problem(), 0, "gp", 5.0, kept, limit=0.01)
+    assert late == {"gp": {"error": "ended after 0 s"}, "gp+ensemble": {"error": "ended after 0 s"}}
 
 
 def test_configurations_are_plain():
-    found = run.plain({"a": np.float32(0.5), "b": (np.int64(1), None), "c": np.ones(2), 1: print})
+    found = plain({"a": np.float32(0.5), "b": (np.int64(1), None), "c": np.ones(2), 1: print})
     assert found == {"a": 0.5, "b": [1, None], "c": [1.0, 1.0], "1": str(print)}
 
 

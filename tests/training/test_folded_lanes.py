@@ -255,6 +255,24 @@ def test_little_memory_divides_them(monkeypatch):
     np.testing.assert_allclose(divided.score, whole.score, atol=1e-6)
 
 
+def test_every_copy_of_a_trial_has_a_key_of_its_own():
+    """The first has the trial's, so that one fold or repeat is a trial without them; no other one is any trial's."""
+    copies, key = np.arange(3, dtype=np.int32), jax.random.key(1)
+    programs = trainer_of(vectors(), folds=3).programs
+    point = np.stack([SPACE.from_config(GOOD)] * 3)
+
+    def keys(trial, copy):
+        lanes = programs._lanes(key, point, copies, copies >= 0, np.full(3, trial, np.int32), copy)
+        assert (lanes.fold is None) == (copy is None)
+        return [tuple(row) for row in np.asarray(jax.random.key_data(lanes.key)).tolist()]
+
+    plain = keys(4, None)
+    assert len(set(plain)) == 1
+    assert keys(4, copies)[0] == plain[0]
+    several = {trial: keys(trial, copies) for trial in range(6)}
+    assert len({own for each in several.values() for own in each}) == 18
+
+
 def test_what_is_asked_of_lanes():
     from jaxhpo.training.planning.resources import default_lanes, read_resources
 

@@ -68,6 +68,7 @@ def test_curves_are_each_fold_s_and_the_loss_is_that_of_all_rows(trained):
         updates = EPOCHS * (8 if CONFIGS[trial]["batch_size"] == 8 else 4)
         assert outcome.aux["updates"][trial].tolist() == [updates] * 3
         assert outcome.aux["epochs"][trial].tolist() == [EPOCHS] * 3
+    assert trainer.report()["trials"] == sum(bucket["trials"] for bucket in trainer.report()["buckets"]) == 3
 
 
 def test_the_outputs_are_what_each_network_says_of_the_fold_that_it_held_out(trained):
@@ -144,6 +145,54 @@ def test_a_metric_is_that_of_all_rows_and_not_the_mean_over_folds(case):
     assert max(apart) > 1e-3
     for weights in state.candidates:
         np.testing.assert_allclose(fold_outputs(trainer, weights), state.outputs[weights.trial], rtol=1e-4, atol=1e-4)
+
+
+def recall(outputs, y):
+    """Of class 2: no number where there is no example of it."""
+    is_ = (y == 2).astype(jnp.float32)
+    return jnp.sum(is_ * (jnp.argmax(outputs, 1) == 2).astype(jnp.float32)) / jnp.sum(is_)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["threads", "vmap"])
+def test_a_fold_that_has_no_score_of_its_own_fails_no_trial(engine):
+    """Fold 0 has no example of class 2; all folds together have."""
+    data = vectors()
+    data.y_train[:33] = np.minimum(data.y_train[:33], 1)
+    trainer = trainer_of(data, folds=3, epochs=EPOCHS, engine=engine, metric=recall, patience=2, continues=True)
+    state, outcome = run(trainer, *ASK)
+    _, y = pool_of(data)
+    for trial in range(3):
+        expected = np.mean(state.outputs[trial].argmax(1)[y == 2] == 2)
+        assert outcome.score[trial] == pytest.approx(expected, rel=1e-5)
+        assert np.isnan(outcome.aux["curve"][trial, 0]).all()
+        losses, kept = outcome.aux["validation_loss"][trial], outcome.aux["checkpoint"][trial]
+        assert (outcome.aux["epochs"][trial] == np.isfinite(losses).sum(1)).all()
+        assert (kept == 1 + np.nanargmin(losses, 1)).all()
+        assert np.isfinite(outcome.aux["checkpoint_loss"][trial])
+    # Such a training goes on like others.
+    state, _ = run(trainer, *((trial, config, 2) for trial, config, _ in ASK))
+    state = trainer.objective.retain(state, np.arange(3))
+    _, parts = run(trainer, *((4 + trial, config, EPOCHS, trial) for trial, config, _ in ASK), state=state)
+    np.testing.assert_array_equal(parts.score, outcome.score)
+    np.testing.assert_array_equal(parts.aux["validation_loss"], outcome.aux["validation_loss"])
+    before = np.minimum(outcome.aux["epochs"], 2)
+    np.testing.assert_array_equal(parts.aux["epochs"], outcome.aux["epochs"] - before)
+
+
+def of_all(outputs, y):
+    """A metric that is infinite for all rows together, and a number for each fold."""
+    return jnp.mean(outputs) / (jnp.float32(0) if len(y) == 100 else jnp.float32(1))
+
+
+@pytest.mark.slow
+def test_a_trial_without_a_finite_score_of_all_rows_fails():
+    trainer = trainer_of(vectors(), folds=3, epochs=1, metric=of_all)
+    state, outcome = run(trainer, (0, GOOD, 1))
+    assert np.isfinite(outcome.aux["curve"][0]).all()
+    assert np.isnan(outcome.score[0])
+    assert np.isnan(outcome.standard_error[0])
+    assert (state.best, state.candidates, dict(state.outputs)) == (None, (), {})
 
 
 # --- what is kept --------------------------------------------------------------------------------------------------

@@ -238,7 +238,7 @@ REFUSED = {
 @pytest.mark.parametrize("door", ["trainer", "tune"])
 def test_refused_in_one_line(case, door, small_digits):
     model, space, options, message = REFUSED[case]
-    enter = Trainer if door == "trainer" else partial(jaxhpo.tune, cache=False, verbose=False)
+    enter = Trainer if door == "trainer" else partial(jaxhpo.tune, cache=False, verbose=False, folds=1)
     with pytest.raises(ValueError) as refused:
         enter(small_digits, model=model, space=space, **options)
     said = str(refused.value)

@@ -31,7 +31,7 @@ CALM = {"learning_rate": 2**-9, "batch_size": 32, "layers": 3, "units": WIDE, "d
 
 def plain_fold(trainer, data, config, fold, start, key):
     """Return the weights after each epoch, each epoch's training loss, and the validation losses, without stopping."""
-    sizes, own = trainer.layout.folds, data_of(data, fold)
+    sizes, own = trainer.layout.fold_sizes, data_of(data, fold)
     trial = jax.random.fold_in(jax.random.fold_in(key, 0), 5)
     lane = trial if fold == 0 else jax.random.fold_in(jax.random.fold_in(trial, 2), fold)
 
@@ -39,7 +39,7 @@ def plain_fold(trainer, data, config, fold, start, key):
         number = (sizes.examples - sizes.large) // 16 * 16
         return sizes.training_order(jax.random.fold_in(jax.random.fold_in(key, 1), epoch), jnp.int32(fold), number)
 
-    model, held = plain("mlp", trainer.data, 3, WIDE), sizes.slices()[fold]
+    model, held = plain("mlp", trainer.data, 3, WIDE), trainer.layout.folds.slices[fold]
     x = (jnp.asarray(data.train.x[held]).astype(jnp.float64) - own.offset[None]) * own.scale[None]
     steps = (sizes.examples - sizes.large) // 16 // (config["batch_size"] // 16)
     weights, losses, valid = [], [], []

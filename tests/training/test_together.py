@@ -70,7 +70,7 @@ def test_extreme_logits_give_numbers():
     np.testing.assert_allclose(softmax(impossible), [[0.5, 0.5, 0]] * 3, rtol=1e-6)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     logits=st.lists(st.lists(st.floats(-1e4, 1e4, width=32), min_size=3, max_size=3), min_size=2, max_size=5),
     shares=st.lists(st.floats(0.01, 1.0), min_size=5, max_size=5),
@@ -199,7 +199,7 @@ def gather(found):
 LOSSES = st.lists(st.sampled_from([0.1, 0.2, 0.2, 0.3, 0.4, 0.5]), min_size=1, max_size=45)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(losses=LOSSES, random=st.randoms(use_true_random=False))
 def test_the_lowest_losses_are_kept_in_whatever_order_they_come(losses, random):
     trials = [weights(trial, loss) for trial, loss in enumerate(losses)]
@@ -208,7 +208,7 @@ def test_the_lowest_losses_are_kept_in_whatever_order_they_come(losses, random):
     assert [one.trial for one in gather(trials)] == expected
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(
     facts=st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3, 0.4]), st.integers(1, 12)), min_size=1, max_size=12),
     random=st.randoms(use_true_random=False),

@@ -1,5 +1,6 @@
 """A round of trials on the host: the networks of its lanes, their chunks, and the results."""
 
+import math
 import warnings
 from typing import Any
 
@@ -121,25 +122,25 @@ class BatchResult:
 
     def _finish(self, row: int, lanes: list[tuple[Launch, Result, int]]) -> None:
         """Score a trial; keep its outputs, and its weights if they are among the best."""
-        scores = [float(np.asarray(result.score)[i]) for _, result, i in lanes]
-        if not self._valid[row] or not np.isfinite(scores).all():
+        checkpoint = self._aux["checkpoint"][row]
+        if not self._valid[row] or not (checkpoint >= 1).all():  # a lane diverged
             return
         outputs = self._layout.networks_outputs([_own(result.outputs, i) for _, result, i in lanes])
-        if self._layout.copies == 1:
-            score = self._scores.score(outputs[0], self._y) if self._goal.on_arrays else scores[0]
-        else:
+        score, error = float(np.asarray(lanes[0][1].score)[lanes[0][2]]), math.nan
+        if self._layout.copies > 1:
             score, scores = self._scores.resampled(outputs, self._y)
-            self._error[row] = error_of(scores)
-        self._score[row] = score
-        if np.isnan(score):
+            error = error_of(scores)
+        elif self._goal.on_arrays:
+            score = self._scores.score(outputs[0], self._y)
+        if not math.isfinite(score):
             return
-        checkpoint = self._aux["checkpoint"][row]
+        self._score[row], self._error[row] = score, error
         losses = np.take_along_axis(self._aux["validation_loss"][row], np.expand_dims(checkpoint - 1, -1), -1)
-        loss = self._loss[row] = self._layout.mean(np.ravel(losses))
+        self._loss[row] = loss = self._layout.mean(np.ravel(losses))
         trial, rank = int(self._proposal.trial[row]), (1 if self._goal.direction == "maximize" else -1) * score
         bucket, point = lanes[0][0].bucket, self._proposal.point[row]
         self.outputs = with_outputs(self.outputs, trial, self._layout.outputs(outputs))
-        found = Weights(trial, float(score), float(rank), float(loss), bucket, (), point)
+        found = Weights(trial, score, rank, loss, bucket, (), point)
         if found.beats(self.best) or enters(self.candidates, self.end, place_of(found)):
             found = found._replace(networks=tuple(network_of(result, i) for _, result, i in lanes))
             self.best = found if found.beats(self.best) else self.best

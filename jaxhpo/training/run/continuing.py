@@ -99,7 +99,7 @@ def gather(shapes: Source, sources: list[tuple[int, LaneState] | None]) -> Sourc
 
 def states_of(launch: Launch, result: Result) -> dict[int, LaneState]:
     """Return the training states of a chunk by lane, [1, ...] each, without those that failed."""
-    whole, finite = jax.tree.map(np.asarray, result.state), np.isfinite(np.asarray(result.score))
+    whole, finite = jax.tree.map(np.asarray, result.state), np.asarray(result.checkpoint) >= 1
     return {
         lane: jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], whole)
         for i, lane in enumerate(launch.lanes.tolist())

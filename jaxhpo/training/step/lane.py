@@ -93,7 +93,8 @@ def evaluate(
     """Return a network's outputs for the validation examples, its score and loss on them, and whether all are finite.
 
     The loss has no penalty and no label smoothing, so that it compares lanes. A metric that is called on arrays is not
-    computed here: the loss is in its place.
+    computed here: the loss is in its place. The score of one fold does not have to be finite: a fold may lack a class,
+    and the trial's score is that of all folds together.
 
     Args:
         spec: Facts that all lanes have in common.
@@ -116,8 +117,8 @@ def evaluate(
         plain = lane.hyper._replace(label_smoothing=None)
         loss = loss_of(spec.goal, data, plain, outputs, y).astype(jnp.float32)
         score = loss if spec.goal.on_arrays else spec.goal.metric(outputs, y).astype(jnp.float32)
-        finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
-        return score, loss, jnp.all(jnp.stack([jnp.isfinite(score), jnp.isfinite(loss), *finite]))
+        needed = [loss, *jax.tree.leaves(outputs), *([score] if part is None else [])]
+        return score, loss, jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in needed]))
 
     def use(apply: Any) -> tuple[Any, Array, Array, Array]:
         outputs = outputs_of(apply, split, spec.batch, spec.lengths, part)
@@ -191,7 +192,7 @@ def train_epoch(
         params,
         statistics,
         moments,
-        state.curve.at[epoch].set(jnp.where(finite, score, jnp.nan)),
+        state.curve.at[epoch].set(jnp.where(finite & jnp.isfinite(score), score, jnp.nan)),
         state.loss.at[epoch].set(loss),
         state.validation_loss.at[epoch].set(valid_loss),
         next_checkpoint(state.checkpoint, epoch + 1, valid_loss, params, statistics, outputs),
@@ -202,7 +203,7 @@ def train_epoch(
 def finish_lane(spec: TrainSpec, lane: Lane, state: LaneState) -> Result:
     """Return the result of a lane's training."""
     best = spec.stopping.keeps_best
-    trained = jnp.isfinite(state.curve)
+    trained = jnp.isfinite(state.validation_loss)
     last = jnp.max(jnp.where(trained, jnp.arange(1, spec.epochs + 1, dtype=jnp.int32), 0))
     checkpoint = state.checkpoint.epoch if best else last
     checkpoint = jnp.where(lane.active & state.finite, checkpoint, 0)
@@ -224,7 +225,7 @@ def finish_lane(spec: TrainSpec, lane: Lane, state: LaneState) -> Result:
     if lane.source is None:
         return result
     source = lane.source.state
-    before = jnp.where(lane.source.epoch > 0, jnp.sum(jnp.isfinite(source.curve), dtype=jnp.int32), 0)
+    before = jnp.where(lane.source.epoch > 0, jnp.sum(jnp.isfinite(source.validation_loss), dtype=jnp.int32), 0)
     return result._replace(
         updates=result.updates - source.moments.count,
         epochs=jnp.where(lane.active, epochs - before, 0),

@@ -46,7 +46,8 @@ class LaneState(NamedTuple):
         params: Weights.
         statistics: Further variables of the network.
         moments: State of the optimizer.
-        curve: Validation score after each epoch, nan for those that were not trained: [E] float32.
+        curve: Validation score after each epoch, nan for those that were not trained, and where a fold has none that is
+            finite: [E] float32.
         loss: Mean training loss of each epoch, nan for those that were not trained: [E] float32.
         validation_loss: Validation loss after each epoch, nan for those that were not trained: [E] float32.
         checkpoint: Epoch of the lowest validation loss.
@@ -103,8 +104,10 @@ class Result(NamedTuple):
         statistics: Further variables of the network after the epoch that counts.
         outputs: Outputs for the validation examples after the epoch that counts: [N, ...]; with folds those of a large
             fold.
-        score: Validation score after the epoch that counts, nan if the training diverged: [] float32.
-        curve: Validation score after each epoch, nan for those that were not trained: [E] float32.
+        score: Validation score after the epoch that counts, nan if the training diverged, or if a fold has
+            none that is finite: [] float32.
+        curve: Validation score after each epoch, nan for those that were not trained, and where a fold has none that is
+            finite: [E] float32.
         loss: Mean training loss of each epoch, nan for those that were not trained: [E] float32.
         validation_loss: Validation loss after each epoch, nan for those that were not trained: [E] float32.
         updates: Number of optimizer steps, without those of the source: [] int32.

@@ -17,7 +17,7 @@ import optax
 from flax import linen as nn
 
 from benchmarks.value.methods import Answer
-from benchmarks.value.preprocessing import PADDING, UNKNOWN, encoder, hold_out, rows_of
+from benchmarks.value.others.preprocessing import PADDING, UNKNOWN, encoder, hold_out, rows_of
 
 EPOCHS, PATIENCE, SEEDS = 300, 20, 5
 FEW_ROWS = 5_000

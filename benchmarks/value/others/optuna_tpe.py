@@ -9,10 +9,10 @@ from typing import Any
 
 import optuna
 
-from benchmarks.value import hand_written
 from benchmarks.value.comparison import score_of
-from benchmarks.value.hand_written import Settings, Trained
 from benchmarks.value.methods import Answer
+from benchmarks.value.others import hand_written
+from benchmarks.value.others.hand_written import Settings, Trained
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -15,7 +15,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.value.methods import Answer
-from benchmarks.value.preprocessing import encoder
+from benchmarks.value.others.preprocessing import encoder
 
 
 def hist_gradient_boosting(problem: Any, parts: Any, seconds: float, seed: int) -> Answer:

@@ -1,0 +1,6 @@
+"""Rules for the winner and for the ensemble of a study, compared on what recorded studies said.
+
+- `pool.py`: the trials that a rule chooses from
+- `choosing.py`: the rules, which give each trial a weight
+- `__main__.py`: test scores and losses of every rule on every recorded study, and their tables
+"""
