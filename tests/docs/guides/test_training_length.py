@@ -38,4 +38,4 @@ def test_the_defaults_by_examples():
 
 def test_what_a_trial_has():
     named = [row[0].strip("`") for row in rows("name | shape | what it is")]
-    assert sorted(named) == ["checkpoint", "curve", "epochs", "loss", "updates", "validation_loss"]
+    assert sorted(named) == ["checkpoint", "checkpoint_loss", "curve", "epochs", "loss", "updates", "validation_loss"]

@@ -8,6 +8,8 @@ from jaxhpo.study import check_timeout
 from jaxhpo.study.trials import RESERVED
 from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
 from jaxhpo.training.run.batch import BatchResult
+from jaxhpo.training.run.layout import Layout
+from jaxhpo.training.run.state import TrainerState
 from tests.docs import pages
 
 PAGE = pages.read("docs/tutorials/first_study.md")
@@ -28,7 +30,9 @@ def test_the_table_has_all_that_training_saw():
     class Proposal:
         active = np.ones(2, bool)
 
-    names = set(BatchResult(Proposal(), Proposal.active, 3, 1.0, None)._aux)
+    alone = Layout(1, None, "probabilities")
+    empty = BatchResult(Proposal(), Proposal.active, 3, None, alone, None, np.zeros(2), TrainerState(None, None))
+    names = set(empty.outcome.aux)
     assert set(names_of_rows("Learning curves")) - {"aux"} == names
 
 
