@@ -133,7 +133,7 @@ class Trainer:
 
         With k folds or repeats a trial is k lanes. Its score is the metric of all held-out outputs together, or the
         mean of the repeats' scores, and `Outcome.standard_error` is that of the score over the examples. Arrays of
-        `aux` have an axis of size k after the first, except `checkpoint_loss`, the mean; `curve` may have nan in a fold.
+        `aux` have an axis of size k after the first, except `checkpoint_loss`, the mean; a fold may have no `curve`.
 
         With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
         statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial
