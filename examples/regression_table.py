@@ -16,7 +16,8 @@ def main(trials: int = 32) -> jh.Study:
     table = load_diabetes(as_frame=True).frame  # 442 patients, ten columns of numbers, and "target"
     rate, dropout = jh.Float(1e-3, 1e-1, log=True, levels=9), jh.Float(0.0, 0.5, levels=6)
     space = jh.Space({"learning_rate": rate, "units": jh.Choice((8, 16, 32, 64)), "dropout": dropout})
-    study = jh.tune(table, task="regression", metric="rmse", space=space, trials=trials, final_fit=3)
+    options = {"space": space, "folds": 1, "trials": trials, "final_fit": 3}
+    study = jh.tune(table, task="regression", metric="rmse", **options)
     print(study.best, study.final, sep="\n")
     print(f"Predicting the mean of all patients has an rmse of {table['target'].std():.1f}.")
     with tempfile.TemporaryDirectory() as directory:
