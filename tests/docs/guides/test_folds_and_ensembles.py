@@ -187,6 +187,7 @@ def test_the_lines_at_the_end_are_those_of_the_console():
     lines = shown[1].splitlines()
     both = {"score": 0.9846, "test_score": 0.9474, "networks": 5, "parameters": 10_570, "flop": 5, "loss": 0.079}
     together = both | {"trials": [*range(8)], "test_score": 0.9561, "networks": 40, "flop": 40, "loss": 0.062}
-    summary = {"metric": "accuracy", "winner": both | {"trial": 6}, "ensemble": together, "recommended": "ensemble", "level": 3}
+    models = {"winner": both | {"trial": 6}, "ensemble": together, "recommended": "ensemble"}
+    summary = {"metric": "accuracy", "level": 3} | models
     assert console._model_lines(summary) == lines[4:7]
     assert lines[-1].endswith("jaxhpo.load_model reads the recommended one, ensemble.")
