@@ -97,7 +97,10 @@ def test_the_test_examples_are_those_without_folds():
 
 def test_the_standard_error_is_of_as_many_draws():
     assert f"over {resampling.SAMPLES} random draws" in WORDS
-    assert f"{resampling.SAMPLES_ON_ARRAYS} where the metric is called on arrays" in WORDS
+    assert f"Metrics on arrays have {resampling.SAMPLES_ON_ARRAYS} draws" in WORDS
+    assert f"beyond 2,000 examples there are fewer, down to {resampling.FEWEST}" in WORDS
+    each = [resampling.samples_for(examples, resampling.SAMPLES) for examples in (2000, 2100, 10**6)]
+    assert each[0] == resampling.SAMPLES > each[1] > each[2] == resampling.FEWEST
     right, ones = jnp.arange(400) < 320, jnp.ones(400, bool)
     score, scores = resampling.resampled(lambda outputs, y: (outputs == y).mean(), right[None], ones)
     assert float(score) == pytest.approx(0.8)
