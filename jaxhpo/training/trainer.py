@@ -128,12 +128,12 @@ class Trainer:
         `Outcome.aux` has `curve`, `loss` and `validation_loss` ([B, epochs] float32: the validation score, the training
         loss and the validation loss of each epoch, nan for those that were not trained), `updates` and `epochs` ([B]
         int32, what was run), `checkpoint` ([B] int32, the epoch that counts, from 1), and `checkpoint_loss` ([B]
-        float32, the validation loss after it). A trial whose budget is not in 1 .. epochs fails. Where the metric is
-        called on arrays, `curve` is nan.
+        float32, the loss after it). A trial whose budget is not in 1 .. epochs fails. Where the metric is called on
+        arrays, `curve` is nan.
 
         With k folds or repeats a trial is k lanes. Its score is the metric of all held-out outputs together, or the
         mean of the repeats' scores, and `Outcome.standard_error` is that of the score over the examples. Arrays of
-        `aux` have an axis of size k after the first, except `checkpoint_loss`, the mean.
+        `aux` have an axis of size k after the first, except `checkpoint_loss`, the mean; a fold may have no `curve`.
 
         With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
         statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial

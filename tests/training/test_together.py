@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from jaxhpo.data.folds import Folds
 from jaxhpo.training.goal.averaging import OUTPUTS, PROBABILITIES, average
 from jaxhpo.training.goal.metrics import METRICS
-from jaxhpo.training.goal.resampling import SAMPLES, SAMPLES_ON_ARRAYS, error_of, resampled, resampled_on_arrays
+from jaxhpo.training.goal.resampling import (
+    SAMPLES,
+    SAMPLES_ON_ARRAYS,
+    error_of,
+    resampled,
+    resampled_on_arrays,
+    samples_for,
+)
 from jaxhpo.training.run import candidates
 from jaxhpo.training.run.candidates import OPEN, with_candidate, with_outputs
 from jaxhpo.training.run.layout import Layout
@@ -88,6 +95,12 @@ def test_means_are_probabilities_whatever_the_logits(logits, shares):
 @functools.partial(jax.jit, static_argnums=0)
 def traced(metric, outputs, y):
     return resampled(METRICS[metric].function, outputs, y)
+
+
+@pytest.mark.parametrize(("examples", "samples"), [(10, 64), (2000, 64), (4000, 32), (8000, 16), (60_000, 16)])
+def test_many_examples_have_fewer_resamplings(examples, samples):
+    assert samples_for(examples, SAMPLES) == samples
+    assert samples_for(examples, SAMPLES_ON_ARRAYS) == min(samples, 32)
 
 
 def test_the_error_of_accuracy_is_that_of_a_share():

@@ -11,8 +11,15 @@ import numpy as np
 
 from jaxhpo.types import Array
 
-SAMPLES, SAMPLES_ON_ARRAYS = 64, 32
-"""Resamplings of the examples: the standard error is itself known to 9% and 13%. Metrics on arrays are slow."""
+SAMPLES, SAMPLES_ON_ARRAYS, FEWEST = 64, 32, 16
+"""Resamplings of the examples: the standard error is itself known to 9%, 13% and 18%. Metrics on arrays are slow."""
+
+_DRAWS = 128_000
+
+
+def samples_for(examples: int, most: int) -> int:
+    """Return how many resamplings there are of so many examples: fewer of many, as some metrics sort them all."""
+    return min(max(_DRAWS // examples, FEWEST), most)
 
 
 def resampled(metric: Callable[..., Array], outputs: Any, y: Array) -> tuple[Array, Array]:
@@ -24,8 +31,8 @@ def resampled(metric: Callable[..., Array], outputs: Any, y: Array) -> tuple[Arr
         y: Labels or targets: [N, ...].
 
     Returns:
-        [] and [SAMPLES] float32. The resamplings are the same for all outputs of as many examples, so that differences
-        of scores are paired.
+        [] and [S] float32, with S = `samples_for` the examples. The resamplings are the same for all outputs of as many
+        examples, so that differences of scores are paired.
     """
 
     def of_rows(rows: Array | None) -> Array:
@@ -36,7 +43,8 @@ def resampled(metric: Callable[..., Array], outputs: Any, y: Array) -> tuple[Arr
         return jnp.mean(jax.lax.map(one, outputs))
 
     number = y.shape[0]
-    drawn = jax.random.randint(jax.random.key(0, impl="threefry2x32"), (SAMPLES, number), 0, number, jnp.int32)
+    samples = samples_for(number, SAMPLES)
+    drawn = jax.random.randint(jax.random.key(0, impl="threefry2x32"), (samples, number), 0, number, jnp.int32)
     return of_rows(None), jax.lax.map(of_rows, drawn)
 
 
@@ -49,14 +57,14 @@ def resampled_on_arrays(metric: Callable[..., Any], outputs: Sequence[Any], y: n
         y: Labels or targets: [N, ...].
 
     Returns:
-        A number and [SAMPLES_ON_ARRAYS] float64, nan where the metric refuses a resampling.
+        A number and [S] float64, nan where the metric refuses a resampling.
 
     Raises:
         Exception: whatever the metric raises for all the examples.
     """
     score = float(np.mean([metric(own, y) for own in outputs]))
-    random, scores = np.random.default_rng(0), np.full(SAMPLES_ON_ARRAYS, math.nan)
-    for i in range(SAMPLES_ON_ARRAYS):
+    random, scores = np.random.default_rng(0), np.full(samples_for(len(y), SAMPLES_ON_ARRAYS), math.nan)
+    for i in range(len(scores)):
         rows = random.integers(0, len(y), len(y))
         try:
             with warnings.catch_warnings(action="ignore"):

@@ -97,7 +97,10 @@ def test_the_test_examples_are_those_without_folds():
 
 def test_the_standard_error_is_of_as_many_draws():
     assert f"over {resampling.SAMPLES} random draws" in WORDS
-    assert f"{resampling.SAMPLES_ON_ARRAYS} where the metric is called on arrays" in WORDS
+    assert f"Metrics on arrays have {resampling.SAMPLES_ON_ARRAYS} draws" in WORDS
+    assert f"beyond 2,000 examples there are fewer, down to {resampling.FEWEST}" in WORDS
+    each = [resampling.samples_for(examples, resampling.SAMPLES) for examples in (2000, 2100, 10**6)]
+    assert each[0] == resampling.SAMPLES > each[1] > each[2] == resampling.FEWEST
     right, ones = jnp.arange(400) < 320, jnp.ones(400, bool)
     score, scores = resampling.resampled(lambda outputs, y: (outputs == y).mean(), right[None], ones)
     assert float(score) == pytest.approx(0.8)
@@ -187,12 +190,7 @@ def test_the_lines_at_the_end_are_those_of_the_console():
     lines = shown[1].splitlines()
     both = {"score": 0.9846, "test_score": 0.9474, "networks": 5, "parameters": 10_570, "flop": 5, "loss": 0.079}
     together = both | {"trials": [*range(8)], "test_score": 0.9561, "networks": 40, "flop": 40, "loss": 0.062}
-    summary = {
-        "metric": "accuracy",
-        "winner": both | {"trial": 6},
-        "ensemble": together,
-        "recommended": "ensemble",
-        "level": 3,
-    }
+    models = {"winner": both | {"trial": 6}, "ensemble": together, "recommended": "ensemble"}
+    summary = {"metric": "accuracy", "level": 3} | models
     assert console._model_lines(summary) == lines[4:7]
     assert lines[-1].endswith("jaxhpo.load_model reads the recommended one, ensemble.")
