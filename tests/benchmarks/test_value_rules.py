@@ -167,7 +167,7 @@ def test_the_command_writes_and_shows(studies, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["rules", str(studies), "--baseline", "mean of 3"])
     command.main()
     said = capsys.readouterr().out
-    assert "### gp (2 problems, 2 studies)" in said
+    assert "### gp (problems: 2, studies: 2)" in said
     assert "| mean of 3 | 3.0 | +0.0000 (+0.0000 to +0.0000) | 0 / 2 / 0 |" in said
     kept = json.loads((tmp_path / "results" / "value" / "rules.json").read_text())
     assert kept["baseline"] == "mean of 3"

@@ -96,7 +96,7 @@ def shown(result: dict[str, Any]) -> str:
                 mean = Interval(*(own[name] for name in Interval._fields))
                 cells += cells_of(Compared(mean, own["wins"], own["level"], own["losses"]))
             rows.append([rule, *cells])
-        made += [f"### {study} ({len(there['problems'])} problems, {there['studies']} studies)", markdown(head, rows)]
+        made += [f"### {study} (problems: {len(there['problems'])}, studies: {there['studies']})", markdown(head, rows)]
     return "\n\n".join(made)
 
 
