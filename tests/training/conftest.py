@@ -9,7 +9,7 @@ from jaxhpo.data import Dataset, from_arrays
 
 @pytest.fixture(scope="session")
 def small_digits():
-    """160 training examples of real digits: ten batches of 16 an epoch. Trials have folds only where they are asked for."""
+    """160 training examples of real digits: ten batches of 16 an epoch. Trials have no folds unless asked for."""
     x, y = load_digits(return_X_y=True)
     rows = np.concatenate([np.flatnonzero(y == label)[:27] for label in range(10)])
     made = from_arrays(x[rows].reshape(-1, 8, 8), y[rows], name="small digits").take(160)
