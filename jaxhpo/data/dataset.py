@@ -26,8 +26,8 @@ _MOST_TOKENS = 2**24  # the whole numbers that float32 represents exactly
 class Dataset:
     """Examples for classification or regression, split into training, validation and test examples.
 
-    Trials train on the training examples and are scored on the validation examples. Only the best trial is scored on
-    the test examples, once.
+    Trials train on the training examples and are scored on the validation examples. Winner and
+    ensemble alone are scored on the test examples, once each.
 
     Attributes:
         name: Name of the data set.

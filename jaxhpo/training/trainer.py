@@ -14,7 +14,7 @@ from jaxhpo.machine.bounds import MOST_EPOCHS, check_count, check_visits
 from jaxhpo.space import Space
 from jaxhpo.training.goal.metrics import Metric
 from jaxhpo.training.goal.scoring import Loss, read_goal
-from jaxhpo.training.networks import Family, UserFamily, make_family
+from jaxhpo.training.networks import Family, UserFamily, check_mean_outputs, make_family
 from jaxhpo.training.planning.plan import EARLY
 from jaxhpo.training.planning.resources import Machine, Resources, machine_of, read_resources
 from jaxhpo.training.run.arguments import Arguments, shapes_of_chunk
@@ -55,7 +55,7 @@ class Trainer:
             those of the last epoch do.
         patience: Epochs without a lower validation loss after which a trial ends; None for never.
         folds: Folds on which each trial is trained, and out of which it is scored, dealt by seed 0; 1 for none.
-        repeats: Trainings of each trial, which differ in their initial weights and dropout; its score is their mean.
+        repeats: Trainings of each trial that differ in initial weights and dropout; its score is their mean.
         old: Fields of `machine`, as arguments: they will go.
 
     Raises:
@@ -95,8 +95,7 @@ class Trainer:
         """Return a trainer of networks that have been checked already.
 
         Args:
-            family: The networks, with their data and space. With folds the data's validation examples are those of the
-                last fold, and its training examples those of the others, in order.
+            family: The networks, with their data and space; with folds the data are `Folds.last` of them.
             resources: What training may use.
 
         Raises:
@@ -110,6 +109,7 @@ class Trainer:
         self.family, self.data, self.space = family, family.data, family.space
         self.goal, self.epochs = family.goal, family.epochs
         check_visits(self.epochs, len(self.data.y_train))
+        check_mean_outputs(family, resources)
         self.resources, self.continues = resources, resources.continues
         self.plan = family.plan(resources)
         examples = len(self.data.y_train) + len(self.data.y_valid)
@@ -133,7 +133,7 @@ class Trainer:
 
         With k folds or repeats a trial is k lanes. Its score is the metric of all held-out outputs together, or the
         mean of the repeats' scores, and `Outcome.standard_error` is that of the score over the examples. Arrays of
-        `aux` have an axis of size k after the first, except `checkpoint_loss`, the mean; a fold may have no `curve`.
+        `aux` have an axis of size k after the first, except `checkpoint_loss`; a fold may have no `curve`.
 
         With `continues` a trial may name a `source`, and trains from the source's budget on to its own: weights,
         statistics, the optimizer's moments, curve and loss are the source's, random numbers those of the first trial
@@ -154,7 +154,7 @@ class Trainer:
         return self.score_weights(state.data, [state.best])
 
     def score_weights(self, data: TrainingData, trials: Sequence[Weights], shares: Sequence[float] = (1.0,)) -> float:
-        """Return the test score of the networks of some trials, which answer together.
+        """Return the test score of some trials, whose networks answer together.
 
         Args:
             data: The examples on the device, for their scales.

@@ -30,6 +30,10 @@ class Member(NamedTuple):
     trained: Weights
     share: float
 
+    def __repr__(self) -> str:
+        """Return a short text, without the weights of the networks."""
+        return f"Member(trial={self.trained.trial}, share={self.share:.4f})"
+
 
 class Ensemble(NamedTuple):
     """Trials that answer together.
@@ -47,6 +51,11 @@ class Ensemble(NamedTuple):
     standard_error: float
     loss: float
     test_score: float | None = None
+
+    def __repr__(self) -> str:
+        """Return a short text, without the weights of the networks."""
+        trials = ", ".join(map(str, self.trials))
+        return f"Ensemble(trials {trials}: score={self.score:.4f}, loss={self.loss:.4f})"
 
     @property
     def trials(self) -> tuple[int, ...]:

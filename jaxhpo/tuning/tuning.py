@@ -70,7 +70,7 @@ class Tuning:
             self._journal = Journal(options.output, self._header() | ({} if words is None else {"vocabulary": words}))
 
     def run(self, *, verbose: bool = True, details: bool = False) -> Study:
-        """Run the trials, score the winner on the test split once, and return the study.
+        """Run the trials, score winner and ensemble on the test split once, and return the study.
 
         Args:
             verbose: Whether to show what was understood, and progress, on standard error.

@@ -152,7 +152,9 @@ class TrainingWorkload:
     def plan(self) -> dict[str, Any]:
         """Return how they run: machine, lanes, engine, buckets."""
         plan = self.trainer.plan
-        return plan.to_json() | {"programs": len(plan.buckets) + 1}  # the test's
+        # Each bucket trains, and computes outputs for the test. Scores, resampled scores and losses take one each; the
+        # networks of repeats are resampled together, and their mean alone.
+        return plan.to_json() | {"programs": 2 * len(plan.buckets) + 3 + (self.repeats > 1)}
 
     def about(self) -> dict[str, Any]:
         """Return what is tuned, as plain data."""

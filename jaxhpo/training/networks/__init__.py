@@ -7,8 +7,8 @@
 - `user/`: the user's own Flax models (`UserFamily`)
 """
 
-from jaxhpo.training.networks.families import Family
+from jaxhpo.training.networks.families import Family, check_mean_outputs
 from jaxhpo.training.networks.family_choice import make_family
 from jaxhpo.training.networks.user import UserFamily
 
-__all__ = ["Family", "UserFamily", "make_family"]
+__all__ = ["Family", "UserFamily", "check_mean_outputs", "make_family"]

@@ -63,6 +63,11 @@ class Builtin:
             warn_of_unread(unread_by_optimizers(space, self.ranges))
         self.goal = rehearse_goal(goal, data, jax.ShapeDtypeStruct((self.ranges.micro_batch, *each), np.float32))
 
+    @property
+    def output_dtypes(self) -> tuple[Any, ...]:
+        """The dtype of logits and predictions."""
+        return (np.dtype(np.float32),)
+
     def again(self, data: Dataset, space: Space) -> "Builtin":
         """Return the same network for other data and another space."""
         options: dict[str, Any] = {"batch_size": self.batch_size, "warns": False}

@@ -4,6 +4,9 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+import jax.numpy as jnp
+import numpy as np
+
 from jaxhpo.data import Dataset
 from jaxhpo.models import FAMILIES, Costed, Variant
 from jaxhpo.space import Space
@@ -26,6 +29,11 @@ class Family(Protocol):
     goal: Goal
     epochs: int
     ranges: Ranges
+
+    @property
+    def output_dtypes(self) -> tuple[Any, ...]:
+        """The dtypes of what the networks return, as far as they are known."""
+        ...
 
     def again(self, data: Dataset, space: Space) -> "Family":
         """Return the same kind of networks for other data and another space, in batches of the same default size."""
@@ -115,6 +123,19 @@ def check_space(space: Iterable[str], ranges: Ranges, data: Dataset, goal: Goal)
     if smoothed and (data.task != "classification" or goal.loss is not None):
         whose = "a loss of your own" if goal.loss is not None else "regression"
         raise ValueError(f"space has label_smoothing, which is of the cross-entropy of classes, not {whose}; drop it")
+
+
+def check_mean_outputs(family: Family, resources: Resources) -> None:
+    """Raise ValueError where the networks of a trial, one a fold or repeat, return what has no mean."""
+    if resources.trainings == 1:
+        return
+    for dtype in family.output_dtypes:
+        if not jnp.issubdtype(dtype, np.floating):
+            name, number = ("folds", resources.folds) if resources.folds > 1 else ("repeats", resources.repeats)
+            raise ValueError(
+                f"{name}={number} takes the mean of what the networks of a trial return, and the model returns {dtype}; "
+                f"let it return floating-point numbers, or use {name}=1"
+            )
 
 
 def unread_by_optimizers(space: Iterable[str], ranges: Ranges) -> dict[str, str]:

@@ -85,6 +85,7 @@ class UserFamily:
         self._rehearsed: dict[Variant, Form] = {}
         self._outputs: set[tuple] = set()  # shapes that loss and metric go with
         self._numbers = 0  # of an example's outputs
+        self._dtypes: dict[Any, None] = {}  # of outputs
         variants = self.ranges.variants
         for i in np.unique(np.linspace(0, len(variants) - 1, min(EARLY, len(variants))).round().astype(int)):
             self._rehearse(variants[i])
@@ -167,6 +168,11 @@ class UserFamily:
                     f"{defaults[name]!r}; make that a number, or leave out its when"
                 )
 
+    @property
+    def output_dtypes(self) -> tuple[Any, ...]:
+        """The dtypes of what the model returns in the forms that have been rehearsed."""
+        return tuple(self._dtypes)
+
     def plan(self, resources: Resources) -> Plan:
         """Return the plan: a bucket for each program."""
         alone = resources.engine == THREADS
@@ -241,6 +247,7 @@ class UserFamily:
         """Return the goal; raise ValueError where outputs of these shapes do not go with loss and metric."""
         leaves, tree = jax.tree.flatten(outputs)
         self._numbers = max(self._numbers, sum(math.prod(leaf.shape[1:]) for leaf in leaves))
+        self._dtypes |= dict.fromkeys(leaf.dtype for leaf in leaves)
         kind = tree, *((leaf.shape, leaf.dtype) for leaf in leaves)
         if kind not in self._outputs:
             self.goal = rehearse_goal(self.goal, self.data, outputs)
