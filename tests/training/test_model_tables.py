@@ -23,7 +23,7 @@ def table():
 def model(table):
     space = jh.Space({"learning_rate": jh.Choice((0.03,)), "units": jh.Choice((16,)), "batch_size": jh.Choice((8,))})
     options = {"space": space, "trials": 1, "epochs": 30, "algorithm": "random_search", "cache": False}
-    return jh.tune(table, **options, verbose=False).best_model()
+    return jh.tune(table, folds=1, **options, verbose=False).best_model()
 
 
 def test_features_by_name(table):

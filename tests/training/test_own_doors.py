@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 from sklearn.metrics import confusion_matrix, f1_score, get_scorer
@@ -257,3 +258,26 @@ def test_a_width_that_is_a_float_is_refused_with_the_remedy(small_digits):
 def test_text_cannot_be_flipped(small_text):
     with pytest.raises(ValueError, match="'flip', which is for images, and the data are none; leave it out"):
         Trainer(small_text, Good, Space(BASE | {"flip": Float(0.0, 1.0)}))
+
+
+class WithRanks(nn.Module):
+    """Returns the class with the largest logit beside the logits."""
+
+    @nn.compact
+    def __call__(self, x):
+        logits = nn.Dense(10)(x.reshape(len(x), -1))
+        return logits, jnp.argmax(logits, axis=-1)
+
+
+@pytest.mark.parametrize(("several", "said"), [({"folds": 3}, "folds"), ({"repeats": 2}, "repeats")])
+def test_whole_numbers_have_no_mean_over_folds(several, said, small_digits):
+    goal = {
+        "loss": lambda z, y: optax.softmax_cross_entropy_with_integer_labels(z[0], y),
+        "metric": lambda z, y: jnp.mean(z[1] == y),
+    }
+    wanted = (
+        f"^{said}={several[said]} takes the mean of what a trial's networks return, and the model returns int32; let"
+    )
+    with pytest.raises(ValueError, match=wanted):
+        Trainer(small_digits, WithRanks, SPACE, **goal, **several)
+    Trainer(small_digits, WithRanks, SPACE, **goal)

@@ -133,7 +133,7 @@ def check_mean_outputs(family: Family, resources: Resources) -> None:
         if not jnp.issubdtype(dtype, np.floating):
             name, number = ("folds", resources.folds) if resources.folds > 1 else ("repeats", resources.repeats)
             raise ValueError(
-                f"{name}={number} takes the mean of what the networks of a trial return, and the model returns {dtype}; "
+                f"{name}={number} takes the mean of what a trial's networks return, and the model returns {dtype}; "
                 f"let it return floating-point numbers, or use {name}=1"
             )
 
