@@ -173,7 +173,7 @@ def test_a_table_is_tuned_as_it_comes(name, tmp_path):
     y = rows.pop(rows.columns[-1] if target == "-1" else target)
     rows = rows[y.notna()].sample(frac=1, random_state=0)
     named = dict(option.split("=") for option in options if "=" in option)
-    data = jh.data.load(path, target=target, task=model.data_spec.task, columns=named)
+    data = jh.data.load(path, target=target, task=model.data_spec.task, columns=named).pooled()  # as it has folds
     features = np.concatenate([data.x_train, data.x_valid, data.x_test])
     assert len(features) == len(rows)
     found = read_features(rows, model.data_spec.columns)
