@@ -247,7 +247,7 @@ def test_a_metric_on_arrays_has_the_targets_units():
     d = from_arrays(x, (5000 + 300 * x[:, 0]).astype(np.float32), task="regression")
     space = Space({"lr": Choice((0.01,)), "units": Choice((8,)), "batch_size": Choice((16,))})
     options = {"model": "mlp", "space": space, "trials": 1, "lanes": 1, "epochs": 20, "cache": False, "verbose": False}
-    study = jaxhpo.tune(d, metric=sk.mean_absolute_error, **options)
+    study = jaxhpo.tune(d, metric=sk.mean_absolute_error, folds=1, **options)
     assert study.direction == "minimize"
     wanted = np.mean(np.abs(study.best_model().predict(d.x_valid) - d.y_valid))
     assert study.best.score == pytest.approx(wanted, rel=1e-5)
