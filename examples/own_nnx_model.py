@@ -18,7 +18,6 @@ class Net(nnx.Module):
         self.dropout, self.out = nnx.Dropout(dropout, rngs=rngs), nnx.Linear(width, classes, rngs=rngs)
 
     def __call__(self, x):
-        """Return logits."""
         return self.out(self.dropout(nnx.relu(self.norm(self.hidden(x)))))
 
 
