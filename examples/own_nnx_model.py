@@ -18,6 +18,7 @@ class Net(nnx.Module):
         self.dropout, self.out = nnx.Dropout(dropout, rngs=rngs), nnx.Linear(width, classes, rngs=rngs)
 
     def __call__(self, x):
+        """Return logits."""
         return self.out(self.dropout(nnx.relu(self.norm(self.hidden(x)))))
 
 
@@ -26,9 +27,7 @@ def main(trials: int = 32) -> jh.Study:
     data = jh.data.from_arrays(*load_breast_cancer(return_X_y=True))
     rate, dropout = jh.Float(1e-3, 1e-1, log=True, levels=9), jh.Float(0.0, 0.5, levels=6)
     space = jh.Space({"learning_rate": rate, "width": jh.Choice((16, 64)), "dropout": dropout})
-    study = jh.tune(
-        data, model=Net, space=space, trials=trials, folds=1, loss=lambda z, y: ((5 - 4 * y) * entropy(z, y)).mean()
-    )
+    study = jh.tune(data, model=Net, space=space, trials=trials, loss=lambda z, y: ((5 - 4 * y) * entropy(z, y)).mean())
     called = study.best_model().predict(data.x_test)
     for i, name in enumerate(("malignant", "benign")):
         print(f"{name}: {(called == i)[data.y_test == i].sum()} of {(data.y_test == i).sum()} recognised")

@@ -64,7 +64,7 @@ def test_own_linen_model(run):
 def test_own_nnx_model(run):
     study, printed = run("own_nnx_model")
     assert study.summary["model"] == "Net"
-    assert study.best_model().statistics  # of the batch norm
+    assert study.best_model().networks[0].statistics  # of the batch norm
     found = re.findall(r"^(malignant|benign): (\d+) of (\d+) recognised$", printed, re.MULTILINE)
     assert [(name, total) for name, _, total in found] == [("malignant", "42"), ("benign", "72")]
     assert sum(int(right) for _, right, _ in found) / (42 + 72) == pytest.approx(study.best.test_score)
