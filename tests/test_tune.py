@@ -4,6 +4,7 @@ import errno
 import functools
 import json
 import math
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 import jaxhpo as jh
 from jaxhpo import tuning
 from jaxhpo.study import Journal
+from jaxhpo.tuning import TrainingStudy
+from jaxhpo.tuning.ensemble import Member
 
 # All train the same compiled networks; and but for `study`, by an algorithm that is compiled at once.
 DEFAULT = {
@@ -332,3 +335,20 @@ def test_trials_of_several_trainings_have_fewer_lanes_and_more_rounds(machine, e
 def test_free_lanes_leave_the_algorithm_four_batches(trials, sizes, monkeypatch):
     monkeypatch.setattr(tuning.options, "default_lanes", lambda: 64)
     assert tuning.Options(trials=trials).sizes(64) == sizes
+
+
+def test_an_ensemble_of_one_trial_is_no_second_look_at_the_test():
+    """The trial with the lowest loss may be another than the winner, and alone."""
+    study, scores = SimpleNamespace(test_seconds=0.0), []
+    state = SimpleNamespace(best="weights", data="data")
+    study.score_weights = lambda data, trials, shares: scores.append(trials) or len(scores) / 10
+    own = object.__new__(TrainingStudy)
+    own._test, own._looks, own.trainer = {}, {"trial": [], "trials": []}, study
+    own._carry, own._host = SimpleNamespace(objective=state), SimpleNamespace(seconds=SimpleNamespace(compile=0.0))
+    one, other = (Member(SimpleNamespace(trial=trial), 1.0) for trial in (0, 1))
+    own._score_once("trial", [one])
+    own._score_once("trials", [other])  # warnings are errors
+    own._score_once("trials", [one])  # known: no look
+    assert own._test == {(0,): 0.1, (1,): 0.2}
+    with pytest.warns(RuntimeWarning, match=r"this is look 2 at the test examples, which have scored trial 0 before"):
+        own._score_once("trial", [Member(SimpleNamespace(trial=2), 1.0)])

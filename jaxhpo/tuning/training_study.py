@@ -36,6 +36,7 @@ class TrainingStudy(Study):
         self.final: FinalFit | None = None
         """What `final_fit` returned last; None before."""
         self._test: dict[tuple[int, ...], float] = {}  # by the trials that answer together
+        self._looks: dict[str, list[tuple[int, ...]]] = {"trial": [], "trials": []}  # of winners, and of ensembles
 
     @property
     def best(self) -> Best:
@@ -135,7 +136,7 @@ class TrainingStudy(Study):
             ValueError: if no trial has a score.
         """
         weights = self._weights()
-        self._score_once((weights.trial,), [Member(weights, 1.0)])
+        self._score_once("trial", [Member(weights, 1.0)])
         return self._test[weights.trial,]
 
     def score_ensemble(self, size: int = SIZE) -> float:
@@ -150,9 +151,8 @@ class TrainingStudy(Study):
             ValueError: as `ensemble` does.
         """
         chosen = self._members(size)
-        trials = tuple(one.trained.trial for one in chosen)
-        self._score_once(trials, chosen)
-        return self._test[trials]
+        self._score_once("trials", chosen)
+        return self._test[tuple(one.trained.trial for one in chosen)]
 
     def level_trials(self) -> list[int]:
         """Return the trials that are level with the winner, in order.
@@ -162,17 +162,19 @@ class TrainingStudy(Study):
         """
         return level_with(self.trainer, self.objective_state, self.winner.trial, self.finished)
 
-    def _score_once(self, trials: tuple[int, ...], members: Sequence[Member]) -> None:
+    def _score_once(self, kind: str, members: Sequence[Member]) -> None:
+        """Score a winner ("trial") or an ensemble ("trials"), of whatever number of trials, unless that is done."""
+        trials, before = tuple(one.trained.trial for one in members), self._looks[kind]
         if trials in self._test:
             return
-        alike = [known for known in self._test if (len(known) == 1) == (len(trials) == 1)]
-        if alike:
-            several = ", ".join(f"trial {known[0]}" if len(known) == 1 else f"trials {known}" for known in alike)
+        if before:
+            several = ", ".join(f"{kind} {known[0] if kind == 'trial' else known}" for known in before)
             warnings.warn(
-                f"this is look {len(alike) + 1} at the test examples, which have scored {several} before",
+                f"this is look {len(before) + 1} at the test examples, which have scored {several} before",
                 RuntimeWarning,
                 stacklevel=3,
             )
+        before.append(trials)
         compiled = self.trainer.test_seconds
         self._test[trials] = self.trainer.score_weights(
             self.objective_state.data, [one.trained for one in members], [one.share for one in members]
