@@ -66,7 +66,9 @@ def test_a_trial_is_judged_at_its_own_budget():
     proposal = Proposal(
         point, np.full((1, 1, 1), 9), np.full((1, 1, 1), -1), np.ones((1, 1, 1), bool), np.zeros((1, 1, 1))
     )
-    record = SimpleNamespace(proposal=proposal, outcome=Outcome(early[[row]].reshape(1, 1, 1), {}))
+    record = SimpleNamespace(
+        proposal=proposal, outcome=Outcome(early[[row]].reshape(1, 1, 1), {}, np.full((1, 1, 1), np.nan))
+    )
     assert ours._study(task, record, 0, 1) == [1, pytest.approx(float(task.regret(early[row])), rel=1e-3)]
 
 
