@@ -4,14 +4,16 @@ import pytest
 
 from jaxhpo.report.console import closing_lines
 
-WINNER = {"trial": 6, "loss": 0.2, "networks": 5, "flop": 100, "score": 0.9}
-ENSEMBLE = {"trials": [6, 2, 3], "loss": 0.1, "networks": 15, "flop": 250, "score": 0.95, "test_score": 0.97}
+UNKNOWN = dict.fromkeys(("corrected_score", "corrected_standard_error", "gain", "gain_standard_error"))
+WINNER = {"trial": 6, "loss": 0.2, "networks": 5, "flop": 100, "score": 0.9} | UNKNOWN
+ENSEMBLE = {"trials": [6, 2, 3], "loss": 0.1, "networks": 15, "flop": 250, "score": 0.95, "test_score": 0.97} | UNKNOWN
+CORRECTED = WINNER | {"corrected_score": 0.87654, "gain": -0.0123, "gain_standard_error": 0.004}
 
 
 def lines(**changes):
     best = {"trial": 6, "config": {}, "score": 0.9, "test_score": 0.85}
     seconds = dict.fromkeys(("total", "compile", "train", "algorithm"), 1.0)
-    models = {"winner": WINNER, "ensemble": ENSEMBLE, "recommended": "ensemble", "level": 0}
+    models = {"winner": WINNER, "ensemble": ENSEMBLE, "recommended": "ensemble", "level": 0, "few_examples": None}
     summary = {"best": best, "final": None, "metric": "accuracy", "trials": 9, "failed": 0, "seconds": seconds}
     return closing_lines(summary | models | changes)
 
@@ -20,13 +22,32 @@ def test_the_better_one_is_named_with_what_it_costs():
     assert lines()[:3] == [
         "Winner: trial 6, validation accuracy 0.9000, test accuracy 0.8500.",
         "Ensemble: 3 trials, validation accuracy 0.9500, test accuracy 0.9700.",
-        "The ensemble has the lower validation loss, by 15 networks and 2.5 times the winner's arithmetic.",
+        "Recommended: the ensemble (lower validation loss): 15 networks, 2.5 times the arithmetic.",
     ]
-    worse = lines(ensemble=ENSEMBLE | {"loss": 0.3})[2]
-    assert (
-        worse
-        == "The winner has the lower validation loss; the ensemble takes 15 networks and 2.5 times its arithmetic."
-    )
+    size = "the ensemble costs 2.5 times the arithmetic."
+    worse = lines(ensemble=ENSEMBLE | {"loss": 0.3}, recommended="winner")[2]
+    assert worse == f"Recommended: the winner (lower validation loss); {size}"
+    assert lines(recommended="winner")[2] == f"Recommended: the winner (more training examples); {size}"
+
+
+def test_scores_that_are_corrected_for_choosing_and_gains_are_said():
+    ensemble = ENSEMBLE | {"corrected_score": 0.9, "gain": 0.02, "gain_standard_error": 0.0051}
+    assert lines(winner=CORRECTED, ensemble=ensemble, few_examples=True)[3:6] == [
+        "Validation accuracy, corrected for choosing: winner 0.8765, ensemble 0.9000.",
+        "Gain over the default configuration: winner -0.0123 +- 0.0040, ensemble 0.0200 +- 0.0051.",
+        "Few examples: choosing among 9 trials made the winner look 0.0235 better.",
+    ]
+    assert lines(winner=CORRECTED | UNKNOWN | {"corrected_score": 0.8}, ensemble=None, few_examples=False)[1:3] == [
+        "Validation accuracy, corrected for choosing: winner 0.8000.",
+        "9 trials in 1.0 s: compiling 1.0 s, training 1.0 s, choosing 1.00 s.",
+    ]
+
+
+def test_no_line_is_wider_than_a_terminal():
+    ensemble = ENSEMBLE | {"trials": list(range(10)), "networks": 50, "flop": 2340}
+    answers = {"winner": CORRECTED, "ensemble": ensemble | dict.fromkeys(UNKNOWN, -0.12345), "level": 12}
+    for recommended in ("winner", "ensemble"):
+        assert max(map(len, lines(**answers, recommended=recommended, few_examples=True))) <= 96
 
 
 @pytest.mark.parametrize("ensemble", [None, ENSEMBLE | {"trials": [6]}])

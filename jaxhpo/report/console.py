@@ -65,22 +65,46 @@ def best_table(study: Study, size: int = 5) -> Table:
 
 
 def _model_lines(summary: dict[str, Any]) -> list[str]:
-    """Return what a study of trainings says of its ensemble, and of trials that are level with the winner."""
+    """Return what a study of trainings says of its ensemble, of choosing, and of trials level with the winner."""
     metric, winner, ensemble = summary["metric"], summary.get("winner"), summary.get("ensemble")
-    lines = []
+    lines, answers = [], {"winner": winner}
     if winner is not None and ensemble is not None and ensemble["trials"] != [winner["trial"]]:
+        answers["ensemble"] = ensemble
         scores = f"validation {metric} {ensemble['score']:.4f}, test {metric} {ensemble['test_score']:.4f}"
         times = ensemble["flop"] / winner["flop"] if winner["flop"] else ensemble["networks"] / winner["networks"]
-        size = f"{_count(ensemble['networks'], 'network')} and {times:,.1f} times"
+        size = f"{times:,.1f} times the arithmetic"
         lines.append(f"Ensemble: {_count(len(ensemble['trials']), 'trial')}, {scores}.")
-        if ensemble["loss"] < winner["loss"]:
-            lines.append(f"The ensemble has the lower validation loss, by {size} the winner's arithmetic.")
+        if summary["recommended"] == "ensemble":
+            lines.append(
+                f"Recommended: the ensemble (lower validation loss): {_count(ensemble['networks'], 'network')}, {size}."
+            )
         else:
-            lines.append(f"The winner has the lower validation loss; the ensemble takes {size} its arithmetic.")
-    if winner is not None and summary["level"]:
+            why = "more training examples" if ensemble["loss"] < winner["loss"] else "lower validation loss"
+            lines.append(f"Recommended: the winner ({why}); the ensemble costs {size}.")
+    if winner is None:
+        return lines
+    lines += _choosing_lines(answers, metric)
+    if summary["level"]:
         level = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
         lines.append(f"{level} level with the winner: within a standard error of the difference.")
+    if summary["few_examples"]:
+        better = f"{abs(winner['score'] - winner['corrected_score']):.4f}"
+        lines.append(f"Few examples: choosing among {summary['trials']:,} trials made the winner look {better} better.")
     return lines
+
+
+def _choosing_lines(answers: dict[str, dict[str, Any]], metric: str) -> list[str]:
+    """Return the scores of winner and ensemble that are corrected for choosing, and their gains."""
+    corrected = [
+        f"{who} {one['corrected_score']:.4f}" for who, one in answers.items() if one["corrected_score"] is not None
+    ]
+    gains = [
+        f"{who} {one['gain']:.4f} +- {one['gain_standard_error']:.4f}"
+        for who, one in answers.items()
+        if one["gain"] is not None and one["gain_standard_error"] is not None
+    ]
+    lines = [f"Validation {metric}, corrected for choosing: {', '.join(corrected)}."] if corrected else []
+    return [*lines, f"Gain over the default configuration: {', '.join(gains)}."] if gains else lines
 
 
 def _count(number: int, what: str) -> str:

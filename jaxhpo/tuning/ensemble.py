@@ -82,17 +82,27 @@ def choose_members(state: TrainerState, finished: Sequence[Trial], size: int = S
     chosen: dict[int, Weights] = {}
     for one in state.candidates:
         if one.trial in state.outputs:
-            chosen.setdefault(_root(finished, one.trial), one)
+            chosen.setdefault(root_of(finished, one.trial), one)
     best = list(chosen.values())[:size]
     if len(best) < 2:
         there = "1 trial" if best else "no trial"
         raise ValueError(
             f"an ensemble needs two trainings or more, and the weights of {there} are here; run more trials"
         )
-    examples = len(validation_targets(state.data))
-    raw = [math.exp(-(one.loss - best[0].loss) * examples / _TEMPERATURE) for one in best]
+    shares = shares_of([one.loss for one in best], len(validation_targets(state.data)))
+    return tuple(Member(one, share) for one, share in zip(best, shares, strict=False))
+
+
+def shares_of(losses: Sequence[float], examples: int) -> list[float]:
+    """Return the weights of trials that answer together, of the first ones only where others are too small.
+
+    Args:
+        losses: Their losses, lowest first.
+        examples: Number of examples of the losses.
+    """
+    raw = [math.exp(-(loss - losses[0]) * examples / _TEMPERATURE) for loss in losses]
     raw = [share for share in raw if share > _LEAST]
-    return tuple(Member(one, share / sum(raw)) for one, share in zip(best, raw, strict=False))
+    return [share / sum(raw) for share in raw]
 
 
 def evaluate_members(trainer: Trainer, state: TrainerState, members: tuple[Member, ...]) -> Ensemble:
@@ -134,7 +144,7 @@ def level_with(trainer: Trainer, state: TrainerState, winner: int, finished: Seq
     return found
 
 
-def _root(finished: Sequence[Trial], trial: int) -> int:
+def root_of(finished: Sequence[Trial], trial: int) -> int:
     """Return the first trial of a chain of continued ones."""
     while finished[trial].source >= 0:
         trial = finished[trial].source

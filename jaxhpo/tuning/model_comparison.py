@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxhpo.training.run.placement import validation_targets
 from jaxhpo.training.run.state import Weights
+from jaxhpo.tuning.correction import Corrected
 from jaxhpo.tuning.training_study import TrainingStudy
 
 WINNER, ENSEMBLE = "winner", "ensemble"
@@ -21,7 +22,8 @@ def compare_models(study: TrainingStudy) -> dict[str, Any]:
 
     Returns:
         `winner` and `ensemble`, the latter None where there are fewer than two trainings; `recommended`, one of these
-        names; and `level`, how many trials are level with the winner.
+        names; `level`, how many trials are level with the winner; `default`, of the default configuration; and
+        `few_examples`, whether they are too few to tell so many trials apart. Numbers that are not known are None.
     """
     state, trainer = study.objective_state, study.trainer
     test_score, winner, weights = study.score_test(), study.winner, state.best
@@ -37,6 +39,14 @@ def compare_models(study: TrainingStudy) -> dict[str, Any]:
         "recommended": WINNER,
         "level": len(study.level_trials()),
     }
+    corrected = study.corrected_scores()
+    found[WINNER] |= _corrected(None if corrected is None else corrected.winner)
+    found["few_examples"] = None if corrected is None else corrected.few_examples
+    found["default"] = None
+    if study.default is not None:
+        score = study.finished[study.default].score
+        found["default"] = {"trial": study.default, "score": _number(score)}
+        found["default"]["corrected_score"] = None if corrected is None else _number(corrected.default)
     try:
         ensemble = study.evaluate_ensemble()
     except ValueError:  # there are fewer than two trainings
@@ -49,9 +59,17 @@ def compare_models(study: TrainingStudy) -> dict[str, Any]:
         "standard_error": _number(ensemble.standard_error),
         "test_score": study.score_ensemble(),
     } | _size(study, [one.trained for one in ensemble.members])
+    found[ENSEMBLE] |= _corrected(None if corrected is None else corrected.ensemble)
     if ensemble.loss < loss:
         found["recommended"] = ENSEMBLE
     return found
+
+
+def _corrected(one: Corrected | None) -> dict[str, float | None]:
+    """Return a corrected score and its gain as plain data."""
+    values = (math.nan,) * 4 if one is None else one
+    names = ("corrected_score", "corrected_standard_error", "gain", "gain_standard_error")
+    return {name: _number(value) for name, value in zip(names, values, strict=True)}
 
 
 def _number(value: float) -> float | None:

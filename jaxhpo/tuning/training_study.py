@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from jaxhpo.compilation import HostFunction
+from jaxhpo.machine.bounds import check_count
 from jaxhpo.study import Best, Study, Trial
 from jaxhpo.training import Trainer
 from jaxhpo.training.final_fit import FinalFit, final_fit
+from jaxhpo.training.run.candidates import MOST
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.trained.model import Model
+from jaxhpo.tuning.correction import CorrectedScores, correct_scores
 from jaxhpo.tuning.ensemble import SIZE, Ensemble, Member, choose_members, evaluate_members, level_with
 from jaxhpo.types import Algorithm
 
@@ -35,6 +38,7 @@ class TrainingStudy(Study):
         self.trainer = trainer
         self.final: FinalFit | None = None
         """What `final_fit` returned last; None before."""
+        self.default: int | None = None
         self._test: dict[tuple[int, ...], float] = {}  # by the trials that answer together
         self._looks: dict[str, list[tuple[int, ...]]] = {"trial": [], "trials": []}  # of winners, and of ensembles
 
@@ -161,6 +165,38 @@ class TrainingStudy(Study):
         they could have won.
         """
         return level_with(self.trainer, self.objective_state, self.winner.trial, self.finished)
+
+    def corrected_scores(self, size: int = SIZE) -> CorrectedScores | None:
+        """Return the validation scores of winner and ensemble, corrected for choosing, and their gains.
+
+        The best of many scores is too good. So trials are chosen on 63% of the validation examples, with folds of all,
+        and scored on the others; the mean over 200 such parts counts, of large data over fewer. Epochs count as
+        candidates, too. A gain is how much better the score is than that of the default configuration.
+
+        Args:
+            size: Trials of the ensemble, at most.
+
+        Returns:
+            None where the correction is not known: there are fewer than four examples, the outputs of a trial are not
+            kept, or the metric has no value for most parts of the examples.
+
+        Raises:
+            ValueError: if no trial has a score, or `size` is not an integer in [2, 32].
+
+        Example:
+            >>> import jaxhpo as jh
+            >>> study = jh.tune("digits", model="mlp", trials=4, epochs=3, verbose=False)
+            >>> corrected = study.corrected_scores()
+            >>> bool(corrected.winner.score == study.best.score - corrected.optimism)
+            True
+        """
+        check_count("size", size, MOST, least=2)
+        try:
+            members = self._members(size)
+        except ValueError:  # there are fewer than two trainings
+            members = None
+        how = {"winner": self.winner.trial, "members": members, "default": self.default, "size": size}
+        return correct_scores(self.trainer, self.objective_state, self.finished, **how)
 
     def _score_once(self, kind: str, members: Sequence[Member]) -> None:
         """Score a winner ("trial") or an ensemble ("trials"), of whatever number of trials, unless that is done."""

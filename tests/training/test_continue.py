@@ -203,7 +203,7 @@ def test_a_user_s_model_keeps_its_static_values():
     names = shaping(space, ("width", "rate", "lr_mult"))
     assert names == ("width", "lr_mult", "optim")
     config = OF_OWN | {"lr_mult": 1, "optim": "sgd"}
-    lowest = Checkpoint(np.full(1, 0.5, np.float32), np.full(1, 2, np.int32), None, None)
+    lowest = Checkpoint(np.full(1, 0.5, np.float32), np.full(1, 2, np.int32), None, None, None)
     kept = {0: ResumeState(0, 3, config, (LaneState(*[None] * 6, lowest, None),), True)}
     point = np.stack([space.from_config(config | change) for change in ({"rate": 0.0, "batch_size": 32}, {"width": 8})])
     asked = Proposal(point, np.full(2, 6), np.zeros(2, np.int32), np.ones(2, bool), np.arange(1, 3))
@@ -211,7 +211,7 @@ def test_a_user_s_model_keeps_its_static_values():
         proposal, sources = find_sources(asked, kept, space, names, EPOCHS)
     assert proposal.active.tolist() == [True, False]
     # With other hyperparameters its own epochs count, from the source's last on.
-    assert sources[0].states[0].checkpoint == (np.float32(np.inf), 3, None, None)
+    assert sources[0].states[0].checkpoint == (np.float32(np.inf), 3, None, None, None)
     assert sources[0]._replace(states=()) == kept[0]._replace(states=())
 
 

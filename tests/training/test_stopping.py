@@ -55,11 +55,12 @@ def test_the_checkpoint_is_that_of_a_plain_loop(losses, patience):
         epoch += 1
         weights = {"w": jnp.float32(epoch)}
         loss, outputs = jnp.float32(losses[epoch - 1]), jnp.full(2, epoch, jnp.float32)
-        checkpoint = next_checkpoint(checkpoint, jnp.int32(epoch), loss, weights, (), outputs)
+        checkpoint = next_checkpoint(checkpoint, jnp.int32(epoch), loss, jnp.full(2, loss), weights, (), outputs)
     expected, kept = plain_loop(losses, len(losses), patience)
     assert (epoch, int(checkpoint.epoch)) == (expected, kept)
     assert float(checkpoint.weights[0]["w"]) == kept
     np.testing.assert_array_equal(checkpoint.outputs, [kept, kept])
+    np.testing.assert_array_equal(checkpoint.cross_fit.outputs, [kept, kept])
 
 
 def trainer_of(data, **options):

@@ -66,13 +66,26 @@ def resampled_on_arrays(metric: Callable[..., Any], outputs: Sequence[Any], y: n
     random, scores = np.random.default_rng(0), np.full(samples_for(len(y), SAMPLES_ON_ARRAYS), math.nan)
     for i in range(len(scores)):
         rows = random.integers(0, len(y), len(y))
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                each = [metric(jax.tree.map(lambda leaf, rows=rows: leaf[rows], own), y[rows]) for own in outputs]
-        except Exception:  # of the user's code, or scikit-learn's: a sample may lack a class
-            continue
-        scores[i] = np.mean(each)
+        scores[i] = np.mean([score_on_arrays(metric, own, y, rows) for own in outputs])
     return score, scores
+
+
+def score_on_arrays(metric: Callable[..., Any], outputs: Any, y: np.ndarray, rows: np.ndarray | None = None) -> float:
+    """Return the score of some examples by a metric that is called on arrays; nan where it fails.
+
+    Args:
+        metric: Function of outputs and targets, NumPy arrays -> a number.
+        outputs: Arrays [N, ...].
+        y: Labels or targets: [N, ...].
+        rows: The examples: [n] int; None for all.
+    """
+    if rows is not None:
+        outputs, y = jax.tree.map(lambda leaf: leaf[rows], outputs), y[rows]
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return float(metric(outputs, y))
+    except Exception:  # of the user's code, or scikit-learn's: a sample may lack a class
+        return math.nan
 
 
 def error_of(scores: np.ndarray) -> float:

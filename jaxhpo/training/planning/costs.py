@@ -85,11 +85,11 @@ def lane_bytes(
 
 
 def outputs_bytes(examples: int, numbers: int) -> float:
-    """Return what the outputs for the validation examples need beside a lane: `numbers` an example, three times.
+    """Return what the outputs for the validation examples need beside a lane: `numbers` an example, five times.
 
-    They are those of the epoch that counts, of the last one, and of the result.
+    They are those of the epoch that counts, of the last one, and of the result; and the cross-fitted ones, twice.
     """
-    return 3.0 * _NUMBER * examples * numbers
+    return 5.0 * _NUMBER * examples * numbers
 
 
 def epoch_seconds(costs: DeviceCosts, cost: Cost, lanes: int, micro_batch: int, train: int, valid: int) -> float:

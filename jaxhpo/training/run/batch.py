@@ -91,7 +91,8 @@ class BatchResult:
         y: np.ndarray,
         before: TrainerState,
     ):
-        self.best, self.candidates, self.end, self.outputs = before.best, before.candidates, before.end, before.outputs
+        self.best, self.candidates, self.end = before.best, before.candidates, before.end
+        self.outputs, self.cross_fitted = before.outputs, before.cross_fitted
         self._proposal, self._valid, self._goal = proposal, valid, goal
         self._layout, self._scores, self._y = layout, scores, y
         rows = len(proposal.active)
@@ -139,7 +140,13 @@ class BatchResult:
         self._loss[row] = loss = self._layout.mean(np.ravel(losses))
         trial, rank = int(self._proposal.trial[row]), (1 if self._goal.direction == "maximize" else -1) * score
         bucket, point = lanes[0][0].bucket, self._proposal.point[row]
-        self.outputs = with_outputs(self.outputs, trial, self._layout.outputs(outputs))
+        own = self._layout.outputs(outputs)
+        self.outputs = with_outputs(self.outputs, trial, own)
+        if lanes[0][1].cross_fitted is not None:  # else the last epoch counts, which nothing chose
+            own = self._layout.outputs(
+                self._layout.networks_outputs([_own(result.cross_fitted, i) for _, result, i in lanes])
+            )
+        self.cross_fitted = with_outputs(self.cross_fitted, trial, own)
         found = Weights(trial, score, rank, loss, bucket, (), point)
         if found.beats(self.best) or enters(self.candidates, self.end, place_of(found)):
             found = found._replace(networks=tuple(network_of(result, i) for _, result, i in lanes))
@@ -154,7 +161,8 @@ class BatchResult:
 
     def after(self, state: TrainerState) -> TrainerState:
         """Return a state with the best weights, the candidates and the outputs."""
-        return state._replace(best=self.best, candidates=self.candidates, end=self.end, outputs=self.outputs)
+        found = {"best": self.best, "candidates": self.candidates, "end": self.end}
+        return state._replace(**found, outputs=self.outputs, cross_fitted=self.cross_fitted)
 
     @property
     def outcome(self) -> Outcome:

@@ -56,7 +56,9 @@ def _with_new_checkpoint(source: ResumeState) -> ResumeState:
     def without(state: LaneState) -> LaneState:
         lowest = state.checkpoint
         loss, epoch = np.full_like(lowest.loss, np.inf), np.full_like(lowest.epoch, source.budget)
-        return state._replace(checkpoint=lowest._replace(loss=loss, epoch=epoch))
+        fit = lowest.cross_fit
+        fit = None if fit is None else fit._replace(losses=np.full_like(fit.losses, np.inf))
+        return state._replace(checkpoint=lowest._replace(loss=loss, epoch=epoch, cross_fit=fit))
 
     return source._replace(states=tuple(map(without, source.states)))
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxhpo.compilation import Program
 from jaxhpo.errors import first_line, place_of
 from jaxhpo.training.goal.averaging import average
-from jaxhpo.training.goal.resampling import resampled, resampled_on_arrays
+from jaxhpo.training.goal.resampling import resampled, resampled_on_arrays, score_on_arrays
 from jaxhpo.training.run.layout import Layout
 from jaxhpo.training.run.programs import Programs
 from jaxhpo.training.run.state import Weights
@@ -73,6 +73,45 @@ class Scores:
         program = self._program(("resampled", _shapes(stacked)), partial(resampled, self._goal.metric))
         score, scores = program(stacked, y)
         return float(score), np.asarray(scores)
+
+    def on_parts(
+        self, data: TrainingData, outputs: Sequence[Any], y: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores and losses of several outputs, [N, ...] each, on some parts of the examples.
+
+        Args:
+            data: Examples on the device, for their scales.
+            outputs: What is scored.
+            y: Targets of the examples: [N, ...].
+            rows: The examples of each part: [S, n] int32.
+
+        Returns:
+            [S, R] float32 both. The scores of a metric on arrays are nan where it fails.
+        """
+        stacked, metric = jax.tree.map(lambda *leaves: np.stack(leaves), *outputs), self._goal.metric
+
+        def compute(data: TrainingData, stacked: Any, y: Any, rows: Any) -> tuple[Any, Any]:
+            def one(own: Any, rows: Any) -> tuple[Any, Any]:
+                own, targets = jax.tree.map(lambda leaf: leaf[rows], own), y[rows]
+                loss = self._programs.loss(data, own, targets)
+                return loss if self._goal.on_arrays else metric(own, targets).astype(np.float32), loss
+
+            return jax.lax.map(lambda part: jax.lax.map(partial(one, rows=part), stacked), rows)
+
+        scores, losses = map(
+            np.asarray, self._program(("parts", _shapes((stacked, rows))), compute)(data, stacked, y, rows)
+        )
+        if self._goal.on_arrays:
+            scores = np.array([[score_on_arrays(metric, own, y, part) for own in outputs] for part in rows])
+        return scores, losses
+
+    def each(self, outputs: Any, y: np.ndarray) -> np.ndarray:
+        """Return the score of each of several outputs, [S, n, ...], with targets [S, n, ...]: [S]."""
+        if self._goal.on_arrays:
+            both = [jax.tree.map(lambda leaf, i=i: leaf[i], (outputs, y)) for i in range(len(y))]
+            return np.array([score_on_arrays(self._goal.metric, *one) for one in both])
+        compute = partial(jax.lax.map, lambda one: self._goal.metric(*one).astype(np.float32))
+        return np.asarray(self._program(("each", _shapes((outputs, y))), compute)((outputs, y)))
 
     def loss(self, data: TrainingData, outputs: Any, y: np.ndarray) -> float:
         """Return the loss of outputs, [N, ...], without penalties."""

@@ -82,6 +82,7 @@ class TrainerState(NamedTuple):
         candidates: Weights of the trials with the lowest validation losses, lowest first; see `candidates.py`.
         end: Validation loss and id of the trial from which on there are no candidates, whatever leaves.
         outputs: Outputs for the validation examples, by trial: [N, ...] NumPy arrays; see `candidates.py`.
+        cross_fitted: Outputs like `outputs`, but after epochs that were chosen without the example: see `CrossFit`.
         kept: Training states that may be continued, by trial; never changed in place.
     """
 
@@ -90,4 +91,5 @@ class TrainerState(NamedTuple):
     candidates: tuple[Weights, ...] = ()
     end: tuple[float, int] = (math.inf, 0)
     outputs: Mapping[int, Any] = {}
+    cross_fitted: Mapping[int, Any] = {}
     kept: Mapping[int, ResumeState] = {}

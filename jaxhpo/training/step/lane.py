@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhpo.training.step import augmentation, optimizers, schedules
+from jaxhpo.training.step.cross_fitting import losses_without_parts, parts_of
 from jaxhpo.training.step.examples import (
     Part,
     TrainingData,
@@ -89,8 +90,8 @@ def _goes_on(spec: TrainSpec, lane: Lane, state: LaneState, epoch: Array) -> Arr
 
 def evaluate(
     spec: TrainSpec, data: TrainingData, lane: Lane, params: Any, statistics: Any
-) -> tuple[Any, Array, Array, Array]:
-    """Return a network's outputs for the validation examples, its score and loss on them, and whether all are finite.
+) -> tuple[Any, Array, Array, Array | None, Array]:
+    """Return a network's outputs for the validation examples, its score and losses on them, and whether all are finite.
 
     The loss has no penalty and no label smoothing, so that it compares lanes. A metric that is called on arrays is not
     computed here: the loss is in its place. The score of one fold does not have to be finite: a fold may lack a class,
@@ -104,7 +105,8 @@ def evaluate(
         statistics: Further variables of the network.
 
     Returns:
-        Outputs [N, ...]; score and loss, [] float32; and [] bool.
+        Outputs [N, ...]; score and loss, [] float32; the losses without each part of the examples, [P] float32, or None
+        where the last epoch counts; and [] bool.
     """
     part = None if spec.folds is None or lane.fold is None else Part(spec.folds, lane.fold)
     split = data.train if data.valid is None else data.valid
@@ -112,18 +114,20 @@ def evaluate(
     if part is not None:
         y = jax.lax.dynamic_slice_in_dim(y, part.sizes.start(part.fold), part.sizes.large)
 
-    def compute(both: tuple[Any, Array]) -> tuple[Array, Array, Array]:
+    parts = parts_of(y.shape[0] if part is None else part.sizes.small)
+    of_outputs = partial(loss_of, spec.goal, data, lane.hyper._replace(label_smoothing=None))
+
+    def compute(both: tuple[Any, Array]) -> tuple[Array, Array, Array | None, Array]:
         outputs, y = both
-        plain = lane.hyper._replace(label_smoothing=None)
-        loss = loss_of(spec.goal, data, plain, outputs, y).astype(jnp.float32)
+        loss = of_outputs(outputs, y).astype(jnp.float32)
+        losses = losses_without_parts(of_outputs, outputs, y, parts) if spec.stopping.keeps_best else None
         score = loss if spec.goal.on_arrays else spec.goal.metric(outputs, y).astype(jnp.float32)
         needed = [loss, *jax.tree.leaves(outputs), *([score] if part is None else [])]
-        return score, loss, jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in needed]))
+        return score, loss, losses, jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in needed]))
 
-    def use(apply: Any) -> tuple[Any, Array, Array, Array]:
+    def use(apply: Any) -> tuple[Any, Array, Array, Array | None, Array]:
         outputs = outputs_of(apply, split, spec.batch, spec.lengths, part)
-        score, loss, finite = compute((outputs, y)) if part is None else part.of_fold(compute, (outputs, y))
-        return outputs, score, loss, finite
+        return outputs, *(compute((outputs, y)) if part is None else part.of_fold(compute, (outputs, y)))
 
     return spec.learner.evaluate(data, lane.hyper, params, statistics, use)
 
@@ -185,7 +189,7 @@ def train_epoch(
     (params, statistics, moments, _), losses = jax.lax.scan(micro_step, start, (rows, positions, counts, groups))
     used = (counts <= steps // group * group).astype(jnp.float32)
     loss = jnp.sum(losses * used) / jnp.sum(used)
-    outputs, score, valid_loss, finite = evaluate(spec, data, lane, params, statistics)
+    outputs, score, valid_loss, losses, finite = evaluate(spec, data, lane, params, statistics)
     finite = state.finite & jnp.isfinite(loss) & finite
     valid_loss = jnp.where(finite, valid_loss, jnp.nan)
     return LaneState(
@@ -195,7 +199,7 @@ def train_epoch(
         state.curve.at[epoch].set(jnp.where(finite & jnp.isfinite(score), score, jnp.nan)),
         state.loss.at[epoch].set(loss),
         state.validation_loss.at[epoch].set(valid_loss),
-        next_checkpoint(state.checkpoint, epoch + 1, valid_loss, params, statistics, outputs),
+        next_checkpoint(state.checkpoint, epoch + 1, valid_loss, losses, params, statistics, outputs),
         finite,
     )
 
@@ -214,6 +218,7 @@ def finish_lane(spec: TrainSpec, lane: Lane, state: LaneState) -> Result:
         params,
         statistics,
         state.checkpoint.outputs,
+        None if state.checkpoint.cross_fit is None else state.checkpoint.cross_fit.outputs,
         score=jnp.where(checkpoint >= 1, state.curve[checkpoint - 1], jnp.nan),
         curve=state.curve,
         loss=state.loss,

@@ -104,6 +104,8 @@ class Result(NamedTuple):
         statistics: Further variables of the network after the epoch that counts.
         outputs: Outputs for the validation examples after the epoch that counts: [N, ...]; with folds those of a large
             fold.
+        cross_fitted: Outputs of epochs that were chosen without the example, see `CrossFit`; None where the last epoch
+            counts.
         score: Validation score after the epoch that counts, nan if the training diverged, or if a fold has
             none that is finite: [] float32.
         curve: Validation score after each epoch, nan for those that were not trained, and where a fold has none that is
@@ -120,6 +122,7 @@ class Result(NamedTuple):
     params: Any
     statistics: Any
     outputs: Any
+    cross_fitted: Any
     score: Array
     curve: Array
     loss: Array

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhpo.machine.bounds import MOST_EPOCHS, check_count
+from jaxhpo.training.step.cross_fitting import CrossFit, first_cross_fit, next_cross_fit
 from jaxhpo.types import Array
 
 BEST, LAST = "best", "last"
@@ -46,12 +47,14 @@ class Checkpoint(NamedTuple):
         epoch: Number of epochs after which it was reached, 0 before the first: [] int32.
         weights: Params and statistics after it; None where those of the last epoch count.
         outputs: Outputs for the validation examples after the epoch that counts: arrays [N, ...].
+        cross_fit: Outputs of epochs that were chosen without the example; None where the last epoch counts.
     """
 
     loss: Array
     epoch: Array
     weights: Any
     outputs: Any
+    cross_fit: CrossFit | None
 
 
 def read_stopping(checkpoint: Any, patience: Any) -> Stopping:
@@ -73,11 +76,18 @@ def first_checkpoint(stopping: Stopping, params: Any, statistics: Any, outputs: 
     """Return the checkpoint of a lane before its first epoch; of `outputs` only the shapes count."""
     weights = (params, statistics) if stopping.keeps_best else None
     unset = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), outputs)
-    return Checkpoint(jnp.float32(jnp.inf), jnp.int32(0), weights, unset)
+    cross_fit = first_cross_fit(outputs) if stopping.keeps_best else None
+    return Checkpoint(jnp.float32(jnp.inf), jnp.int32(0), weights, unset, cross_fit)
 
 
 def next_checkpoint(
-    before: Checkpoint, epoch: Array, loss: Array, params: Any, statistics: Any, outputs: Any
+    before: Checkpoint,
+    epoch: Array,
+    loss: Array,
+    losses: Array | None,
+    params: Any,
+    statistics: Any,
+    outputs: Any,
 ) -> Checkpoint:
     """Return the checkpoint of a lane after an epoch.
 
@@ -85,6 +95,7 @@ def next_checkpoint(
         before: The checkpoint before it.
         epoch: Number of epochs trained: [] int32.
         loss: Validation loss after the epoch: [] float32. One that is nan is no lower one.
+        losses: Validation loss without each part of the examples: [P] float32; None where the last epoch counts.
         params: Weights after the epoch.
         statistics: Further variables of the network after the epoch.
         outputs: Outputs for the validation examples after the epoch: [N, ...].
@@ -94,10 +105,11 @@ def next_checkpoint(
     def choose(new: Array, old: Array) -> Array:
         return jnp.where(lower, new, old)
 
-    if before.weights is None:  # those of the last epoch count
-        return Checkpoint(choose(loss, before.loss), choose(epoch, before.epoch), None, outputs)
-    new = Checkpoint(loss, epoch, (params, statistics), outputs)
-    return jax.tree.map(choose, new, before)
+    if before.cross_fit is None or losses is None:  # the last epoch counts
+        return Checkpoint(choose(loss, before.loss), choose(epoch, before.epoch), None, outputs, None)
+    new = Checkpoint(loss, epoch, (params, statistics), outputs, None)
+    chosen = jax.tree.map(choose, new, before._replace(cross_fit=None))
+    return chosen._replace(cross_fit=next_cross_fit(before.cross_fit, losses, outputs))
 
 
 def is_patient(stopping: Stopping, checkpoint: Checkpoint, epoch: Array) -> Array | bool:

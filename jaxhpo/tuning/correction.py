@@ -1,0 +1,177 @@
+"""Scores that are corrected for choosing: trials are chosen on some examples, and scored on the others.
+
+The best of many scores is too good: chance helped it. So the choice is made again on a part of the validation examples,
+the bag, and scored on the examples out of it, many times (Tsamardinos et al. 2018). The bag has as many examples as a
+bootstrap sample has distinct ones. All outputs are cross-fitted, so that epochs count as candidates, too.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxhpo.study import Trial
+from jaxhpo.training import Trainer
+from jaxhpo.training.goal.averaging import average
+from jaxhpo.training.goal.resampling import error_of
+from jaxhpo.training.run.placement import validation_targets
+from jaxhpo.training.run.state import TrainerState
+from jaxhpo.tuning.ensemble import Member, root_of, shares_of
+
+_IN_BAG = 1 - math.exp(-1)
+_FEWEST, _MOST, _MOST_ON_ARRAYS = 16, 200, 32  # bags
+_NUMBERS, _CALLS = 160_000_000, 2_000  # that are scored, and of a metric on arrays
+_LEAST = 4  # examples
+
+
+class Corrected(NamedTuple):
+    """The score of a choice, on examples on which it was not made.
+
+    Attributes:
+        score: The score, in the metric's units.
+        standard_error: Its standard error over the examples.
+        gain: How much better it is than the score of the default configuration, above 0 where it is better; nan where
+            that was not trained.
+        gain_standard_error: Standard error of the gain, over the examples.
+    """
+
+    score: float
+    standard_error: float
+    gain: float
+    gain_standard_error: float
+
+
+class CorrectedScores(NamedTuple):
+    """Scores of a study that are corrected for choosing.
+
+    Attributes:
+        winner: Of choosing the trial with the best score.
+        ensemble: Of choosing the trials that answer together; None where there are fewer than two trainings.
+        default: Score of the default configuration, which nothing chose; nan where that was not trained.
+        optimism: How much better the winner's score is without the correction.
+    """
+
+    winner: Corrected
+    ensemble: Corrected | None
+    default: float
+    optimism: float
+
+    @property
+    def few_examples(self) -> bool:
+        """Whether choosing made the winner's score better by more than its standard error.
+
+        The examples are too few then to tell so many trials apart.
+        """
+        return self.optimism > self.winner.standard_error
+
+
+def correct_scores(
+    trainer: Trainer,
+    state: TrainerState,
+    finished: Sequence[Trial],
+    *,
+    winner: int,
+    members: Sequence[Member] | None,
+    default: int | None,
+    size: int,
+) -> CorrectedScores | None:
+    """Return the scores of a study's winner and ensemble, corrected for choosing.
+
+    Args:
+        trainer: Trainer of the study.
+        state: Its state.
+        finished: Trials of the study, in order.
+        winner: Id of the winner.
+        members: The ensemble; None if there is none.
+        default: Id of the trial of the default configuration; None if there is none.
+        size: Trials of an ensemble, at most.
+
+    Returns:
+        None where the correction is not known: there are fewer than four examples, the outputs of a trial are not kept,
+        or the metric has no value for most parts of the examples.
+    """
+    y, sign = validation_targets(state.data), trainer.goal.sign
+    places = {trial.trial: place for place, trial in enumerate(t for t in finished if not t.failed)}
+    if len(y) < _LEAST or not all(trial in state.cross_fitted for trial in places):
+        return None
+    outputs = [state.cross_fitted[trial] for trial in places]
+    bags, outs = _bags(len(y), _draws(outputs, trainer.goal.on_arrays))
+    scores, losses = trainer.scores.on_parts(state.data, outputs, y, bags)
+    ranks = np.where(np.isfinite(scores), sign * scores.astype(np.float64), -np.inf)
+
+    def outside(choices: Sequence[tuple[Sequence[int], Sequence[float]]]) -> np.ndarray:
+        """Return the score out of each bag of trials that answer together, by their places and weights: [S]."""
+        together = [
+            average([_rows(outputs[one], rows) for one in which], weights, trainer.layout.averages)
+            for rows, (which, weights) in zip(outs, choices, strict=True)
+        ]
+        return trainer.scores.each(jax.tree.map(lambda *leaves: np.stack(leaves), *together), y[outs])
+
+    def resampled(which: Sequence[int], weights: Sequence[float]) -> np.ndarray:
+        one = average([state.cross_fitted[trial] for trial in which], weights, trainer.layout.averages)
+        return trainer.scores.resampled([one], y)[1]
+
+    # As a study chooses: the first of the best score, and among equals of the lowest loss.
+    best = [([int(np.lexsort((loss, -rank))[0])], [1.0]) for rank, loss in zip(ranks, losses, strict=True)]
+    of_best = outside(best)
+    if math.isnan(_mean(of_best)):
+        return None
+    reference = None
+    if default in places:
+        reference = outside([([places[default]], [1.0])] * len(bags)), resampled([default], [1.0])
+
+    def corrected(scores: np.ndarray, resampled: np.ndarray) -> Corrected:
+        gain = error = math.nan
+        if reference is not None:
+            gain, error = _mean(sign * (scores - reference[0])), error_of(resampled - reference[1])
+        return Corrected(_mean(scores), error_of(resampled), gain, error)
+
+    of_winner = corrected(of_best, resampled([winner], [1.0]))
+    of_ensemble = None
+    if members is not None:
+        roots = [root_of(finished, trial) for trial in places]
+        chosen = [_together(loss, roots, size, bags.shape[1]) for loss in losses]
+        own = [one.trained.trial for one in members], [one.share for one in members]
+        of_ensemble = corrected(outside(chosen), resampled(*own))
+    before = trainer.scores.score(state.outputs[winner], y)
+    base = math.nan if reference is None else _mean(reference[0])
+    return CorrectedScores(of_winner, of_ensemble, base, sign * (before - of_winner.score))
+
+
+def _draws(outputs: Sequence[Any], on_arrays: bool) -> int:
+    """Return the number of bags: fewer where scoring takes long."""
+    if on_arrays:
+        return min(max(_CALLS // len(outputs), _FEWEST), _MOST_ON_ARRAYS)
+    numbers = len(outputs) * sum(leaf.size for leaf in jax.tree.leaves(outputs[0]))
+    return min(max(_NUMBERS // max(numbers, 1), _FEWEST), _MOST)
+
+
+def _bags(examples: int, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the examples in each bag, [S, n] int32, and those out of it."""
+    random, size = np.random.default_rng(0), min(max(round(_IN_BAG * examples), 1), examples - 1)
+    orders = np.stack([random.permutation(examples) for _ in range(draws)]).astype(np.int32)
+    return orders[:, :size], orders[:, size:]
+
+
+def _together(
+    losses: np.ndarray, roots: Sequence[int], size: int, examples: int
+) -> tuple[Sequence[int], Sequence[float]]:
+    """Return the places of the trials that answer together, chosen by their losses, and their weights."""
+    chosen: dict[int, int] = {}
+    for place in np.argsort(losses, kind="stable").tolist():  # nan is last
+        chosen.setdefault(roots[place], place)
+    best = list(chosen.values())[:size]
+    shares = shares_of([float(losses[place]) for place in best], examples) or [1.0]  # none where no loss is finite
+    return best[: len(shares)], shares
+
+
+def _rows(outputs: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(lambda leaf: leaf[rows], outputs)
+
+
+def _mean(scores: np.ndarray) -> float:
+    """Return the mean of the finite scores; nan if they are fewer than half."""
+    finite = np.asarray(scores, np.float64)[np.isfinite(scores)]
+    return float(finite.mean()) if 2 * len(finite) >= len(scores) else math.nan
