@@ -87,7 +87,7 @@ class Trainer:
         machine, stopping = machine_of(machine, old, "Trainer"), read_stopping(checkpoint, patience)
         resources = read_resources(lanes, machine, continues, stopping, folds=folds, repeats=repeats)
         data = data if folds == 1 else make_folds(data, folds, 0).last(data.pooled())
-        family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs)
+        family = make_family(data, model, space, read_goal(data.task, loss, metric, minimize), epochs, folds=folds)
         self._begin(family, resources)
 
     @classmethod

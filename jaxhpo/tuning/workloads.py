@@ -8,7 +8,7 @@ import jax
 
 from jaxhpo.data import Dataset, load
 from jaxhpo.data.folds import default_folds, make_folds
-from jaxhpo.errors import first_line
+from jaxhpo.errors import first_line, place_of
 from jaxhpo.machine.bounds import MOST_BUDGET, MOST_SEEDS, check_count
 from jaxhpo.objectives import Function, Traceable
 from jaxhpo.space import Space
@@ -133,7 +133,7 @@ class TrainingWorkload:
             raise ValueError(f"final_fit={seeds!r} must be a number of trainings, 0 for none")
         check_count("final_fit", seeds, MOST_SEEDS, least=0)
         goal = read_goal(dataset.task, options.loss, options.metric, options.minimize)
-        self._family = make_family(dataset, options.model, options.space, goal, epochs)
+        self._family = make_family(dataset, options.model, options.space, goal, epochs, folds=self.folds)
         self.space, self.budget, self.metric = self._family.space, epochs, goal.name
         self._machine, self._final = options.machine, options.final_fit
         self._models: dict[str, Any] = {}
@@ -187,11 +187,15 @@ class TrainingWorkload:
     def finish(self) -> None:
         """Score winner and ensemble on the test examples once; train the winner again where that was asked for."""
         study = self._study
-        self._models = compare_models(study)
+        try:
+            self._models = compare_models(study)
+        except Exception as error:  # of the user's code, or too little memory: the search is none the less done
+            why = f"{type(error).__name__}: {first_line(error, 300)}{place_of(error)}"
+            warnings.warn(f"winner and ensemble were not compared: {why}", RuntimeWarning, stacklevel=4)
         if self._final:
             try:
                 fit = study.final_fit(self._final)
-            except (ValueError, RuntimeError) as error:  # too little memory: the search is none the less done
+            except Exception as error:  # as above
                 warnings.warn(
                     f"the winner was not trained again: {first_line(error, 300)}", RuntimeWarning, stacklevel=4
                 )

@@ -54,7 +54,7 @@ def vectors(number=100, count=3, *, targets=None) -> Dataset:
 def trainer_of(data, model="mlp", space=SPACE, *, engine="threads", lanes=4, epochs=4, **options) -> Trainer:
     """Return a trainer; `folds` and `repeats` are among the options."""
     goal = read_goal(data.task, *(options.pop(name, default) for name, default in _GOAL.items()))
-    family = make_family(data, model, space, goal, epochs)
+    family = make_family(data, model, space, goal, epochs, folds=options.get("folds", 1))
     machine = Machine(engine=engine, memory=options.pop("memory", None))
     stopping = Stopping(options.pop("checkpoint", "best"), options.pop("patience", None))
     return Trainer.of(family, read_resources(lanes, machine, options.pop("continues", False), stopping, **options))

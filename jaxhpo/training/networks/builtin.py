@@ -51,6 +51,7 @@ class Builtin:
         epochs: int,
         *,
         batch_size: int | None = None,
+        folds: int = 1,
         warns: bool = True,
     ):
         self.name, self.data, self.space, self.epochs = name, data, space, epochs
@@ -61,7 +62,8 @@ class Builtin:
         each = (data.classes,) if data.task == "classification" else data.y_train.shape[1:]
         if warns:
             warn_of_unread(unread_by_optimizers(space, self.ranges))
-        self.goal = rehearse_goal(goal, data, jax.ShapeDtypeStruct((self.ranges.micro_batch, *each), np.float32))
+        outputs = jax.ShapeDtypeStruct((self.ranges.micro_batch, *each), np.float32)
+        self.goal = rehearse_goal(goal, data, outputs, folds)
 
     @property
     def output_dtypes(self) -> tuple[Any, ...]:

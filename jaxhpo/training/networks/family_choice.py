@@ -16,7 +16,7 @@ from jaxhpo.training.networks.user import UserFamily
 _LARGE = 10  # size of targets' mean or deviation from which a network that begins near 0 is slow to reach them
 
 
-def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epochs: int) -> Family:
+def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epochs: int, *, folds: int = 1) -> Family:
     """Return the networks that a model, a space and the data describe.
 
     Args:
@@ -25,6 +25,7 @@ def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epoc
         space: What varies; None is the default of a model of jaxhpo's.
         goal: The loss and the metric.
         epochs: The most that a trial is trained.
+        folds: How many folds trials train on, of which the data are `Folds.last`; 1 for none.
 
     Raises:
         ValueError: if `space` is no Space, is missing for a model of the user's, or does not go with model and data.
@@ -35,10 +36,10 @@ def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epoc
     if model is None or isinstance(model, str):
         name = fitting_model(model, data)
         space = default_space(name, data.shape, len(data.y_train)) if space is None else space
-        return Builtin(name, data, space, goal, epochs)
+        return Builtin(name, data, space, goal, epochs, folds=folds)
     if space is None:
         raise ValueError("space=None cannot go with a model of your own; say what varies")
-    family = UserFamily(model, data, space, goal, epochs)
+    family = UserFamily(model, data, space, goal, epochs, folds=folds)
     if goal.loss is not None and data.scale_targets is None:
         _warn_of_large_targets(data)
     return family

@@ -15,8 +15,10 @@ from jaxhpo.data import Dataset
 from jaxhpo.errors import UNTRACEABLE, first_line, place_of
 from jaxhpo.training.goal.metrics import METRICS
 from jaxhpo.training.goal.scoring import Goal, mean_loss
+from jaxhpo.training.step.folds import FoldSizes
 
 _MOST = 2**22  # numbers of outputs that a metric is tried with
+_ANY_NUMBER = "; write it for any number of examples"
 _TARGETS_FIRST = ("y_true", "labels_true", "targets", "target", "labels")
 
 
@@ -25,21 +27,27 @@ def is_own(metric: Any) -> bool:
     return metric not in [known.function for known in METRICS.values()]
 
 
-def rehearse_goal(goal: Goal, data: Dataset, outputs: Any) -> Goal:
+def rehearse_goal(goal: Goal, data: Dataset, outputs: Any, folds: int = 1) -> Goal:
     """Return the goal, with whether its metric is called on arrays because it cannot be traced.
 
     Loss and metric are called with outputs of several kinds: any numbers, those between 0 and 1, positive ones,
-    probabilities, and numbers about the targets. Only what fails with all of them is refused.
+    probabilities, and numbers about the targets. Only what fails with all of them is refused. They are called with as
+    many examples as in a study: a batch, each size of a fold, all folds together, and the metric with the test
+    examples. A metric on arrays is not called with so many that they have more than four million outputs.
 
     Args:
         goal: Loss and metric.
-        data: Examples, whose targets both are called with.
+        data: Examples, whose targets both are called with; with folds those of the last one.
         outputs: Shapes of what the network returns for a batch: [n, ...].
+        folds: How many folds there are; 1 for none.
 
     Raises:
         ValueError: if a loss or metric of the user's does not return a finite number; the message begins with its name.
     """
-    size = jax.tree.leaves(outputs)[0].shape[0]
+    own = is_own(goal.metric)
+    if goal.loss is None and not own:
+        return goal
+    size, parts = jax.tree.leaves(outputs)[0].shape[0], _parts(data, folds)
     if goal.loss is not None:
         y = np.asarray(data.y_train[:size])
         _check_order("loss", goal.loss)
@@ -48,10 +56,9 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any) -> Goal:
         if not jnp.issubdtype(found.dtype, jnp.floating):
             raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
         _check_finite("loss", _computed(loss, _examples(outputs, y, data), y))
-        y = np.asarray(data.y_valid)  # after each epoch it is called with all of these
-        whole = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(y), *leaf.shape[1:]), leaf.dtype), outputs)
-        _traced(f"loss of all {len(y):,} validation examples", loss, whole, y)
-    if not is_own(goal.metric):
+        for name, y in parts.items():
+            _traced(f"loss of all {len(y):,} {name}", loss, _whole(outputs, y), y, _ANY_NUMBER)
+    if not own:
         return goal
     numbers = sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(outputs))
     y = np.asarray(data.y_valid[: max(size, _MOST // max(numbers, 1))])
@@ -63,9 +70,33 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any) -> Goal:
             if not isinstance(error.__cause__, Exception):
                 raise
             goal = goal._replace(on_arrays=True)  # what cannot be traced, for whatever reason, may do on arrays
-    compute = _called if goal.on_arrays else _computed
-    _check_finite("metric", compute(goal.metric, _examples(outputs, y, data), y))
+    if goal.on_arrays:
+        _check_finite("metric", list(_called("metric", goal.metric, _examples(outputs, y, data), y)))
+        parts = dict(list(parts.items())[1:][-1:])  # it scores the folds together, and no epochs of single folds
+    else:
+        _check_finite("metric", _computed(goal.metric, _examples(outputs, y, data), y))
+    for name, y in (parts | {"test examples": data.y_test}).items():
+        what = f"metric of all {len(y):,} {name}"
+        if not goal.on_arrays:
+            _traced(what, goal.metric, _whole(outputs, y), y, _ANY_NUMBER)
+        elif len(y) * numbers <= _MOST:
+            next(_called(what, goal.metric, _examples(outputs, y, data), y, _ANY_NUMBER))
     return goal
+
+
+def _parts(data: Dataset, folds: int) -> dict[str, np.ndarray]:
+    """Return the targets that trials are evaluated with, by what they are of, those that a trial is scored on last."""
+    if folds == 1:
+        return {"validation examples": data.y_valid}
+    pool = np.concatenate([data.y_train, data.y_valid])
+    sizes = FoldSizes(len(pool), folds)
+    small = {} if sizes.alike else {"examples of a small fold": pool[: sizes.small]}
+    return {"examples of a fold": data.y_valid} | small | {"examples of the folds together": pool}
+
+
+def _whole(outputs: Any, y: np.ndarray) -> Any:
+    """Return the shapes of outputs for as many examples as there are targets."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(y), *leaf.shape[1:]), leaf.dtype), outputs)
 
 
 def _examples(outputs: Any, y: np.ndarray, data: Dataset) -> Iterator[Any]:
@@ -101,7 +132,9 @@ def _check_order(what: str, function: Callable[..., Any]) -> None:
         )
 
 
-def _traced(what: str, function: Callable[..., Any], outputs: Any, y: np.ndarray) -> jax.ShapeDtypeStruct:
+def _traced(
+    what: str, function: Callable[..., Any], outputs: Any, y: np.ndarray, remedy: str = ""
+) -> jax.ShapeDtypeStruct:
     """Return the shape of what a function returns, a number; raise ValueError where it returns none."""
     returned: list[Any] = []
 
@@ -117,7 +150,7 @@ def _traced(what: str, function: Callable[..., Any], outputs: Any, y: np.ndarray
     except Exception as error:  # of the user's code
         if returned and not isinstance(returned[0], jax.Array):
             raise ValueError(_no_number(what, returned[0])) from None
-        raise ValueError(_failed(what, error)) from error
+        raise ValueError(_failed(what, error) + remedy) from error
     if isinstance(returned[0], bool | int | float | np.generic):
         raise ValueError(f"{what} returns {returned[0]!r}, whatever the outputs; compute it from outputs and targets")
     if not isinstance(found, jax.ShapeDtypeStruct) or found.shape != ():
@@ -132,9 +165,11 @@ def _computed(function: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray)
         return [np.asarray(compiled(kind, y)) for kind in kinds]
 
 
-def _called(metric: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray) -> list[np.ndarray]:
-    """Return what a metric makes of arrays; raise ValueError where it fails on all of them."""
-    found, failed = [], []
+def _called(
+    what: str, metric: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray, remedy: str = ""
+) -> Iterator[np.ndarray]:
+    """Yield what a metric makes of arrays; raise ValueError where it fails on all of them."""
+    found, failed = False, []
     for kind in kinds:
         try:
             with warnings.catch_warnings(action="ignore"):  # arbitrary outputs leave out classes, say
@@ -143,11 +178,11 @@ def _called(metric: Callable[..., Any], kinds: Iterator[Any], y: np.ndarray) -> 
             failed.append(error)
             continue
         if np.shape(value) != () or not np.issubdtype(np.asarray(value).dtype, np.number):
-            raise ValueError(_no_number("metric", value))
-        found.append(np.asarray(value))
+            raise ValueError(_no_number(what, value))
+        found = True
+        yield np.asarray(value)
     if not found:
-        raise ValueError(_failed("metric", failed[0])) from failed[0]
-    return found
+        raise ValueError(_failed(what, failed[0]) + remedy) from failed[0]
 
 
 def _check_finite(what: str, values: list[np.ndarray]) -> None:

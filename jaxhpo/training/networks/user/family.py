@@ -69,11 +69,12 @@ class UserFamily:
         epochs: int,
         *,
         batch_size: int | None = None,
+        folds: int = 1,
         warns: bool = True,
     ):
         self.data, self.space, self.goal, self.epochs = _resolved(data, goal), space, goal, epochs
         self.batch_size = default_batch_size(len(data.y_train)) if batch_size is None else batch_size
-        self._model = model
+        self._model, self._folds = model, folds
         self.name = name_of(model)
         self.factory = read_factory(model, tuple(space), data)
         self._own, self._built = frozenset(self.factory.takes), isinstance(model, nn.Module)
@@ -250,7 +251,7 @@ class UserFamily:
         self._dtypes |= dict.fromkeys(leaf.dtype for leaf in leaves)
         kind = tree, *((leaf.shape, leaf.dtype) for leaf in leaves)
         if kind not in self._outputs:
-            self.goal = rehearse_goal(self.goal, self.data, outputs)
+            self.goal = rehearse_goal(self.goal, self.data, outputs, self._folds)
             self._outputs.add(kind)
         return self.goal
 
