@@ -210,11 +210,11 @@ class TrainingStudy(Study):
                 RuntimeWarning,
                 stacklevel=3,
             )
-        before.append(trials)
         compiled = self.trainer.test_seconds
         self._test[trials] = self.trainer.score_weights(
             self.objective_state.data, [one.trained for one in members], [one.share for one in members]
         )
+        before.append(trials)
         self.seconds.compile += self.trainer.test_seconds - compiled
 
     def _members(self, size: int) -> tuple[Member, ...]:

@@ -15,6 +15,7 @@ from jaxhpo.data import Dataset
 from jaxhpo.errors import UNTRACEABLE, first_line, place_of
 from jaxhpo.training.goal.metrics import METRICS
 from jaxhpo.training.goal.scoring import Goal, mean_loss
+from jaxhpo.training.step.cross_fitting import PARTS
 from jaxhpo.training.step.folds import FoldSizes
 
 _MOST = 2**22  # numbers of outputs that a metric is tried with
@@ -33,7 +34,8 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any, folds: int = 1) -> Go
     Loss and metric are called with outputs of several kinds: any numbers, those between 0 and 1, positive ones,
     probabilities, and numbers about the targets. Only what fails with all of them is refused. They are called with as
     many examples as in a study: a batch, each size of a fold, all folds together, and the metric with the test
-    examples. A metric on arrays is not called with so many that they have more than four million outputs.
+    examples. A metric on arrays is not called with the test examples, which may lack a class, nor with so many that
+    they have more than four million outputs.
 
     Args:
         goal: Loss and metric.
@@ -56,7 +58,8 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any, folds: int = 1) -> Go
         if not jnp.issubdtype(found.dtype, jnp.floating):
             raise ValueError(f"loss returns {found.dtype}, which has no gradient; return a real number")
         _check_finite("loss", _computed(loss, _examples(outputs, y, data), y))
-        for name, y in parts.items():
+        fifth = next(reversed(parts.values()))[: max(min(map(len, parts.values())) // PARTS, 1)]
+        for name, y in (parts | {"examples of a part": fifth}).items():
             _traced(f"loss of all {len(y):,} {name}", loss, _whole(outputs, y), y, _ANY_NUMBER)
     if not own:
         return goal
@@ -70,17 +73,16 @@ def rehearse_goal(goal: Goal, data: Dataset, outputs: Any, folds: int = 1) -> Go
             if not isinstance(error.__cause__, Exception):
                 raise
             goal = goal._replace(on_arrays=True)  # what cannot be traced, for whatever reason, may do on arrays
-    if goal.on_arrays:
+    if goal.on_arrays:  # it scores the folds together, and no epochs of single folds
         _check_finite("metric", list(_called("metric", goal.metric, _examples(outputs, y, data), y)))
-        parts = dict(list(parts.items())[1:][-1:])  # it scores the folds together, and no epochs of single folds
-    else:
-        _check_finite("metric", _computed(goal.metric, _examples(outputs, y, data), y))
+        for name, y in list(parts.items())[1:][-1:]:
+            if len(y) * numbers <= _MOST:
+                what = f"metric of all {len(y):,} {name}"
+                next(_called(what, goal.metric, _examples(outputs, y, data), y, _ANY_NUMBER))
+        return goal
+    _check_finite("metric", _computed(goal.metric, _examples(outputs, y, data), y))
     for name, y in (parts | {"test examples": data.y_test}).items():
-        what = f"metric of all {len(y):,} {name}"
-        if not goal.on_arrays:
-            _traced(what, goal.metric, _whole(outputs, y), y, _ANY_NUMBER)
-        elif len(y) * numbers <= _MOST:
-            next(_called(what, goal.metric, _examples(outputs, y, data), y, _ANY_NUMBER))
+        _traced(f"metric of all {len(y):,} {name}", goal.metric, _whole(outputs, y), y, _ANY_NUMBER)
     return goal
 
 
