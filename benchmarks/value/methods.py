@@ -28,6 +28,7 @@ class Answer(NamedTuple):
     trials: int | None = None  # None where there are none
     config: dict[str, Any] | None = None  # the winner's
     wall: float | None = None  # seconds that it took; None: as long as the method's call
+    said: dict[str, float | None] | None = None  # validation scores and gains, as the study says them
 
 
 class Answers(NamedTuple):

@@ -22,6 +22,8 @@ from benchmarks.value.recorded import Recorded, record
 from jaxhpo.training.trained.model import Model
 
 TRIALS = 1000  # more than the seconds allow
+SAID = ("score", "corrected_score", "corrected_standard_error", "gain", "gain_standard_error")
+"""What the summary of a study says of winner and ensemble, on validation examples."""
 
 
 def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str, **options: Any) -> Answers:
@@ -38,14 +40,15 @@ def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str
     places = {str(name): i for i, name in enumerate(data.class_names or range(data.outputs))}
     classify = problem.task == "classification"
 
-    def answer(make: Callable[[], Model], config: dict[str, Any]) -> Answer:
+    def answer(make: Callable[[], Model], config: dict[str, Any], who: str) -> Answer:
         begun, model = time.perf_counter(), make()
         if classify:
             order = [places[str(label)] for label in np.unique(parts.y_train)]
             outputs = np.asarray(model.probabilities(parts.x_test), np.float64)[:, order]
         else:
             outputs = np.asarray(model.predict(parts.x_test), np.float64)
-        return Answer(outputs, len(study.finished), config, searched + time.perf_counter() - begun)
+        said = {name: study.summary[who][name] for name in SAID}
+        return Answer(outputs, len(study.finished), config, searched + time.perf_counter() - begun, said)
 
     def recorded(about: dict[str, Any]) -> Recorded:
         y = parts.y_test
@@ -53,13 +56,13 @@ def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str
             y = np.array([places.get(str(label), -1) for label in y], np.int32)
         return record(study, parts.x_test, y, about)
 
-    winner = answer(study.best_model, dict(study.winner.config))
+    winner = answer(study.best_model, dict(study.winner.config), "winner")
     try:
         members = study.evaluate_ensemble().members
     except ValueError as error:  # fewer than two trainings
         return Answers(winner, error, recorded)
     config = {"trials": [one.trained.trial for one in members], "weights": [one.share for one in members]}
-    return Answers(winner, answer(study.ensemble, config), recorded)
+    return Answers(winner, answer(study.ensemble, config, "ensemble"), recorded)
 
 
 def dataset(task: str, x: Any, y: np.ndarray, seed: int) -> jh.Dataset:

@@ -13,6 +13,7 @@ NOTE = (
     "training targets: lower is better. Differences have 95% intervals over problems, then splits. A problem is level "
     "where the mean over splits is within one standard error of 0, with a single split only where it is 0."
 )
+NOTE_OF_SAID = "Means with 95% intervals over problems, then splits. 0 is honest; above 0 says more than the test does."
 FIGURES = {"score": True, "loss": False}
 """What is compared, and whether more is better."""
 
@@ -34,6 +35,8 @@ def tables(lines: Sequence[Line], baseline: str) -> str:
         for title, belongs in GROUPS.items():
             if chosen := [line for line in rows if belongs(line)]:
                 made += [f"### {title[0].upper()}{title[1:]} ({_count(chosen)})", against(chosen, baseline)]
+        if any(line.get("said") for line in rows):
+            made += ["### Validation score minus test score", NOTE_OF_SAID, honesty(rows)]
         for figure in FIGURES:
             made += [f"### Test {figure}, problem by problem", by_problem(rows, figure)]
     return "\n\n".join(made)
@@ -55,6 +58,24 @@ def against(lines: Sequence[Line], baseline: str) -> str:
         seconds = f"{np.mean(done):.1f}" if done else "-"
         rows.append([method, *cells, str(paired), seconds, str(len(own) - len(done) or "")])
     return markdown(head, rows)
+
+
+def honesty(lines: Sequence[Line]) -> str:
+    """Return a table of methods: validation scores minus test scores, as they are and corrected for choosing."""
+    rows = []
+    for method in _ordered(line["method"] for line in lines if line.get("said")):
+        own = [line for line in lines if line["method"] == method and line.get("said")]
+        cells, counts = [], []
+        for name in ("score", "corrected_score"):
+            found: dict[str, list[float]] = {}
+            for line in own:
+                if line["said"][name] is not None:
+                    found.setdefault(line["problem"], []).append(line["said"][name] - line["score"])
+            made = compare(list(found.values()), higher=True)
+            cells.append(cells_of(made)[0])
+            counts.append(str(sum(map(len, found.values()))))
+        rows.append([method, *cells, counts[-1]])
+    return markdown(["method", "as it is", "corrected for choosing", "studies"], rows)
 
 
 def by_problem(lines: Sequence[Line], figure: str) -> str:

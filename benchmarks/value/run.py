@@ -201,7 +201,12 @@ def measure(problem: Problem, split: int, name: str, seconds: float, kept: Path)
         made = {"about": where, "score": score_of(answer.outputs, given.y_test, classes)}
         made["loss"] = loss_of(answer.outputs, given.y_test, classes, deviation)
         took = wall if answer.wall is None else answer.wall
-        return made | {"wall": round(took, 2), "trials": answer.trials, "config": plain(answer.config)}
+        return made | {
+            "wall": round(took, 2),
+            "trials": answer.trials,
+            "config": plain(answer.config),
+            "said": answer.said,
+        }
 
     if isinstance(found, Answer):
         return {name: line(found)}

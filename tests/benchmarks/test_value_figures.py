@@ -109,6 +109,22 @@ def test_problem_by_problem_shows_what_failed():
     assert only[2] == "| iris | 150 | 1 failed |"
 
 
+def test_what_a_study_says_beside_its_test_score():
+    def said(problem, split, score, corrected, test):
+        return line(problem, split, "gp", test, 0.0, said={"score": score, "corrected_score": corrected})
+
+    lines = [*LINES, said("iris", 0, 0.9, 0.8, 0.8), said("iris", 1, 0.9, 0.7, 0.8), said("wine", 0, 1.0, None, 0.7)]
+    rows = report.honesty(lines).splitlines()
+    assert rows[0] == "| method | as it is | corrected for choosing | studies |"
+    (row,) = rows[2:]
+    # Each problem weighs the same: (.1 + .3) / 2, and of iris alone (0 - .1) / 2.
+    assert row.startswith("| gp | +0.2000 (")
+    assert "| -0.0500 (" in row
+    assert row.endswith("| 2 |")
+    page = report.tables(lines, "hand_written")
+    assert page.index("### Validation score minus test score") < page.index(report.NOTE_OF_SAID)
+
+
 def test_the_page_has_each_kind_and_each_number_of_seconds():
     page = report.tables([*LINES, line("iris", 0, "hand_written", 1.0, 0.0) | {"seconds": 240.0}], "hand_written")
     titles = [row for row in page.splitlines() if row.startswith("#")]

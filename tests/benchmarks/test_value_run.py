@@ -151,7 +151,10 @@ def test_a_study_of_one_training_has_a_winner_alone(monkeypatch, tmp_path):
     def tune(data, **options):
         model = SimpleNamespace(probabilities=lambda x: np.tile([0.25, 0.75], (len(x), 1)))
         winner = SimpleNamespace(config={"units": 8})
-        return SimpleNamespace(finished=[1], winner=winner, best_model=lambda: model, evaluate_ensemble=refuse)
+        said = {"winner": dict.fromkeys(own.SAID) | {"score": 0.75}}
+        study = SimpleNamespace(finished=[1], winner=winner, best_model=lambda: model, evaluate_ensemble=refuse)
+        study.summary = said
+        return study
 
     monkeypatch.setattr(own.jh, "tune", tune)
     monkeypatch.setattr(own, "record", lambda study, x, y, about: about | {"y": y})
@@ -161,6 +164,7 @@ def test_a_study_of_one_training_has_a_winner_alone(monkeypatch, tmp_path):
     assert lines["gp:folds=1+ensemble"] == {"error": "ValueError: an ensemble needs two trainings or more"}
     one = lines["gp:folds=1"]
     assert (one["score"], one["trials"], one["config"]) == (0.5, 1, {"units": 8})
+    assert one["said"] == dict.fromkeys(own.SAID) | {"score": 0.75}
     assert one["loss"] == pytest.approx(-(np.log(0.25) + np.log(0.75)) / 2)
     kept = written[tmp_path / "study.npz"]
     assert (kept["method"], kept["half"], kept["deviation"]) == ("gp:folds=1", "tuning", 1.0)
