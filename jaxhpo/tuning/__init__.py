@@ -7,6 +7,7 @@
 - `workloads.py`: what trials are: trainings, or calls of a function
 - `overview.py`: what was understood, in words, before the study begins
 - `ensemble.py`: the trials that answer together, and those that are level with the winner
+- `correction.py`: validation scores of winner and ensemble, corrected for choosing
 - `model_comparison.py`: winner and ensemble side by side at the end of a study
 - `training_study.py`: `TrainingStudy`: the winner, its network, test score and final fit
 - `tuning.py`: `Tuning`, one call of `tune`: checked, run, reported
