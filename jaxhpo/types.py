@@ -100,6 +100,7 @@ class Algorithm(NamedTuple):
             ``Proposal.source``, padded with -1: [R] int32. None if the method never continues a trial.
         perturbs: Whether a proposal may continue a trial with other hyperparameters than the trial had, as
             population-based training does.
+        exhaustive: Whether the method proposes every configuration of a grid once, and then nothing.
 
     Example:
         >>> import jax, jax.numpy as jnp, jaxhpo
@@ -117,6 +118,7 @@ class Algorithm(NamedTuple):
     grow: Callable[[State, int], State] = keep_state
     resumable: Callable[[State], Array] | None = None
     perturbs: bool = False
+    exhaustive: bool = False
 
 
 class Objective(NamedTuple):

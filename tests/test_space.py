@@ -188,7 +188,7 @@ def test_bad_spaces(dimensions, message):
         ({"a": {"type": "choice"}}, "space 'a': options is missing"),
         (
             {"a": {"type": "int", "low": 1, "high": 2, "steps": 1}},
-            "space 'a': unknown steps; it takes high, levels, log, low, step",
+            "space 'a': unknown steps; it takes default, high, levels, log, low, step",
         ),
         ({"a": {"type": "int", "low": 2, "high": 1}}, "space 'a': Int low=2 must not be above high=1"),
     ],

@@ -84,10 +84,7 @@ def test_winner_and_ensemble_alone_are_tested_once(monkeypatch):
 @pytest.mark.slow
 def test_the_test_score_is_that_of_the_winners_weights(study):
     trainer = jh.Trainer(jh.data.load("digits", train_examples=256), "mlp", epochs=3, lanes=4)
-    again = jh.Study(
-        trainer.space, jh.algorithms.make("q_learning", trainer.space, lanes=4, budget=3), trainer.objective
-    )
-    again.run(10)
+    again = TrainingStudy(trainer, jh.algorithms.make("q_learning", trainer.space, lanes=4, budget=3)).run(10)
     pd.testing.assert_series_equal(again.trials["score"], study.trials["score"])
     best = again.objective_state.best
     assert (best.trial, best.score) == (study.best.trial, study.best.score)

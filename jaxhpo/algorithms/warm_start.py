@@ -168,7 +168,7 @@ def warm_started(algorithm: Algorithm, space: Space, portfolio: Portfolio) -> Al
 
     resumable = algorithm.resumable
     continues = None if resumable is None else lambda state: resumable(state.inner)
-    return Algorithm(init, ask, tell, grow, continues, algorithm.perturbs)
+    return algorithm._replace(init=init, ask=ask, tell=tell, grow=grow, resumable=continues)
 
 
 def _check_same(problem: str, space: Space, other: Space) -> None:

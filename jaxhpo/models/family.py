@@ -73,7 +73,7 @@ class NetworkFamily(NamedTuple):
         units: From an example's shape to the widths that are searched by default.
         structure: Structural hyperparameters by name, each a field of the network.
         traced: Traced hyperparameters that it takes beside those that all networks take.
-        ranges: Default ranges of hyperparameters in `structure` and `traced`.
+        ranges: Default ranges of hyperparameters in `structure` and `traced`, each with a `default`.
         tile: Whether the network takes `tile`, and a processor then sees an image after the other.
         exact_depth: From the options of `structure` to whether every depth is a program of its own.
     """

@@ -164,5 +164,5 @@ FAMILY = NetworkFamily(
         ),
     },
     traced=("embedding_dropout",),
-    ranges={"cell": Choice(("gru", "lstm"))},
+    ranges={"cell": Choice(("gru", "lstm"), default="gru")},
 )

@@ -3,6 +3,7 @@
 - `space.py`: `Space`
 - `dimensions/`: `Float`, `Int`, `Choice`, and conditions (`when`)
 - `constraints.py`: constraints such as "units * layers <= 256"
+- `configs.py`: a configuration read, and that of all defaults
 - `plain_data.py`: a space as JSON, a configuration as a line
 """
 

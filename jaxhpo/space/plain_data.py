@@ -12,14 +12,18 @@ CONSTRAINTS = "constraints"
 _KINDS: dict[str, type] = {"float": Float, "int": Int, "choice": Choice}
 
 
-def to_plain(dimensions: Mapping[str, Dimension], constraints: tuple[str, ...]) -> dict[str, Any]:
-    """Return dimensions and constraints as plain data, which `from_plain` reads."""
+def to_plain(
+    dimensions: Mapping[str, Dimension], constraints: tuple[str, ...], *, defaults: bool = True
+) -> dict[str, Any]:
+    """Return dimensions and constraints as plain data, which `from_plain` reads; `defaults` are those of dimensions."""
     rows: dict[str, Any] = {}
     for name, d in dimensions.items():
         kind = type(d).__name__.lower()
         rows[name] = {"type": kind} | {f.name: getattr(d, f.name) for f in fields(d)}
         if not isinstance(d, Choice) and d.step == type(d).step:  # written as before there were steps
             del rows[name]["step"]
+        if d.default is None or not defaults:
+            del rows[name]["default"]
         if kind == "choice":
             rows[name]["options"] = list(d.options)  # pyright: ignore[reportAttributeAccessIssue]
         if d.when is None:

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.machine.bounds import MOST_HYPERPARAMETERS
+from jaxhpo.space.configs import default_config, read_config
 from jaxhpo.space.constraints import Constraint, feasible, find_feasible, read_constraints
-from jaxhpo.space.dimensions import Conditions, Dimension, place
+from jaxhpo.space.dimensions import Conditions, Dimension
 from jaxhpo.space.dimensions.checks import check_columns
 from jaxhpo.space.plain_data import CONSTRAINTS, from_plain, to_plain
 from jaxhpo.types import Array
@@ -252,39 +253,27 @@ class Space(Mapping[str, Dimension]):
             ... ).tolist()
             [0.75, 0.25]
         """
-        if not isinstance(config, Mapping):
-            raise ValueError(f"config={config!r} must be a dict of hyperparameters")
-        point, names = np.zeros(len(self), np.float32), list(self)
-        active: dict[int, bool | None] = {}  # None: unknown, because a parent has no value
-        lacking, problems = set(), []
-        for i in self._conditions.order:  # parents first
-            name = names[i]
-            active[i] = self._conditions.settle(i, active, lambda parent: self._place(parent, point))
-            try:
-                if active[i] and name in config:
-                    point[i] = self[name].to_unit(config[name])
-                elif active[i]:
-                    lacking.add(name)
-                    active[i] = None
-                elif active[i] is False and config.get(name) is not None:
-                    raise ValueError(f"it is inactive, as it needs {self._conditions.needs(i)}; leave it out")
-            except ValueError as error:
-                problems.append(f"config {name}: {error}")
-                active[i] = None
-        if lacking:
-            missing = ", ".join(name for name in self if name in lacking)
-            raise ValueError(f"config lacks {missing}; give every hyperparameter of the space")
-        if unknown := [name for name in config if name not in self]:
-            raise ValueError(f"config has unknown {', '.join(map(str, unknown))}; the space has {', '.join(self)}")
-        if problems:
-            raise ValueError(problems[0])
+        point = read_config(self, self._conditions, config)
         for constraint in self._constraints:
             if not self._feasible(point, np, (constraint,)):
                 raise ValueError(f"config violates the constraint {constraint.text!r}; change it")
         return point
 
-    def _place(self, i: int, point: np.ndarray) -> int:
-        return int(place(list(self.values())[i], point[i], np))
+    def default(self) -> dict[str, Any] | None:
+        """Return the configuration of all defaults, without inactive hyperparameters.
+
+        A hyperparameter with a single value has that one. None is returned if some active hyperparameter has several
+        values and no default, or if the constraints forbid the configuration.
+
+        Example:
+            >>> import jaxhpo
+            >>> jaxhpo.Space({"layers": jaxhpo.Int(1, 3, default=2), "norm": jaxhpo.Choice(("batch",))}).default()
+            {'layers': 2, 'norm': 'batch'}
+        """
+        config = default_config(self, self._conditions)
+        if config is None or not self._feasible(read_config(self, self._conditions, config), np):
+            return None
+        return config
 
     # --- JSON ----------------------------------------------------------------------------------------------------
 
@@ -314,6 +303,6 @@ class Space(Mapping[str, Dimension]):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the space, including the order of its dimensions: 16 hexadecimal digits."""
-        text = json.dumps(list(self.to_json().items()), sort_keys=True)
+        """A hash of the space and the order of its dimensions, without defaults: 16 hexadecimal digits."""
+        text = json.dumps(list(to_plain(self, self.constraints, defaults=False).items()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

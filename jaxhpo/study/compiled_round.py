@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from jaxhpo.compilation import HostFunction, Program
-from jaxhpo.study.rounds import Clock, Keys, Steps, make_steps
+from jaxhpo.study.rounds import Clock, Keys, Steps, clean, make_steps
 from jaxhpo.study.trials import Failures
 from jaxhpo.types import FRESH, Algorithm, LaneResult, Objective, Outcome, Proposal, State
 
@@ -40,21 +40,34 @@ class Seconds:
 
 
 class Queue:
-    """Configurations that the user enqueued. They are evaluated before the algorithm's own."""
+    """Configurations that are not the algorithm's: enqueued ones, evaluated before its own, and a default.
+
+    Attributes:
+        told: What the algorithm is told of the current round, if the default is in it: the algorithm's own proposal,
+            with the default's lane inactive. None if it is not.
+        default: Id of the default's trial; None before it was evaluated.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[np.ndarray, int | None]] = deque()
         self._taken: list[tuple[np.ndarray, int | None]] = []  # by the current round
+        self._default: tuple[np.ndarray, int] | None = None  # as long as it waits
+        self.told: Proposal | None = None
+        self.default: int | None = None
 
     def add(self, point: np.ndarray, budget: int | None) -> None:
         """Append a point. If the budget is None, the algorithm chooses it."""
         self._waiting.append((point, budget))
 
+    def add_default(self, point: np.ndarray, budget: int) -> None:
+        """Have a point take the last active lane of the algorithm's first round; its own row there counts as cut."""
+        self._default = point, budget
+
     def fill(self, proposal: Proposal, trial: int, limit: int) -> Proposal:
         """Return a round of the enqueued configurations, or the algorithm's proposal if the queue is empty.
 
         Enqueued configurations get a round of their own. Mixed into a round of the algorithm they would replace points
-        that it counts as proposed.
+        that it counts as proposed. A waiting default is put into the algorithm's proposal.
 
         Args:
             proposal: The algorithm's proposal, as NumPy arrays.
@@ -64,7 +77,7 @@ class Queue:
         lanes = len(proposal.active)
         size = min(len(self._waiting), lanes, limit)
         if size == 0:
-            return proposal
+            return self._with_default(proposal)
         point, budget = proposal.point.copy(), proposal.budget.copy()
         self._taken = [self._waiting.popleft() for _ in range(size)]
         for lane, (config, wanted) in enumerate(self._taken):
@@ -74,14 +87,29 @@ class Queue:
         number = np.where(active, trial + np.arange(lanes), FRESH).astype(np.int32)
         return Proposal(point, budget, np.full(lanes, FRESH, np.int32), active, number)
 
-    def give_back(self) -> None:
-        """Return the configurations of an interrupted round to the front of the queue."""
-        self._waiting.extendleft(reversed(self._taken))
-        self._taken = []
+    def _with_default(self, proposal: Proposal) -> Proposal:
+        if self._default is None or not proposal.active.any():
+            return proposal
+        lane = np.arange(len(proposal.active)) == np.flatnonzero(proposal.active)[-1]
+        trial = np.where(lane, np.int32(FRESH), proposal.trial)
+        self.told = proposal._replace(active=proposal.active & ~lane, trial=trial)
+        point, budget = self._default
+        return proposal._replace(
+            point=np.where(lane[:, None], point, proposal.point),
+            budget=np.where(lane, np.int32(budget), proposal.budget),
+            source=np.where(lane, np.int32(FRESH), proposal.source),
+        )
 
-    def done(self) -> None:
-        """Mark the round's configurations as evaluated."""
-        self._taken = []
+    def give_back(self) -> None:
+        """Return the configurations of an interrupted round to the front of the queue; the default waits again."""
+        self._waiting.extendleft(reversed(self._taken))
+        self._taken, self.told = [], None
+
+    def done(self, proposal: Proposal) -> None:
+        """Mark the configurations of a round as evaluated."""
+        if self.told is not None:
+            self.default, self._default = int(proposal.trial.max()), None
+        self._taken, self.told = [], None
 
 
 class _Lanes:
@@ -150,12 +178,14 @@ class Host:
         objective: Objective, or None if the user evaluates trials.
         sign: -1 if lower scores of the objective are better, else 1.
         lanes: Number of lanes of a round.
+        queue: Configurations that are not the algorithm's.
     """
 
-    def __init__(self, algorithm: Algorithm, objective: Objective | None, sign: float, lanes: int):
+    def __init__(self, algorithm: Algorithm, objective: Objective | None, sign: float, lanes: int, queue: Queue):
         self.seconds, self.failures = Seconds(), Failures()
         self._pure = make_steps(algorithm, objective, sign)
         self._algorithm, self._objective, self._sign, self._lanes = algorithm, objective, sign, lanes
+        self._queue = queue
         self._programs: dict[tuple, Program] = {}
 
     @property
@@ -169,11 +199,10 @@ class Host:
         evaluate = None if self._objective is None else self._objective.evaluate
         return evaluate if isinstance(evaluate, HostFunction) else None
 
-    def steps(self, queue: Queue, record: Recorder | None, known: Mapping[int, LaneResult]) -> Steps:
-        """Return the parts as compiled programs, with the user's queue before the algorithm.
+    def steps(self, record: Recorder | None, known: Mapping[int, LaneResult]) -> Steps:
+        """Return the parts as compiled programs, with the queue before the algorithm.
 
         Args:
-            queue: Configurations that are evaluated first.
             record: Called with the proposal, a lane and its result, once for every active lane; None if nobody
                 listens.
             known: Results of trials that are not evaluated again, by trial.
@@ -190,7 +219,7 @@ class Host:
 
         def propose_or_queued(keys: Keys, state: State, clock: Clock, limit: Any) -> Proposal:
             proposal = self._call(_PROPOSE, sizes(state), self._pure.propose, keys, state, clock, limit)
-            return queue.fill(to_host(proposal), int(clock.trial), int(limit))
+            return self._queue.fill(to_host(proposal), int(clock.trial), int(limit))
 
         def retain(state: State, objective_state: State) -> State:
             if self._algorithm.resumable is None or self._objective is None or self._objective.retain is None:
@@ -222,8 +251,14 @@ class Host:
         return self._observe("observe_told", *args)
 
     def _observe(self, name: str, keys: Keys, state: State, clock: Clock, proposal: Proposal, outcome: Outcome) -> Any:
-        state = self._algorithm.grow(state, int(clock.trial) + self._lanes)
-        return self._call(name, sizes(state), self._pure.observe, keys, state, clock, proposal, outcome)
+        state, told = self._algorithm.grow(state, int(clock.trial) + self._lanes), self._queue.told
+        args = keys, state, clock, proposal if told is None else told, outcome
+        found = self._call(name, sizes(state), self._pure.observe, *args)
+        if told is None:
+            return found
+        # The algorithm was told the round without the default. The clock and the record have it all the same.
+        state, (round_, trial), _, metrics = found
+        return state, Clock(round_, np.asarray(trial) + np.int32(1)), clean(proposal, to_host(outcome), np), metrics
 
     def _call(self, name: str, size: tuple, function: Callable, *args: Any) -> Any:
         """Run a function of a round; it is compiled once for each size of the algorithm's state."""

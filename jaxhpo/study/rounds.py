@@ -1,10 +1,11 @@
 """One round of a study as pure functions. The host loop and the traced `scan` use the same functions."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxhpo.types import FRESH, Algorithm, Array, Key, Metrics, Objective, Outcome, Proposal, State
 
@@ -133,16 +134,21 @@ def number(proposal: Proposal, trial: Array, limit: Array) -> Proposal:
     return proposal._replace(active=active, trial=jnp.where(active, trial + rank, FRESH))
 
 
-def clean(proposal: Proposal, outcome: Outcome) -> Outcome:
+def clean(proposal: Proposal, outcome: Outcome, xp: Any = jnp) -> Outcome:
     """Return the outcome with nan in place of scores that are not finite or that belong to padding lanes.
 
     The standard errors become [B] float32, with nan in place of those of such scores, infinite ones and negative ones.
+
+    Args:
+        proposal: The round.
+        outcome: As the objective returned it.
+        xp: `jax.numpy`, or `numpy` for NumPy arrays.
     """
-    score, error = outcome.score.astype(jnp.float32), jnp.asarray(outcome.standard_error, jnp.float32)
-    good = proposal.active & jnp.isfinite(score)
-    known = good & jnp.isfinite(error) & (error >= 0)
+    score, error = outcome.score.astype(jnp.float32), xp.asarray(outcome.standard_error, jnp.float32)
+    good = proposal.active & xp.isfinite(score)
+    known = good & xp.isfinite(error) & (error >= 0)
     return outcome._replace(
-        score=jnp.where(good, score, jnp.nan), standard_error=jnp.where(known, error, jnp.float32(jnp.nan))
+        score=xp.where(good, score, jnp.nan), standard_error=xp.where(known, error, np.float32(jnp.nan))
     )
 
 

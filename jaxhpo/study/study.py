@@ -101,7 +101,7 @@ class Study(Results):
         if len(shape) != 2 or shape[1] != len(space):
             raise ValueError(f"algorithm proposes points of shape {shape}, but the space has {len(space)} dimensions")
         self.lanes: int = shape[0]
-        self._host = Host(algorithm, objective, self._sign, self.lanes)
+        self._host = Host(algorithm, objective, self._sign, self.lanes, self._queue)
         self._keys: Keys | None = None
         self._carry: Carry | None = None
         self._running = False
@@ -288,14 +288,14 @@ class Study(Results):
         check_switches()  # again, as a switch may be turned on between two rounds
         on_trial = self._on_trial
         if on_trial is None:
-            return self._host.steps(self._queue, None, self._known)
+            return self._host.steps(None, self._known)
 
         def record(proposal: Proposal, lane: int, result: LaneResult) -> None:
             seconds = time.perf_counter() - self._begun
             begins = self._trained_from(proposal)[lane]
             on_trial(tables.trial_of(self.space, proposal, lane, result, begins, len(self._metrics), seconds))
 
-        return self._host.steps(self._queue, record, self._known)
+        return self._host.steps(record, self._known)
 
     def _trained_from(self, proposal: Proposal) -> list[int]:
         restarts = self._objective is not None and self._objective.restarts
@@ -309,7 +309,7 @@ class Study(Results):
         done = tables.finished(self.space, record, begins, reason, len(self._metrics), seconds, self._sign)
         self._trials += done
         self._pending = None
-        self._queue.done()
+        self._queue.done(record.proposal)
         row = {"round": len(self._metrics), "trials": len(self._trials), "seconds": seconds}
         row |= {name: float(value) for name, value in record.metrics.items()}
         self._metrics.append(row | self._host.report)

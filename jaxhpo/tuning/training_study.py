@@ -23,6 +23,10 @@ from jaxhpo.types import Algorithm
 class TrainingStudy(Study):
     """A study of trainings on a data set, as `tune(data)` returns it.
 
+    The default configuration, `trainer.space.default()`, is one of its trials: trained from the start with the
+    trainer's epochs, in the last lane of the algorithm's first round. The algorithm is not told of it. No such trial is
+    run if there is no default configuration, or if the algorithm is a grid search.
+
     Args:
         trainer: Trains the trials, and has the space.
         algorithm: As a factory of `jaxhpo.algorithms` makes it, for the trainer's space.
@@ -36,6 +40,9 @@ class TrainingStudy(Study):
         assert isinstance(objective.evaluate, HostFunction)  # it reports lane by lane
         super().__init__(trainer.space, algorithm, objective, direction=direction, **options)
         self.trainer = trainer
+        default = trainer.space.default()
+        if default is not None and not algorithm.exhaustive:  # which would have one combination less for its trials
+            self._queue.add_default(trainer.space.from_config(default), trainer.epochs)
         self.final: FinalFit | None = None
         """What `final_fit` returned last; None before."""
         self.default: int | None = None
@@ -60,6 +67,11 @@ class TrainingStudy(Study):
             ValueError: if no trial has a score.
         """
         return self.best
+
+    @property
+    def default(self) -> int | None:
+        """Id of the trial of the default configuration; None before it was run, and where there is none."""
+        return self._queue.default
 
     def best_model(self) -> Model:
         """Return the winner's network for predictions; after `final_fit`, the first of its networks that is usable.

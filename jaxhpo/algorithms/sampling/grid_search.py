@@ -89,4 +89,4 @@ def grid_search(space: Space, *, lanes: int, budget: int = 1) -> Algorithm:
         done = jnp.sum(jnp.cumprod(own, dtype=jnp.int32), dtype=jnp.int32)
         return after(state, done), {}
 
-    return Algorithm(init, ask, tell)
+    return Algorithm(init, ask, tell, exhaustive=True)

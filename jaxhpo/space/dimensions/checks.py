@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,30 @@ def check_columns(name: str, array: Any, width: int, kinds: str = "iuf") -> None
         raise ValueError(f"{name} has shape {shape}; give [..., {width}], a column for each hyperparameter")
     if np.dtype(dtype).kind not in kinds:
         raise ValueError(f"{name} has dtype {dtype}; give {'numbers' if 'f' in kinds else 'integers'}")
+
+
+def read_default(dimension: Any) -> Any:
+    """Return a dimension's default as a plain value, None if it has none; raise ValueError if it is none of its values.
+
+    Args:
+        dimension: A Float, Int or Choice.
+    """
+    default = dimension.default
+    if default is None:
+        return None
+    try:
+        unit = dimension.to_unit(default)
+    except ValueError as error:
+        remedy = "" if ";" in str(error) else "; give one of its values, or leave default out"
+        raise ValueError(f"{type(dimension).__name__} default: {error}{remedy}") from None
+    return float(default) if dimension.continuous else dimension.to_value(unit)
+
+
+def spelled(dimension: Any) -> str:
+    """Return a dimension (a Float, Int or Choice) as Python code; a default is in it only if there is one."""
+    values = {field.name: getattr(dimension, field.name) for field in fields(dimension)}
+    shown = [f"{name}={value!r}" for name, value in values.items() if name != "default" or value is not None]
+    return f"{type(dimension).__name__}({', '.join(shown)})"
 
 
 When = Mapping[str, Any] | tuple[tuple[str, tuple[Any, ...]], ...] | None

@@ -8,7 +8,16 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.space.dimensions.checks import MOST_LEVELS, When, fits_float32, fits_int32, number, read_when
+from jaxhpo.space.dimensions.checks import (
+    MOST_LEVELS,
+    When,
+    fits_float32,
+    fits_int32,
+    number,
+    read_default,
+    read_when,
+    spelled,
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +28,8 @@ class Choice:
         options: Options: strings, numbers, bools or None.
         ordered: Whether the order of the options has a meaning; by default True if all options are numbers.
         when: Values of other hyperparameters for which this one is active, ``{"layers": (2, 3)}``; None is always.
+        default: An option that is good without a search; None is none, also where None is an option. Two dimensions
+            that differ only in it are equal. See `Space.default`.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -32,6 +43,7 @@ class Choice:
     options: tuple[str | int | float | bool | None, ...]
     ordered: bool = field(default=None, kw_only=True)  # pyright: ignore[reportAssignmentType]
     when: When = field(default=None, kw_only=True)
+    default: str | int | float | bool | None = field(default=None, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "when", read_when("Choice", self.when))
@@ -62,6 +74,10 @@ class Choice:
             object.__setattr__(self, "ordered", self.numeric)
         elif not isinstance(self.ordered, bool):
             raise ValueError(f"Choice ordered={self.ordered!r} must be True or False")
+        object.__setattr__(self, "default", read_default(self))
+
+    def __repr__(self) -> str:
+        return spelled(self)
 
     @property
     def numeric(self) -> bool:

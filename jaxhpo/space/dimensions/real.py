@@ -16,7 +16,9 @@ from jaxhpo.space.dimensions.checks import (
     check_range,
     fits_float32,
     number,
+    read_default,
     read_when,
+    spelled,
     spread,
 )
 from jaxhpo.space.dimensions.whole import Int
@@ -36,6 +38,8 @@ class Float:
             of the range. Not with `log`.
         when: Values of other hyperparameters for which this one is active, ``{"optimizer": ("sgd", "momentum")}``; None
             is always.
+        default: A value that is good without a search; None is none. It need not be a level. Two dimensions that differ
+            only in it are equal. See `Space.default`.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -52,6 +56,7 @@ class Float:
     levels: int | None = field(default=None, kw_only=True)
     step: float | None = field(default=None, kw_only=True)
     when: When = field(default=None, kw_only=True)
+    default: float | None = field(default=None, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "when", read_when("Float", self.when))
@@ -64,8 +69,14 @@ class Float:
                 raise ValueError(f"Float {name}={value!r} is beyond float32's range; choose another unit")
         if self.step is not None:
             self._check_step(number("Float step", self.step))
-        if self.low == self.high:
-            return
+        if self.low < self.high:
+            self._check_resolution()
+        object.__setattr__(self, "default", read_default(self))
+
+    def __repr__(self) -> str:
+        return spelled(self)
+
+    def _check_resolution(self) -> None:
         if len(set(np.float32(self.level_values or (self.low, self.high)).tolist())) < (self.levels or 2):
             what = "range" if self.levels is None else f"levels={self.levels} in"
             raise ValueError(f"Float {what} [{self.low!r}, {self.high!r}] is finer than float32 tells apart; widen it")

@@ -17,7 +17,9 @@ from jaxhpo.space.dimensions.checks import (
     check_range,
     fits_int32,
     number,
+    read_default,
     read_when,
+    spelled,
     spread,
 )
 
@@ -37,6 +39,8 @@ class Int:
             1,024, else no grid.
         step: Distance between two values: only low, low + step, ..., high are proposed and taken. Not with `log`.
         when: Values of other hyperparameters for which this one is active, ``{"layers": 3}``; None is always.
+        default: A value that is good without a search; None is none. Two dimensions that differ only in it are equal.
+            See `Space.default`.
 
     Raises:
         ValueError: if an argument is invalid; the message names it.
@@ -53,6 +57,7 @@ class Int:
     levels: int | None = field(default=None, kw_only=True)
     step: int = field(default=1, kw_only=True)
     when: When = field(default=None, kw_only=True)
+    default: int | None = field(default=None, kw_only=True, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "when", read_when("Int", self.when))
@@ -70,6 +75,10 @@ class Int:
             self._check_resolution()
         if self.levels is not None and len(set(self.level_values)) < self.levels:
             raise ValueError(f"Int levels={self.levels} do not fit between {self.low} and {self.high}; use fewer")
+        object.__setattr__(self, "default", read_default(self))
+
+    def __repr__(self) -> str:
+        return spelled(self)
 
     def _check_step(self) -> None:
         if self.log:

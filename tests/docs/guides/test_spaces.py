@@ -121,8 +121,10 @@ def test_the_arguments_are_those_of_the_dimensions():
         known = {field.name for field in fields(kind)}
         assert {name for name, of in told.items() if f"`{kind.__name__}`" in of or of == "all three"} == known
     defaults = {field.name: field.default for field in fields(jh.Int) if field.default is not MISSING}
-    assert defaults == {"log": False, "levels": None, "step": 1, "when": None}
-    assert {field.default for field in fields(jh.Float) if field.name in ("levels", "step", "when")} == {None}
+    assert defaults == {"log": False, "levels": None, "step": 1, "when": None, "default": None}
+    assert {field.default for field in fields(jh.Float) if field.name in ("levels", "step", "when", "default")} == {
+        None
+    }
 
 
 def test_the_algorithms_that_need_levels():
