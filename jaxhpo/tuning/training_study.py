@@ -45,7 +45,6 @@ class TrainingStudy(Study):
             self._queue.add_default(trainer.space.from_config(default), trainer.epochs)
         self.final: FinalFit | None = None
         """What `final_fit` returned last; None before."""
-        self.default: int | None = None
         self._test: dict[tuple[int, ...], float] = {}  # by the trials that answer together
         self._looks: dict[str, list[tuple[int, ...]]] = {"trial": [], "trials": []}  # of winners, and of ensembles
 
