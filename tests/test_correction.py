@@ -12,7 +12,6 @@ from sklearn.metrics import balanced_accuracy_score
 import jaxhpo as jh
 from jaxhpo.tuning import correction
 from jaxhpo.tuning.correction import correct_scores
-from jaxhpo.tuning.ensemble import Member
 from tests.training.folded import trainer_of, vectors
 
 ROWS = 100
@@ -42,9 +41,8 @@ class Case:
         ]
         self.winner = int(np.argmax(self.sign * np.array(scores)))
 
-    def correct(self, members=(0, 1), default=None, size=3):
-        chosen = [Member(SimpleNamespace(trial=trial), 1 / len(members)) for trial in members] or None
-        how = {"winner": self.winner, "members": chosen, "default": default, "size": size}
+    def correct(self, several=True, default=None, size=3):
+        how = {"winner": self.winner, "several": several, "default": default, "size": size}
         return correct_scores(self.trainer, self.state, self.finished, **how)
 
 
@@ -99,8 +97,8 @@ def test_the_choice_is_made_in_the_bag_and_scored_out_of_it():
     assert found.ensemble.gain == pytest.approx(of_ensemble, abs=1e-3)
     assert found.optimism == pytest.approx(case.finished[case.winner].score - winner, abs=1e-6)
     share = case.finished[case.winner].score
-    # The bootstrap's error of a share, with 64 resamplings.
-    assert found.winner.standard_error == pytest.approx(math.sqrt(share * (1 - share) / ROWS), rel=0.3)
+    # That of a share of 100 examples, and of what the choices differ in.
+    assert found.winner.standard_error == pytest.approx(math.sqrt(share * (1 - share) / ROWS), rel=0.2)
     assert 0 < found.winner.gain_standard_error < 0.1
 
 
@@ -114,13 +112,23 @@ def test_the_best_of_many_guesses_is_a_guess():
         case.state = case.state._replace(outputs=known, cross_fitted=known)
         scores = [case.trainer.scores.score(own, case.y) for own in known.values()]
         case.winner = int(np.argmax(scores))
-        found = case.correct(members=())
+        found = case.correct(several=False)
         before.append(scores[case.winner])
         after.append(found.winner.score)
         few += found.few_examples
     assert np.mean(before) > 0.41  # a third, and two standard errors
     assert np.mean(after) == pytest.approx(1 / 3, abs=3 * np.std(after, ddof=1) / math.sqrt(20))
     assert few >= 15
+
+
+def test_a_standard_error_is_that_of_one_score_whatever_is_drawn():
+    """Of one trial alone the mean is the share of right answers, and the error that of a share."""
+    case = Case(logits(1.0))
+    found = case.correct(several=False, default=0)
+    share = case.finished[0].score
+    assert found.winner.score == pytest.approx(share, abs=0.01)
+    assert found.winner.standard_error == pytest.approx(math.sqrt(share * (1 - share) / ROWS), rel=0.1)
+    assert (found.winner.gain, found.winner.gain_standard_error) == (0.0, 0.0)
 
 
 def test_a_trial_that_is_better_everywhere_needs_no_correction():
@@ -138,7 +146,7 @@ def test_a_gain_is_above_zero_where_it_is_better_whatever_the_metric(metric):
         return [y + error * random.normal(size=len(y)) for error in (2.0, 0.5, 1.0)]
 
     case = Case(outputs, targets=0, metric=metric)
-    found = case.correct(members=(1, 2), default=0)
+    found = case.correct(default=0)
     assert case.winner == 1
     assert found.winner.gain > 0
     assert found.ensemble.gain > 0
@@ -163,12 +171,12 @@ def test_a_metric_on_arrays():
 def test_trainings_that_continue_one_another_are_one():
     case = Case(logits(1.0, 1.2, 0.9, 1.1, 0.5), roots=[-1, 0, -1, -1, -1])
     assert correction._together(np.array([0.3, 0.1, 0.2]), [0, 0, 2], 3, 10)[0] == [1, 2]
-    assert case.correct(members=(1, 2)).ensemble is not None
+    assert case.correct().ensemble is not None
 
 
 def test_what_is_not_known_is_not_said():
     case = Case(logits(1.0, 1.2, 0.9, 1.1, 0.5))
-    assert case.correct(members=()).ensemble is None
+    assert case.correct(several=False).ensemble is None
     assert math.isnan(case.correct().winner.gain)
     assert math.isnan(case.correct().default)
     case.state = case.state._replace(cross_fitted={0: case.state.outputs[0]})

@@ -15,10 +15,9 @@ import numpy as np
 from jaxhpo.study import Trial
 from jaxhpo.training import Trainer
 from jaxhpo.training.goal.averaging import average
-from jaxhpo.training.goal.resampling import error_of
 from jaxhpo.training.run.placement import validation_targets
 from jaxhpo.training.run.state import TrainerState
-from jaxhpo.tuning.ensemble import Member, root_of, shares_of
+from jaxhpo.tuning.ensemble import root_of, shares_of
 
 _IN_BAG = 1 - math.exp(-1)
 _FEWEST, _MOST, _MOST_ON_ARRAYS = 16, 200, 32  # bags
@@ -31,10 +30,10 @@ class Corrected(NamedTuple):
 
     Attributes:
         score: The score, in the metric's units.
-        standard_error: Its standard error over the examples.
+        standard_error: Its standard error over the examples and the choices that they lead to.
         gain: How much better it is than the score of the default configuration, above 0 where it is better; nan where
             that was not trained.
-        gain_standard_error: Standard error of the gain, over the examples.
+        gain_standard_error: Standard error of the gain, which is a paired difference.
     """
 
     score: float
@@ -73,7 +72,7 @@ def correct_scores(
     finished: Sequence[Trial],
     *,
     winner: int,
-    members: Sequence[Member] | None,
+    several: bool,
     default: int | None,
     size: int,
 ) -> CorrectedScores | None:
@@ -84,7 +83,7 @@ def correct_scores(
         state: Its state.
         finished: Trials of the study, in order.
         winner: Id of the winner.
-        members: The ensemble; None if there is none.
+        several: Whether there is an ensemble.
         default: Id of the trial of the default configuration; None if there is none.
         size: Trials of an ensemble, at most.
 
@@ -109,35 +108,26 @@ def correct_scores(
         ]
         return trainer.scores.each(jax.tree.map(lambda *leaves: np.stack(leaves), *together), y[outs])
 
-    def resampled(which: Sequence[int], weights: Sequence[float]) -> np.ndarray:
-        one = average([state.cross_fitted[trial] for trial in which], weights, trainer.layout.averages)
-        return trainer.scores.resampled([one], y)[1]
-
     # As a study chooses: the first of the best score, and among equals of the lowest loss.
     best = [([int(np.lexsort((loss, -rank))[0])], [1.0]) for rank, loss in zip(ranks, losses, strict=True)]
     of_best = outside(best)
     if math.isnan(_mean(of_best)):
         return None
-    reference = None
+    base = np.full(len(bags), math.nan)
     if default in places:
-        reference = outside([([places[default]], [1.0])] * len(bags)), resampled([default], [1.0])
+        base = outside([([places[default]], [1.0])] * len(bags))
+    ratio = outs.shape[1] / bags.shape[1]
 
-    def corrected(scores: np.ndarray, resampled: np.ndarray) -> Corrected:
-        gain = error = math.nan
-        if reference is not None:
-            gain, error = _mean(sign * (scores - reference[0])), error_of(resampled - reference[1])
-        return Corrected(_mean(scores), error_of(resampled), gain, error)
+    def corrected(scores: np.ndarray) -> Corrected:
+        gains = sign * (scores - base)
+        return Corrected(_mean(scores), _error(scores, ratio), _mean(gains), _error(gains, ratio))
 
-    of_winner = corrected(of_best, resampled([winner], [1.0]))
-    of_ensemble = None
-    if members is not None:
+    of_winner, of_ensemble = corrected(of_best), None
+    if several:
         roots = [root_of(finished, trial) for trial in places]
-        chosen = [_together(loss, roots, size, bags.shape[1]) for loss in losses]
-        own = [one.trained.trial for one in members], [one.share for one in members]
-        of_ensemble = corrected(outside(chosen), resampled(*own))
+        of_ensemble = corrected(outside([_together(loss, roots, size, bags.shape[1]) for loss in losses]))
     before = trainer.scores.score(state.outputs[winner], y)
-    base = math.nan if reference is None else _mean(reference[0])
-    return CorrectedScores(of_winner, of_ensemble, base, sign * (before - of_winner.score))
+    return CorrectedScores(of_winner, of_ensemble, _mean(base), sign * (before - of_winner.score))
 
 
 def _draws(outputs: Sequence[Any], on_arrays: bool) -> int:
@@ -169,6 +159,21 @@ def _together(
 
 def _rows(outputs: Any, rows: np.ndarray) -> Any:
     return jax.tree.map(lambda leaf: leaf[rows], outputs)
+
+
+def _error(scores: np.ndarray, ratio: float) -> float:
+    """Return the standard error of the mean of scores out of bags (Nadeau and Bengio 2003).
+
+    It is nan if fewer than half of the scores are finite.
+
+    Args:
+        scores: [S].
+        ratio: Number of examples out of a bag for one in it. The bags overlap, so that more of them do not help.
+    """
+    finite = np.asarray(scores, np.float64)[np.isfinite(scores)]
+    if 2 * len(finite) < len(scores):
+        return math.nan
+    return float(np.std(finite, ddof=1)) * math.sqrt(1 / len(finite) + ratio)
 
 
 def _mean(scores: np.ndarray) -> float:

@@ -203,10 +203,10 @@ class TrainingStudy(Study):
         """
         check_count("size", size, MOST, least=2)
         try:
-            members = self._members(size)
+            several = len(self._members(size)) > 0
         except ValueError:  # there are fewer than two trainings
-            members = None
-        how = {"winner": self.winner.trial, "members": members, "default": self.default, "size": size}
+            several = False
+        how = {"winner": self.winner.trial, "several": several, "default": self.default, "size": size}
         return correct_scores(self.trainer, self.objective_state, self.finished, **how)
 
     def _score_once(self, kind: str, members: Sequence[Member]) -> None:
