@@ -90,7 +90,7 @@ def test_the_choice_is_made_in_the_bag_and_scored_out_of_it():
     case = Case(logits(1.0, 1.2, 0.9, 1.1, 0.5))
     found = case.correct(default=4)
     outputs = [own.astype(np.float64) for own in case.state.outputs.values()]
-    winner, ensemble, gain, of_ensemble = plain(outputs, case.y, 3, 4, *correction._bags(ROWS, 200))
+    winner, ensemble, gain, of_ensemble = plain(outputs, case.y, 3, 4, *correction._bags(ROWS, 192))
     assert found.winner.score == pytest.approx(winner, abs=1e-6)
     assert found.ensemble.score == pytest.approx(ensemble, abs=1e-3)  # equal shares of classes may be rounded apart
     assert found.winner.gain == pytest.approx(gain, abs=1e-6)

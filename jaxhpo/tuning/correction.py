@@ -16,11 +16,12 @@ from jaxhpo.study import Trial
 from jaxhpo.training import Trainer
 from jaxhpo.training.goal.averaging import average
 from jaxhpo.training.run.placement import validation_targets
+from jaxhpo.training.run.scores import BLOCK
 from jaxhpo.training.run.state import TrainerState
 from jaxhpo.tuning.ensemble import root_of, shares_of
 
 _IN_BAG = 1 - math.exp(-1)
-_FEWEST, _MOST, _MOST_ON_ARRAYS = 16, 200, 32  # bags
+_MOST, _MOST_ON_ARRAYS = 192, 32  # bags, multiples of `BLOCK`, which is the least
 _NUMBERS, _CALLS = 160_000_000, 2_000  # that are scored, and of a metric on arrays
 _LEAST = 4  # examples
 
@@ -97,7 +98,8 @@ def correct_scores(
         return None
     outputs = [state.cross_fitted[trial] for trial in places]
     bags, outs = _bags(len(y), _draws(outputs, trainer.goal.on_arrays))
-    scores, losses = trainer.scores.on_parts(state.data, outputs, y, bags)
+    found = [trainer.scores.on_parts(state.data, one, y, bags) for one in outputs]
+    scores, losses = (np.stack(both, axis=1) for both in zip(*found, strict=True))  # [S, T]
     ranks = np.where(np.isfinite(scores), sign * scores.astype(np.float64), -np.inf)
 
     def outside(choices: Sequence[tuple[Sequence[int], Sequence[float]]]) -> np.ndarray:
@@ -126,16 +128,15 @@ def correct_scores(
     if several:
         roots = [root_of(finished, trial) for trial in places]
         of_ensemble = corrected(outside([_together(loss, roots, size, bags.shape[1]) for loss in losses]))
-    before = trainer.scores.score(state.outputs[winner], y)
+    before, _ = trainer.scores.resampled([state.outputs[winner]], y)  # by a program that is there
     return CorrectedScores(of_winner, of_ensemble, _mean(base), sign * (before - of_winner.score))
 
 
 def _draws(outputs: Sequence[Any], on_arrays: bool) -> int:
     """Return the number of bags: fewer where scoring takes long."""
-    if on_arrays:
-        return min(max(_CALLS // len(outputs), _FEWEST), _MOST_ON_ARRAYS)
     numbers = len(outputs) * sum(leaf.size for leaf in jax.tree.leaves(outputs[0]))
-    return min(max(_NUMBERS // max(numbers, 1), _FEWEST), _MOST)
+    wanted = _CALLS // len(outputs) if on_arrays else _NUMBERS // max(numbers, 1)
+    return min(max(wanted // BLOCK, 1) * BLOCK, _MOST_ON_ARRAYS if on_arrays else _MOST)
 
 
 def _bags(examples: int, draws: int) -> tuple[np.ndarray, np.ndarray]:

@@ -181,7 +181,7 @@ class TrainingStudy(Study):
         """Return the validation scores of winner and ensemble, corrected for choosing, and their gains.
 
         The best of many scores is too good. So trials are chosen on 63% of the validation examples, with folds of all,
-        and scored on the others; the mean over 200 such parts counts, of large data over fewer. Epochs count as
+        and scored on the others; the mean over 192 such parts counts, of large data over fewer. Epochs count as
         candidates, too. A gain is how much better the score is than that of the default configuration.
 
         Args:

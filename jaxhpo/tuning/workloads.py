@@ -152,9 +152,9 @@ class TrainingWorkload:
     def plan(self) -> dict[str, Any]:
         """Return how they run: machine, lanes, engine, buckets."""
         plan = self.trainer.plan
-        # Each bucket trains, and computes outputs for the test. Scores, resampled scores and losses take one each; the
-        # networks of repeats are resampled together, and their mean alone.
-        return plan.to_json() | {"programs": 2 * len(plan.buckets) + 3 + (self.repeats > 1)}
+        # Each bucket trains, and computes outputs for the test. Scores, resampled scores and losses take one each, and
+        # so do scores in a bag and out of it; the networks of repeats are resampled together, and their mean alone.
+        return plan.to_json() | {"programs": 2 * len(plan.buckets) + 5 + (self.repeats > 1)}
 
     def about(self) -> dict[str, Any]:
         """Return what is tuned, as plain data."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxhpo.data.folds import Folds
 from jaxhpo.training.step import cross_fitting
 from jaxhpo.training.step.cross_fitting import first_cross_fit, losses_without_parts, next_cross_fit
 from tests.training.folded import GOOD, run, trainer_of, vectors
@@ -40,9 +41,7 @@ def test_a_part_without_a_loss_goes_by_that_of_all():
 def test_each_part_has_the_outputs_of_its_own_first_best_epoch(losses):
     losses = np.array(losses, np.float32)
     outputs = np.arange(len(losses), dtype=np.float32)[:, None, None] + np.arange(14).reshape(7, 2) / 100 + 1
-    found = first_cross_fit(jax.ShapeDtypeStruct((7, 2), jnp.float32))
-    assert found.losses.shape == (5,)
-    found = found._replace(losses=found.losses[:3])
+    found = first_cross_fit(jax.ShapeDtypeStruct((7, 2), jnp.float32), 3)
     for epoch, own in zip(outputs.astype(np.float32), losses, strict=True):
         found = next_cross_fit(found, own, epoch)
     for row in range(7):
@@ -53,24 +52,28 @@ def test_each_part_has_the_outputs_of_its_own_first_best_epoch(losses):
 
 @pytest.mark.parametrize(
     ("copies", "engine"),
-    [pytest.param({}, "threads"), pytest.param({"folds": 3}, "vmap", marks=pytest.mark.slow)],
+    [
+        pytest.param({}, "threads"),
+        pytest.param({"folds": 3}, "vmap", marks=pytest.mark.slow),
+        pytest.param({"folds": 30}, "threads", marks=pytest.mark.slow),  # some of three examples, and of four
+    ],
 )
 def test_a_training_has_them_of_its_own_epochs(copies, engine):
     """Whole trainings of one epoch, two, ... tell the outputs after each; the choice is made in NumPy."""
-    epochs, count, data = 6, copies.get("folds", 1), vectors(100)
+    epochs, count, data = 6, copies.get("folds", 1), vectors(100, copies.get("folds", 3))
     last = trainer_of(data, engine=engine, epochs=epochs, lanes=1, checkpoint="last", **copies)
     each = [run(last, (0, CONFIG, epoch))[0].outputs[0] for epoch in range(1, epochs + 1)]
     state, _ = run(trainer_of(data, engine=engine, epochs=epochs, lanes=1, **copies), (0, CONFIG, epochs))
     y = np.asarray((state.data.train if count > 1 else state.data.valid).y)
     cross = [-np.take_along_axis(jax.nn.log_softmax(own), y[:, None], 1)[:, 0] for own in each]
-    parts = [(0, len(y))] if count == 1 else [(0, 33), (33, 66), (66, 100)]
-    assert parts[-1][1] == len(y)
+    folds = Folds.in_order(count, len(y)).slices
+    parts = min(cross_fitting.PARTS, len(y) // count)
     chosen = set()
-    for first, end in parts:
+    for first, end in [(fold.start, fold.stop) for fold in folds]:
         for i in range(end - first):
             # The whole parts of the fold; a small fold has as many parts.
-            rows = np.arange((end - first) // cross_fitting.PARTS * cross_fitting.PARTS)
-            rows = first + rows[rows % cross_fitting.PARTS != i % cross_fitting.PARTS]
+            rows = np.arange((end - first) // parts * parts)
+            rows = first + rows[rows % parts != i % parts]
             best = int(np.argmin([own[rows].mean() for own in cross]))
             chosen.add(best)
             np.testing.assert_allclose(state.cross_fitted[0][first + i], each[best][first + i], rtol=1e-5, atol=1e-6)

@@ -50,7 +50,7 @@ def plain_loop(losses, budget, patience):
 )
 def test_the_checkpoint_is_that_of_a_plain_loop(losses, patience):
     stopping = Stopping("best", patience)
-    checkpoint, epoch = first_checkpoint(stopping, {"w": jnp.float32(0)}, (), jnp.zeros(2)), 0
+    checkpoint, epoch = first_checkpoint(stopping, {"w": jnp.float32(0)}, (), jnp.zeros(2), jnp.zeros(2)), 0
     while epoch < len(losses) and is_patient(stopping, checkpoint, epoch):
         epoch += 1
         weights = {"w": jnp.float32(epoch)}

@@ -18,6 +18,9 @@ from jaxhpo.training.run.programs import Programs
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.step.examples import Split, TrainingData
 
+BLOCK = 16
+"""Parts of the examples that a program scores, so that it does not depend on how many there are."""
+
 
 class Scores:
     """Scores networks on examples, and outputs.
@@ -75,43 +78,49 @@ class Scores:
         return float(score), np.asarray(scores)
 
     def on_parts(
-        self, data: TrainingData, outputs: Sequence[Any], y: np.ndarray, rows: np.ndarray
+        self, data: TrainingData, outputs: Any, y: np.ndarray, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the scores and losses of several outputs, [N, ...] each, on some parts of the examples.
+        """Return the scores and losses of outputs, [N, ...], on some parts of the examples.
 
         Args:
             data: Examples on the device, for their scales.
             outputs: What is scored.
             y: Targets of the examples: [N, ...].
-            rows: The examples of each part: [S, n] int32.
+            rows: The examples of each part: [S, n] int32, with S a multiple of `BLOCK`.
 
         Returns:
-            [S, R] float32 both. The scores of a metric on arrays are nan where it fails.
+            [S] both. The scores of a metric on arrays are nan where it fails.
         """
-        stacked, metric = jax.tree.map(lambda *leaves: np.stack(leaves), *outputs), self._goal.metric
+        metric = self._goal.metric
 
-        def compute(data: TrainingData, stacked: Any, y: Any, rows: Any) -> tuple[Any, Any]:
-            def one(own: Any, rows: Any) -> tuple[Any, Any]:
-                own, targets = jax.tree.map(lambda leaf: leaf[rows], own), y[rows]
+        def compute(data: TrainingData, outputs: Any, y: Any, rows: Any) -> tuple[Any, Any]:
+            def of_part(part: Any) -> tuple[Any, Any]:
+                own, targets = jax.tree.map(lambda leaf: leaf[part], outputs), y[part]
                 loss = self._programs.loss(data, own, targets)
                 return loss if self._goal.on_arrays else metric(own, targets).astype(np.float32), loss
 
-            return jax.lax.map(lambda part: jax.lax.map(partial(one, rows=part), stacked), rows)
+            return jax.lax.map(of_part, rows)
 
-        scores, losses = map(
-            np.asarray, self._program(("parts", _shapes((stacked, rows))), compute)(data, stacked, y, rows)
-        )
+        program = self._program(("parts", _shapes(outputs), rows.shape[1]), compute)
+        blocks = [program(data, outputs, y, rows[i : i + BLOCK]) for i in range(0, len(rows), BLOCK)]
+        scores, losses = (np.concatenate(both) for both in zip(*blocks, strict=True))
         if self._goal.on_arrays:
-            scores = np.array([[score_on_arrays(metric, own, y, part) for own in outputs] for part in rows])
+            scores = np.array([score_on_arrays(metric, outputs, y, part) for part in rows])
         return scores, losses
 
     def each(self, outputs: Any, y: np.ndarray) -> np.ndarray:
-        """Return the score of each of several outputs, [S, n, ...], with targets [S, n, ...]: [S]."""
+        """Return the score of each of several outputs, [S, n, ...], with targets [S, n, ...]: [S].
+
+        S is a multiple of `BLOCK`.
+        """
         if self._goal.on_arrays:
             both = [jax.tree.map(lambda leaf, i=i: leaf[i], (outputs, y)) for i in range(len(y))]
             return np.array([score_on_arrays(self._goal.metric, *one) for one in both])
         compute = partial(jax.lax.map, lambda one: self._goal.metric(*one).astype(np.float32))
-        return np.asarray(self._program(("each", _shapes((outputs, y))), compute)((outputs, y)))
+        starts = range(0, len(y), BLOCK)
+        blocks = [jax.tree.map(lambda leaf, i=i: leaf[i : i + BLOCK], (outputs, y)) for i in starts]
+        program = self._program(("each", _shapes(blocks[0])), compute)
+        return np.concatenate([program(block) for block in blocks])
 
     def loss(self, data: TrainingData, outputs: Any, y: np.ndarray) -> float:
         """Return the loss of outputs, [N, ...], without penalties."""

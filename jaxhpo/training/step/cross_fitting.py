@@ -34,9 +34,8 @@ def parts_of(examples: int) -> int:
     return min(PARTS, examples)
 
 
-def first_cross_fit(outputs: Any) -> CrossFit:
+def first_cross_fit(outputs: Any, parts: int) -> CrossFit:
     """Return the cross-fit before the first epoch; of `outputs`, arrays [N, ...], only the shapes count."""
-    parts = parts_of(jax.tree.leaves(outputs)[0].shape[0])
     unset = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), outputs)
     return CrossFit(jnp.full((parts,), jnp.inf, jnp.float32), unset)
 

@@ -56,8 +56,8 @@ def start_lane(spec: TrainSpec, data: TrainingData, lane: Lane) -> LaneState:
         example = spec.learner.prepare(own, data.train.x[:1])
         params, statistics = spec.learner.start(lane.key, example, lane.hyper)
         unset = jnp.full((spec.epochs,), jnp.nan, jnp.float32)
-        outputs = jax.eval_shape(lambda p, s: evaluate(spec, own, lane, p, s)[0], params, statistics)
-        checkpoint = first_checkpoint(spec.stopping, params, statistics, outputs)
+        outputs, _, _, losses, _ = jax.eval_shape(lambda p, s: evaluate(spec, own, lane, p, s), params, statistics)
+        checkpoint = first_checkpoint(spec.stopping, params, statistics, outputs, losses)
         moments, curves = optimizers.start(params), (unset, unset, unset)
         return LaneState(params, statistics, moments, *curves, checkpoint, jnp.bool_(True))
 

@@ -72,11 +72,11 @@ def read_stopping(checkpoint: Any, patience: Any) -> Stopping:
     return Stopping(checkpoint, patience)
 
 
-def first_checkpoint(stopping: Stopping, params: Any, statistics: Any, outputs: Any) -> Checkpoint:
-    """Return the checkpoint of a lane before its first epoch; of `outputs` only the shapes count."""
+def first_checkpoint(stopping: Stopping, params: Any, statistics: Any, outputs: Any, losses: Any) -> Checkpoint:
+    """Return the checkpoint of a lane before its first epoch; of `outputs` and `losses` only the shapes count."""
     weights = (params, statistics) if stopping.keeps_best else None
     unset = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), outputs)
-    cross_fit = first_cross_fit(outputs) if stopping.keeps_best else None
+    cross_fit = first_cross_fit(outputs, losses.shape[0]) if stopping.keeps_best else None
     return Checkpoint(jnp.float32(jnp.inf), jnp.int32(0), weights, unset, cross_fit)
 
 
