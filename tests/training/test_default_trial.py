@@ -170,6 +170,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.slow_but_for("none")
 @pytest.mark.parametrize("space", WITHOUT.values(), ids=WITHOUT)
 def test_a_space_without_one_has_no_such_trial(space, small_digits):
     trainer = Trainer(small_digits, "mlp", space, epochs=EPOCHS, lanes=LANES)
@@ -180,6 +181,7 @@ def test_a_space_without_one_has_no_such_trial(space, small_digits):
     assert study.default is None
 
 
+@pytest.mark.slow_but_for("False")
 @pytest.mark.parametrize("warm", [False, True])
 def test_a_grid_has_none(trainer, warm):
     grid = jh.algorithms.grid_search(SPACE, lanes=5, budget=EPOCHS)
