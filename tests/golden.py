@@ -50,7 +50,7 @@ def bits(value: Any) -> str:
 
 def study(data: Any, **options: Any) -> dict[str, Any]:
     """Return what a study did: of every trial its configuration, score and arrays, and of the winner its weights."""
-    done = jh.tune(data, verbose=False, **options)
+    done = jh.tune(data, verbose=False, **{"folds": 1} | options)
     trials = [
         {
             "trial": [trial.trial, trial.budget, trial.source, trial.round, trial.lane],

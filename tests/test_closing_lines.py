@@ -43,6 +43,11 @@ def test_scores_that_are_corrected_for_choosing_and_gains_are_said():
     ]
 
 
+def test_a_winner_that_is_the_default_configuration_is_called_so():
+    assert lines(default={"trial": 6})[0].startswith("Winner: trial 6 (the default), validation accuracy")
+    assert lines(default={"trial": 5})[0].startswith("Winner: trial 6, validation accuracy")
+
+
 def test_no_line_is_wider_than_a_terminal():
     ensemble = ENSEMBLE | {"trials": list(range(10)), "networks": 50, "flop": 2340}
     answers = {"winner": CORRECTED, "ensemble": ensemble | dict.fromkeys(UNKNOWN, -0.12345), "level": 12}

@@ -141,7 +141,9 @@ def closing_lines(summary: dict[str, Any], *, details: bool = False) -> list[str
         else:
             tested = "not scored on test data" if test is None else f"test {metric} {test:.4f}"
             scores = f"validation {metric} {best['score']:.4f}, {tested}"
-        lines.append(f"Winner: trial {best['trial']}, {scores}.")
+        default = summary.get("default")
+        also = " (the default)" if default is not None and default["trial"] == best["trial"] else ""
+        lines.append(f"Winner: trial {best['trial']}{also}, {scores}.")
         lines += _model_lines(summary)
     final = summary["final"]
     if final is not None:

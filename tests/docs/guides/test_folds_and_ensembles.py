@@ -191,6 +191,10 @@ def test_the_lines_at_the_end_are_those_of_the_console():
     both = {"score": 0.9846, "test_score": 0.9474, "networks": 5, "parameters": 10_570, "flop": 5, "loss": 0.079}
     together = both | {"trials": [*range(8)], "test_score": 0.9561, "networks": 40, "flop": 40, "loss": 0.062}
     models = {"winner": both | {"trial": 6}, "ensemble": together, "recommended": "ensemble"}
-    summary = {"metric": "accuracy", "level": 3} | models
-    assert console._model_lines(summary) == lines[4:7]
+    corrected = re.search(r"corrected for choosing: winner ([\d.]+), ensemble ([\d.]+)\.", shown[1])
+    assert corrected is not None
+    for one, score in zip((models["winner"], models["ensemble"]), corrected.groups(), strict=True):
+        one |= {"corrected_score": float(score), "gain": None, "gain_standard_error": None}
+    summary = {"metric": "accuracy", "level": 3, "few_examples": "Few examples" in shown[1], "trials": 8} | models
+    assert console._model_lines(summary) == lines[4:-1]
     assert lines[-1].endswith("jaxhpo.load_model reads the recommended one, ensemble.")

@@ -20,7 +20,7 @@ def column(titles):
 
 def test_the_attributes_of_a_study():
     names = [name.removeprefix("study.") for name in column("attribute | what it is")]
-    assert names == ["best", "winner", "top", "final", "ensemble", "level_trials"]
+    assert names == ["best", "winner", "top", "final", "ensemble", "level_trials", "corrected_scores", "default"]
     assert all(hasattr(jh.TrainingStudy, name) for name in names if name != "final")
     assert "self.final: FinalFit | None = None" in inspect.getsource(jh.TrainingStudy)
     (told,) = re.findall(r"`best` and `winner` have the fields (.*?):", PAGE)
