@@ -5,6 +5,7 @@ import math
 from types import SimpleNamespace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
@@ -30,7 +31,7 @@ class Case:
         self.trainer, state = trainer_and_state(targets, **goal)
         self.y = np.asarray(state.data.valid.y)
         assert len(self.y) == ROWS
-        known = {i: own.astype(np.float32) for i, own in enumerate(outputs(self.y))}
+        known = dict(enumerate(outputs(self.y)))
         self.state = state._replace(outputs=known, cross_fitted=known)
         self.sign = self.trainer.goal.sign
         scores = [self.trainer.scores.score(own, self.y) for own in known.values()]
@@ -51,7 +52,8 @@ def logits(*strengths, seed=0):
 
     def make(y):
         random = np.random.default_rng(seed)
-        return [random.normal(size=(len(y), 3)) + strength * np.eye(3)[y] for strength in strengths]
+        made = [random.normal(size=(len(y), 3)) + strength * np.eye(3)[y] for strength in strengths]
+        return [own.astype(np.float32) for own in made]
 
     return make
 
@@ -108,7 +110,7 @@ def test_the_best_of_many_guesses_is_a_guess():
     before, after, few = [], [], 0
     case = Case(logits(*[0.0] * 30))
     for seed in range(20):
-        known = {i: own.astype(np.float32) for i, own in enumerate(logits(*[0.0] * 30, seed=seed)(case.y))}
+        known = dict(enumerate(logits(*[0.0] * 30, seed=seed)(case.y)))
         case.state = case.state._replace(outputs=known, cross_fitted=known)
         scores = [case.trainer.scores.score(own, case.y) for own in known.values()]
         case.winner = int(np.argmax(scores))
@@ -143,7 +145,7 @@ def test_a_trial_that_is_better_everywhere_needs_no_correction():
 def test_a_gain_is_above_zero_where_it_is_better_whatever_the_metric(metric):
     def outputs(y):
         random = np.random.default_rng(0)
-        return [y + error * random.normal(size=len(y)) for error in (2.0, 0.5, 1.0)]
+        return [(y + error * random.normal(size=len(y))).astype(np.float32) for error in (2.0, 0.5, 1.0)]
 
     case = Case(outputs, targets=0, metric=metric)
     found = case.correct(default=0)
@@ -181,6 +183,20 @@ def test_what_is_not_known_is_not_said():
     assert math.isnan(case.correct().default)
     case.state = case.state._replace(cross_fitted={0: case.state.outputs[0]})
     assert case.correct() is None
+
+
+@pytest.mark.slow
+def test_outputs_that_have_no_mean_have_a_winner_alone():
+    def loss(outputs, y):
+        return jnp.mean(jnp.square(outputs[:, 0].astype(jnp.float32) - y.astype(jnp.float32)))
+
+    def outputs(y):
+        return [np.stack([np.maximum(y - i, 0)] * 3, 1).astype(np.int32) for i in (1, 0, 2)]
+
+    found = Case(outputs, loss=loss, metric=loss, minimize=True).correct(default=0)
+    assert found.winner.score == 0
+    assert found.winner.gain > 0
+    assert found.ensemble is None
 
 
 @pytest.mark.slow

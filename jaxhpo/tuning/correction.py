@@ -5,6 +5,7 @@ the bag, and scored on the examples out of it, many times (Tsamardinos et al. 20
 bootstrap sample has distinct ones. All outputs are cross-fitted, so that epochs count as candidates, too.
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -127,7 +128,9 @@ def correct_scores(
     of_winner, of_ensemble = corrected(of_best), None
     if several:
         roots = [root_of(finished, trial) for trial in places]
-        of_ensemble = corrected(outside([_together(loss, roots, size, bags.shape[1]) for loss in losses]))
+        chosen = [_together(loss, roots, size, bags.shape[1]) for loss in losses]
+        with contextlib.suppress(ValueError):  # such outputs have no mean, so that there is no ensemble
+            of_ensemble = corrected(outside(chosen))
     before, _ = trainer.scores.resampled([state.outputs[winner]], y)  # by a program that is there
     return CorrectedScores(of_winner, of_ensemble, _mean(base), sign * (before - of_winner.score))
 
