@@ -45,7 +45,7 @@ def test_a_saved_model_is_read():
     assert model.made["activation"] == "tanh"
 
 
-ENDS = ("ensemble", "level", "recommended", "winner")  # what a study ends with
+ENDS = ("default", "ensemble", "few_examples", "level", "recommended", "winner")  # what a study ends with
 
 
 def test_what_is_written_now_has_the_keys_of_before(tmp_path):
