@@ -11,8 +11,10 @@ import jaxhpo as jh
 from jaxhpo.models import DAN, Active, Dropout
 from jaxhpo.models.dan import bigram_buckets
 from jaxhpo.models.dropout import keep
+from jaxhpo.training import Trainer
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.lane import regularise
+from jaxhpo.types import Proposal
 
 V, UNITS, CLASSES, BUCKETS = 11, 6, 3, 7
 ROWS = [[3, 5, 3, 0, 2], [4, 0, 0, 0, 0], [0, 9, 0, 1, 1], [0, 0, 0, 0, 0], [2, 7, 8, 10, 6]]
@@ -148,6 +150,26 @@ def test_penalties_are_of_kernels_not_of_embeddings():
     assert not np.asarray(found["embedding"]).any()
     kernel = np.asarray(params["hidden_0"]["kernel"])
     np.testing.assert_allclose(found["hidden_0"]["kernel"], 0.5 * np.sign(kernel) + 0.5 * kernel, rtol=1e-6)
+
+
+def test_a_lane_learns_what_only_the_order_of_two_words_tells():
+    random = np.random.default_rng(0)
+    x, y = random.integers(4, 20, (240, 4)).astype(np.int32), random.integers(0, 2, 240).astype(np.int32)
+    x[:, 1], x[:, 2] = 2 + y, 3 - y
+    parts = (x[:160], y[:160], x[160:200], y[160:200], x[200:], y[200:])
+    data = jh.Dataset("order", *parts, classes=2, vocabulary=20)
+    fixed = {"learning_rate": 0.02, "batch_size": 16, "layers": 1, "units": 8, "bigrams": 2048}
+    space = jh.Space({name: jh.Choice((value,)) for name, value in fixed.items()})
+    trainer = Trainer(data, "dan", space, epochs=20, lanes=1)
+    budget, source, trial = (np.array([value], np.int32) for value in (20, -1, 0))
+    one = Proposal(space.from_config(fixed)[None], budget, source, np.array([True]), trial)
+    state, outcome = trainer.objective.evaluate(jax.random.key(0), trainer.objective.init(jax.random.key(0)), one)
+    assert outcome.score[0] == trainer.score_test(state) == 1
+    blind = DAN(1, UNITS, 2, 20, 0)
+    params, apply = params_of(blind), jax.jit(blind.apply)
+    swapped = x[:, [0, 2, 1, 3]].astype(np.float32)
+    wanted = apply({"params": params}, x.astype(np.float32))
+    np.testing.assert_allclose(apply({"params": params}, swapped), wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow

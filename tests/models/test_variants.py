@@ -46,7 +46,7 @@ def jitter(params):
 
 
 @pytest.mark.sampled
-@pytest.mark.slow_but_for("mlp layer-2", "cnn group, growth 2-1", "rnn vanilla-2", "dan 7-2")
+@pytest.mark.slow_but_for("mlp layer-2", "cnn group, growth 2-1", "rnn vanilla-2")
 @pytest.mark.parametrize(
     ("name", "layers"), [(name, layers) for name in MODELS for layers in ((1, 3) if "growth 2" in name else (2,))]
 )

@@ -49,8 +49,11 @@ def proposal(configs, *, budget=EPOCHS, trials=None, active=None):
 
 
 CASES = [
-    *("mlp-vmap", "cnn-threads", "rnn-threads", "dan-threads"),
-    *(pytest.param(case, marks=pytest.mark.slow) for case in ("mlp-threads", "cnn-vmap", "rnn-vmap", "dan-vmap")),
+    *("mlp-vmap", "cnn-threads", "rnn-threads"),
+    *(
+        pytest.param(case, marks=pytest.mark.slow)
+        for case in ("mlp-threads", "cnn-vmap", "rnn-vmap", "dan-threads", "dan-vmap")
+    ),
 ]
 
 
