@@ -329,7 +329,7 @@ def test_many_columns_take_no_time_to_compare(tmp_path):
 
 def test_a_long_message_is_cut():
     done = run("tune", "digits", "--model", "m" * 5000)
-    assert done.stderr == f"error: --model '{'m' * 296}...' is unknown; use one of mlp, cnn, rnn\n"
+    assert done.stderr == f"error: --model '{'m' * 296}...' is unknown; use one of mlp, cnn, rnn, dan\n"
 
 
 def test_control_characters_of_columns_do_not_reach_the_terminal(tmp_path):

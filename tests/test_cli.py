@@ -155,7 +155,7 @@ def test_bad_space_files(name, tmp_path):
             "'digit' is unknown; did you mean 'digits'? known are digits, mnist, cifar10, imdb, or a file or folder",
         ),
         (["tune", "digits", "--model", "rnn"], "--model 'rnn' cannot take 'digits', image data"),
-        (["tune", "digits", "--model", "gan"], "--model 'gan' is unknown; use one of mlp, cnn, rnn\n"),
+        (["tune", "digits", "--model", "gan"], "--model 'gan' is unknown; use one of mlp, cnn, rnn, dan\n"),
         (["tune", "digits", "--algorithm", "tabularq"], "algorithm 'tabularq' is unknown; did you mean 'tabular_q'?"),
         (["tune", "digits", "--engine", "gpu"], "--engine 'gpu' is unknown; use one of threads, vmap, sharded"),
         (["tune", "digits", "--engine", "sharded"], "--engine 'sharded' needs several devices, and JAX sees 1; use"),

@@ -18,7 +18,7 @@ from jaxhpo.errors import printable
 from tests.test_cli import QUICK, check_refused, run
 
 WRONG = {
-    "model": ("gan", "--model 'gan' is unknown; use one of mlp, cnn, rnn"),
+    "model": ("gan", "--model 'gan' is unknown; use one of mlp, cnn, rnn, dan"),
     "algorithm": ("best", "algorithm 'best' is unknown"),
     "space": ("/nowhere.json", "--space '/nowhere.json' cannot be read"),
     "trials": ("0", "--trials 0 must be an integer of at least 1"),

@@ -125,7 +125,13 @@ def test_a_default_that_the_constraints_forbid_is_none():
 
 
 SIZES = (None, 1, 2, 3, 7, 8, 36, 63, 64, 100, 255, 256, 1000, 10**6)
-SHAPES = {"mlp": ((), (4,), (28, 28, 1)), "cnn": ((8, 8, 1), (16, 16, 3), (17, 17, 1), (224, 224, 3)), "rnn": ((50,),)}
+SHAPES = {
+    "mlp": ((), (4,), (28, 28, 1)),
+    "cnn": ((8, 8, 1), (16, 16, 3), (17, 17, 1), (224, 224, 3)),
+    "rnn": ((50,),),
+    "dan": ((50,),),
+}
+NINTH = {"rnn": {"cell": "gru"}, "dan": {"bigrams": 8192}}
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -145,7 +151,7 @@ def test_the_default_of_a_family_is_legal_whatever_the_data(model):
                 "l2": 0.0,
                 "dropout": 0.2,
                 "optimizer": "adam",
-            } | ({"cell": "gru"} if model == "rnn" else {})
+            } | NINTH.get(model, {})
             assert found["batch_size"] <= (examples or 64)
     assert default_space("mlp").default()["units"] == 128
     assert default_space("cnn", (28, 28, 1)).default()["units"] == 32

@@ -242,7 +242,7 @@ def test_ctrl_c_leaves_what_finished():
     ("arguments", "message"),
     [
         ({"data": "digit"}, "did you mean 'digits'"),
-        ({"model": "gan"}, "model='gan' is unknown; use one of mlp, cnn, rnn"),
+        ({"model": "gan"}, "model='gan' is unknown; use one of mlp, cnn, rnn, dan"),
         ({"model": "rnn"}, "model='rnn' cannot take 'digits', image data of shape (8, 8, 1); use 'cnn'"),
         ({"algorithm": "tabular"}, "algorithm 'tabular' is unknown; did you mean 'tabular_q'"),
         ({"trials": 0}, "trials=0 must be an integer of at least 1"),

@@ -32,6 +32,7 @@ NEEDED = {
     "MLP, side by side": r"test_lanes\.test_healthy_lanes_learn\[mlp-vmap",
     "CNN, in threads": r"test_lanes\.test_healthy_lanes_learn\[cnn-threads",
     "RNN, in threads": r"test_lanes\.test_healthy_lanes_learn\[rnn-threads",
+    "DAN": r"test_dan\.test_a_lane_learns",
     "linen module, side by side": r"test_own\.test_a_diverged_lane_fails_alone\[linen-vmap",
     "nnx module, in threads": r"test_own\.test_a_diverged_lane_fails_alone\[nnx-threads",
     "traceable function": r"objectives\.test_traceable\.test_",

@@ -1,6 +1,6 @@
 """Networks in Flax linen whose depth, width and dropout vary by lane.
 
-- `mlp.py`, `cnn.py`, `rnn.py`: the networks, each with the `NetworkFamily` that tuning reads
+- `mlp.py`, `cnn.py`, `rnn.py`, `dan.py`: the networks, each with the `NetworkFamily` that tuning reads
 - `family.py`: what such a family declares
 - `layers.py`, `dropout.py`, `norms.py`: layers of which a lane uses a part
 - `convolution.py`, `images.py`, `recurrent.py`: fast convolutions, pooling and recurrences
@@ -12,6 +12,7 @@ from importlib import import_module
 from jaxhpo.models.cnn import CNN
 from jaxhpo.models.convolution import faster_convolutions, use_faster_convolutions
 from jaxhpo.models.cost import Cost, Costed
+from jaxhpo.models.dan import DAN
 from jaxhpo.models.dropout import Dropout, dropout
 from jaxhpo.models.family import NetworkFamily, Variant
 from jaxhpo.models.images import max_pool
@@ -25,6 +26,7 @@ __all__ = [
     "ACTIVATIONS",
     "CELLS",
     "CNN",
+    "DAN",
     "FAMILIES",
     "MLP",
     "NORMS",
@@ -44,7 +46,7 @@ __all__ = [
     "widen",
 ]
 
-_FILES = ("mlp", "cnn", "rnn")  # each has a FAMILY; another network is another file and its name here
+_FILES = ("mlp", "cnn", "rnn", "dan")  # each has a FAMILY; another network is another file and its name here
 
 FAMILIES: dict[str, NetworkFamily] = {name: import_module(f"jaxhpo.models.{name}").FAMILY for name in _FILES}
 """The networks that `tune(model=...)` knows by name."""

@@ -18,6 +18,7 @@ from jaxhpo.types import Array
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
 _STEPS = 2.0**16  # a rate is rounded to a multiple of 2**-16
+_EMBEDDING = 128  # number of the embedding among the layers, for the bits; there are fewer layers
 
 
 class Dropout(NamedTuple):
@@ -79,6 +80,14 @@ def keep(dropout: Dropout, layer: int, units: int, dtype: Any, blocks: int = 1) 
 def drop(x: Array, dropout: Dropout | None, layer: int, blocks: int = 1) -> Array:
     """Set each unit of [n, width] to zero with probability `rate` and scale up the others; None is the identity."""
     return x if dropout is None else x * keep(dropout, layer, x.shape[1] // blocks, x.dtype, blocks)
+
+
+def drop_features(x: Array, dropout: Dropout | None) -> Array:
+    """Drop features of an embedding [..., n, width] for a whole text at `embedding_rate`; None is the identity."""
+    if dropout is None or dropout.embedding_rate is None:
+        return x
+    own = dropout._replace(rate=dropout.embedding_rate)
+    return x * jnp.expand_dims(keep(own, _EMBEDDING, x.shape[-1], x.dtype), tuple(range(x.ndim - 2)))
 
 
 def dropout(key: Array, x: Array, rate: Array | float) -> Array:

@@ -68,8 +68,8 @@ class NetworkFamily(NamedTuple):
     Attributes:
         network: The Flax class. It has the fields `layers`, `units` and `classes`, those of `structure`, and
             `vocabulary` where it reads tokens; `cost(shape)` returns its `Cost`.
-        kinds: The kinds of data that it can take: "image", "sequence", "vector" or "text"; of the first it is the
-            default, and of another that is no network's first.
+        kinds: The kinds of data that it can take: "image", "sequence", "vector" or "text". Of the first it is the
+            default, unless a network before it in `FAMILIES` is; and of another that is no network's first.
         units: From an example's shape to the widths that are searched by default.
         structure: Structural hyperparameters by name, each a field of the network.
         traced: Traced hyperparameters that it takes beside those that all networks take.

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxhpo.models.cost import Cost
-from jaxhpo.models.dropout import Dropout, keep
+from jaxhpo.models.dropout import Dropout, drop_features, keep
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
 from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
 from jaxhpo.models.recurrent import CELLS, gru, hold, lstm, vanilla
@@ -15,8 +15,6 @@ PADDING = 0
 """The padding token. It does not change the state, at any place of a sequence."""
 
 POOLINGS = ("mean", "last")
-
-_EMBEDDING = 128  # number of the embedding among the layers, for the bits of dropout; there are fewer layers
 
 
 class Recurrent(nn.Module):
@@ -86,9 +84,7 @@ class RNN(nn.Module):
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
         """Return the logits; without `dropout` nothing is dropped."""
         h, padding = self._embedded(x)
-        if dropout is not None and dropout.embedding_rate is not None:
-            own = dropout._replace(rate=dropout.embedding_rate)
-            h = h * keep(own, _EMBEDDING, self.embedding, h.dtype)[None]
+        h = drop_features(h, dropout)
         mask = unit_mask(active, self.units)
         inside = None if mask is None else jnp.tile(mask, self.directions)
         for i in range(self.layers):

@@ -40,8 +40,8 @@ class Trainer:
 
     Args:
         data: The examples.
-        model: "mlp", "cnn" (images only) or "rnn" (tokens, sequences); None takes the one that fits the data. Or a Flax
-            model of your own: see `tune`.
+        model: "mlp", "cnn" (images only), "rnn" (tokens, sequences) or "dan" (tokens); None takes the one that fits the
+            data. Or a Flax model of your own: see `tune`.
         space: What varies; None is `default_space`'s choice. What it leaves out has the value in `DEFAULTS`.
         epochs: The most epochs that a trial's budget may name.
         loss: Outputs and targets of a batch -> []; None is the task's.

@@ -40,7 +40,7 @@ def run_fields(fields: dict[str, Any]) -> None:
 
 
 VALUE_OF = {
-    "model": st.sampled_from(["mlp", "cnn", "rnn"]),
+    "model": st.sampled_from(["mlp", "cnn", "rnn", "dan"]),
     "algorithm": st.sampled_from(["random_search", "sobol", "grid_search", "tabular_q"]),
     "trials": st.integers(1, 99).map(str),
     "lanes": st.integers(1, 9).map(str),

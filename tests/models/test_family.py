@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,6 +13,7 @@ import jaxhpo
 from jaxhpo.models import FAMILIES
 from jaxhpo.models.family import Hyperparameter, Limits
 from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
+from jaxhpo.training.networks.families import fitting_model
 
 TOY = '''"""A linear layer of its own width, between two that share a scale."""
 
@@ -83,7 +85,7 @@ def test_a_network_is_added_by_one_file_and_one_line(tmp_path):
     (package / "models" / "toy.py").write_text(TOY, encoding="utf-8")
     table = package / "models" / "__init__.py"
     before = table.read_text(encoding="utf-8")
-    after = before.replace('_FILES = ("mlp", "cnn", "rnn")', '_FILES = ("mlp", "cnn", "rnn", "toy")')
+    after = before.replace('_FILES = ("mlp", "cnn", "rnn", "dan")', '_FILES = ("mlp", "cnn", "rnn", "dan", "toy")')
     assert sum(a != b for a, b in zip(before.splitlines(), after.splitlines(), strict=True)) == 1
     table.write_text(after, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
@@ -105,8 +107,18 @@ def test_a_family_fits_its_network(name):
     assert set(family.ranges) <= {*family.structure, *family.traced}
 
 
+class Data(NamedTuple):
+    kind: str
+    name: str = "data"
+    shape: tuple[int, ...] = (3,)
+
+
 def test_each_kind_of_data_has_one_default():
-    assert sorted(family.kinds[0] for family in FAMILIES.values()) == ["image", "text", "vector"]
+    found = {kind: fitting_model(None, Data(kind)) for kind in ("vector", "image", "text", "sequence")}
+    assert found == {"vector": "mlp", "image": "cnn", "text": "rnn", "sequence": "rnn"}
+    assert fitting_model("dan", Data("text")) == "dan"
+    with pytest.raises(ValueError, match=r"model='dan' cannot take 'data', sequence data of shape \(3,\); use 'rnn'"):
+        fitting_model("dan", Data("sequence"))
 
 
 def test_a_variant_holds_what_differs_from_the_default():

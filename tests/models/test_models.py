@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax.extend.random import threefry_2x32
 
-from jaxhpo.models import CNN, MLP, RNN, Active, Dropout, init_together, narrow, widen
+from jaxhpo.models import CNN, DAN, MLP, RNN, Active, Dropout, init_together, narrow, widen
 from jaxhpo.models.dropout import drop, drop_bits, threefry
 from jaxhpo.models.images import convolve, max_pool
 from jaxhpo.models.layers import Conv, Dense
@@ -125,9 +125,11 @@ def test_tiles_change_nothing(layers):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", [MLP(3, 16, 10), CNN(3, 8, 10), RNN(2, 8, 3, 11), RNN(2, 8, 3, 11, "lstm", "last")])
+@pytest.mark.parametrize(
+    "model", [MLP(3, 16, 10), CNN(3, 8, 10), RNN(2, 8, 3, 11), RNN(2, 8, 3, 11, "lstm", "last"), DAN(2, 8, 3, 11, 7)]
+)
 def test_the_full_size_masked_is_the_plain_model(model):
-    x = tokens(4, 7, 11) if isinstance(model, RNN) else jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
+    x = tokens(4, 7, 11) if isinstance(model, RNN | DAN) else jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
     full = Active(jnp.int32(model.layers), jnp.int32(model.units))
     init, apply = jax.jit(model.init), jax.jit(model.apply)
     plain, masked = init(jax.random.key(1), x), init(jax.random.key(1), x, active=full)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhpo.models import ACTIVATIONS, CNN, MLP, NORMS, RNN, Active, Dropout, init_together, narrow, widen
+from jaxhpo.models import ACTIVATIONS, CNN, DAN, MLP, NORMS, RNN, Active, Dropout, init_together, narrow, widen
 from jaxhpo.models.dropout import keep
 from jaxhpo.models.norms import GROUP, Norm
 
@@ -34,7 +34,9 @@ MODELS = {
         f"rnn {c} both": (RNN, {"vocabulary": 11, "cell": c, "bidirectional": True}) for c in ("gru", "lstm", "vanilla")
     },
     "rnn last both": (RNN, {"vocabulary": 11, "bidirectional": True, "pooling": "last"}),
+    **{f"dan {bigrams}": (DAN, {"vocabulary": 11, "bigrams": bigrams}) for bigrams in (0, 7)},
 }
+READS = (RNN, DAN)
 
 
 def jitter(params):
@@ -51,7 +53,7 @@ def jitter(params):
 def test_a_masked_network_is_the_narrow_one(name, layers):
     model, options = MODELS[name]
     with jax.enable_x64(True):
-        x = tokens() if model is RNN else images()
+        x = tokens() if model in READS else images()
         deep = layers if options.get("growth") == 2 else 3
         wide, small = model(deep, WIDE, 3, **options), model(layers, FEW, 3, **options)
         active = Active(jnp.int32(layers), jnp.int32(FEW))
@@ -65,7 +67,7 @@ def test_a_masked_network_is_the_narrow_one(name, layers):
 
         drawn, few, params = weights(jax.random.key(0))
         dropout = Dropout(jnp.float32(0.25), jnp.array([1, 2], jnp.uint32), jnp.arange(3, dtype=jnp.int32))
-        dropout = dropout._replace(embedding_rate=jnp.float32(0.5)) if model is RNN else dropout
+        dropout = dropout._replace(embedding_rate=jnp.float32(0.5)) if model in READS else dropout
 
         def loss(apply, **kwargs):
             return lambda p: jnp.sum(jnp.sin(apply({"params": p}, x, dropout=dropout, **kwargs)))

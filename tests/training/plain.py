@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxhpo.models.dan import bigram_buckets
 from jaxhpo.models.dropout import drop_bits
 from jaxhpo.training.step.examples import epoch_order
 from jaxhpo.training.step.lane import dropout_key
@@ -127,8 +128,39 @@ class PlainCell(nn.Module):
         return params | {f"h{g}": {"kernel": k, "bias": b} for g, k, b in zip(gates, outer, bias, strict=True)}
 
 
+class PlainDAN(nn.Module):
+    """Embeddings of words and bigrams, one after the other in one table; their mean goes through a plain MLP."""
+
+    layers: int
+    units: int
+    classes: int
+    vocabulary: int
+    bigrams: int
+
+    @nn.compact
+    def __call__(self, x, keep=None, rate=0.0):
+        tokens = x.astype(jnp.int32)
+        shape = (self.vocabulary + self.bigrams, self.units)
+        table = self.param("embedding", nn.initializers.zeros, shape, x.dtype)
+        words, pairs = tokens != 0, (tokens[:, 1:] != 0) & (tokens[:, :-1] != 0)
+        total = jnp.where(words[..., None], table[tokens], 0.0).sum(1)
+        second = table[self.vocabulary + bigram_buckets(tokens, self.bigrams)]
+        total = total + jnp.where(pairs[..., None], second, 0.0).sum(1)
+        x = total / jnp.maximum(words.sum(1) + pairs.sum(1), 1)[:, None]
+        for i in range(self.layers):
+            x = nn.relu(nn.Dense(self.units, name=f"hidden_{i}")(x))
+            if keep is not None:
+                x = jnp.where(keep[i], x / (1 - rate), 0.0)
+        return nn.Dense(self.classes, name="out")(x)
+
+    def dropped(self):
+        return self.units, 1, self.layers
+
+
 def plain(name, dataset, layers, units):
-    """Return the plain network of a size; `name` is mlp, cnn, gru, lstm or, of sequences, series."""
+    """Return the plain network of a size; `name` is mlp, cnn, dan, gru, lstm or, of sequences, series."""
+    if name == "dan":
+        return PlainDAN(layers, units, dataset.classes, dataset.vocabulary, 2048)
     if name in ("gru", "lstm", "series"):
         cell = "gru" if name == "series" else name
         return PlainRNN(layers, units, dataset.classes, cell, dataset.vocabulary)

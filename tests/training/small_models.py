@@ -54,6 +54,7 @@ CASES = {
     "mlp": Case("mlp", NARROW, SIZES),
     "cnn": Case("cnn", NARROW, SIZES),
     "rnn": Case("rnn", NARROW | {"cell": "lstm"}, SIZES | {"cell": jh.Choice(("lstm",))}),
+    "dan": Case("dan", NARROW | {"bigrams": 2048}, SIZES | {"bigrams": jh.Choice((2048,))}),
     "one target": Case("mlp", NARROW, SIZES),
     "targets": Case("mlp", NARROW, SIZES),
     "linen": Case(
@@ -75,7 +76,7 @@ def dataset_of(name, small_digits):
     random = np.random.default_rng(0)
     if name == "cnn":
         return small_digits
-    if name == "rnn":
+    if name in ("rnn", "dan"):
         texts = reviews(200, 0)
         labels = ["up" if sum(t.count(w) for w in WORDS[:2]) * 2 > len(t.split()) else "down" for t in texts]
         return from_arrays(texts, labels, text=TextOptions(length=10, keep="last"))

@@ -60,10 +60,10 @@ IN_FLOAT64 = ("threads, one bucket", "vmap, two buckets in chunks")
 LONG = {(model, "float64"): pytest.mark.optimized for model in ("cnn", "gru", "lstm", "series")}
 CASES = [
     pytest.param(f"{model}-{dtype}", plan, marks=LONG.get((model, dtype), ()))
-    for model in ("mlp", "cnn", "gru", "lstm", "series")
+    for model in ("mlp", "cnn", "gru", "lstm", "series", "dan")
     for dtype in UPDATES
     for plan in PLANS
-    if (dtype == "float32" and model != "series") or plan in IN_FLOAT64
+    if (dtype == "float32" and model not in ("series", "dan")) or plan in IN_FLOAT64
 ]
 
 
@@ -76,8 +76,12 @@ def configs_of(name):
     """Return a model's configurations; optimizers know nothing of models, so slow ones have two of them."""
     if name == "mlp":
         return CONFIGS
-    cell = {} if name == "cnn" else {"cell": CELL[name]}
-    return [config | cell for config in CONFIGS if config["optimizer"] in ("momentum", "adam")]
+    return [config | structure_of(name) for config in CONFIGS if config["optimizer"] in ("momentum", "adam")]
+
+
+def structure_of(name):
+    """Return a model's structural hyperparameters that are not left out."""
+    return {"cell": CELL[name]} if name in CELL else {"bigrams": 2048} if name == "dan" else {}
 
 
 def budgets_of(configs, dtype):
@@ -86,11 +90,10 @@ def budgets_of(configs, dtype):
 
 
 def make_trainer(name, dataset, plan, epochs, **stopping):
-    recurrent = name in CELL
-    space = Space(AXES | ({"cell": Choice((CELL[name],))} if recurrent else {}))
+    space = Space(AXES | {own: Choice((value,)) for own, value in structure_of(name).items()})
     engine, buckets = PLANS[plan]
     options = {"epochs": epochs, "machine": Machine(engine=engine)} | (stopping or {"checkpoint": "last"})
-    trainer = Trainer(dataset, "rnn" if recurrent else name, space, **options)
+    trainer = Trainer(dataset, "rnn" if name in CELL else name, space, **options)
     variant = trainer.plan.buckets[0].variant
     forced = tuple(Bucket(units, layers, variant, widths, size, 0) for units, layers, widths, size in buckets)
     trainer.plan = trainer.plan._replace(buckets=forced)
@@ -124,7 +127,9 @@ def trained(small_digits, small_text, small_series):
     @functools.cache
     def of(case):
         name, dtype = case.split("-")
-        dataset = {"gru": small_text, "lstm": small_text, "series": small_series}.get(name, small_digits)
+        dataset = {"gru": small_text, "lstm": small_text, "dan": small_text, "series": small_series}.get(
+            name, small_digits
+        )
         return dataset, *train_all(name, dtype, dataset)
 
     return of

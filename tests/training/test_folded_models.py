@@ -11,6 +11,7 @@ import pytest
 
 import jaxhpo as jh
 from jaxhpo.data import Dataset
+from jaxhpo.models import FAMILIES
 from jaxhpo.tuning import TrainingStudy
 from tests.training import folded
 from tests.training.small_models import Linen
@@ -58,6 +59,7 @@ CASES = {
     "rnn": (lambda data: data["small_text"], "rnn", SIZES, {}),
     "rnn, length groups": (lambda _: long_and_short(), "rnn", SIZES | {"cell": jh.Choice(("gru",))}, {}),
     "rnn, sequences": (lambda data: data["small_series"], "rnn", SIZES, {}),
+    "dan, length groups": (lambda _: long_and_short(), "dan", SIZES | {"bigrams": jh.Choice((2048,))}, {}),
     "linen, batch norm": (lambda _: folded.vectors(61, 2), Linen, OWN, {}),
     "linen, a loss of whole batches": (lambda _: folded.vectors(61, 2), Linen, OWN, {"loss": of_whole_batches}),
     "linen, standardised targets": (
@@ -103,7 +105,7 @@ def says(trainer, weights, copy, x, train, targets):
     mean, deviation = moments(trainer.data, train)
     x = ((x - mean) / deviation).astype(np.float32)
     learner, params, _ = trainer.family.alone(trainer.plan, weights.bucket, config, network.params)
-    if isinstance(trainer.family.name, str) and trainer.family.name in ("mlp", "cnn", "rnn"):
+    if isinstance(trainer.family.name, str) and trainer.family.name in FAMILIES:
         z = learner.model.apply({"params": params}, x)
     elif "width" in config:
         own = {name: config[name] for name in OWN}
@@ -123,7 +125,7 @@ def test_each_fold_s_network_says_what_is_scored(case, data, users_settings):
     state, sizes = study.objective_state, trainer.layout.folds
     assert len(set(sizes.sizes)) == 2
     assert len(state.candidates) == 4
-    if case == "rnn, length groups":
+    if case.endswith("length groups"):
         assert trainer.plan.lengths == (8, 40)
     placed = state.data.train
     x, y = np.asarray(placed.x), np.asarray(placed.y)  # texts by their groups

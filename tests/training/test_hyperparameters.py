@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxhpo
-from jaxhpo.models import Variant
+from jaxhpo.models import FAMILIES, Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
 from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, KINDS, Limits
@@ -21,16 +21,16 @@ from tests.training.own_models import train as train_configs
 EIGHT = ["learning_rate", "batch_size", "layers", "units", "l1", "l2", "dropout", "optimizer"]
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
+@pytest.mark.parametrize("model", FAMILIES)
 def test_default_spaces_vary_what_the_model_has(model):
     space = default_space(model)
-    assert list(space) == EIGHT + (["cell"] if model == "rnn" else [])
-    assert np.prod(space.level_counts) == 468_000 * (2 if model == "rnn" else 1)
+    ninth, variant = {"rnn": ("cell", ("cell", "lstm")), "dan": ("bigrams", ("bigrams", 0))}.get(model, (None, None))
+    assert list(space) == EIGHT + ([ninth] if ninth else [])
+    assert np.prod(space.level_counts) == 468_000 * (2 if ninth else 1)
     ranges = read_ranges(space, model)
     assert (ranges.micro_batch, ranges.largest_batch, ranges.drops) == (32, 256, True)
     assert ranges.layers_values == (1, 2, 3)
-    lstm = Variant((("cell", "lstm"),))
-    assert ranges.variants == ((Variant(), lstm) if model == "rnn" else (Variant(),))
+    assert set(ranges.variants) == ({Variant(), Variant((variant,))} if ninth else {Variant()})
     assert set(KINDS) == set(DEFAULTS)
 
 
@@ -53,10 +53,11 @@ def test_default_batches_fit_the_examples(examples, batches):
 
 def test_default_widths_follow_the_model_and_the_image():
     assert default_space("mlp", (784,))["units"] == Choice((32, 64, 128, 256))
-    assert default_space("rnn", (100,))["units"] == Choice((16, 32, 48, 64))
+    for model in ("rnn", "dan"):
+        assert default_space(model, (100,))["units"] == Choice((16, 32, 48, 64))
     assert default_space("cnn", (8, 8, 1))["units"] == Choice((16, 32, 48, 64))
     assert default_space("cnn", (28, 28, 1))["units"] == Choice((8, 16, 24, 32))
-    with pytest.raises(ValueError, match="model='gan' is unknown; use one of mlp, cnn, rnn"):
+    with pytest.raises(ValueError, match="model='gan' is unknown; use one of mlp, cnn, rnn, dan"):
         default_space("gan")
 
 
@@ -206,6 +207,8 @@ def test_optimizers_are_read_by_the_spaces_own_order():
         ({"optimizer": Choice((True, False))}, "optimizer: [True, False] must be a Choice among sgd"),
         ({"cell": Int(0, 1)}, "cell: [0, 1] must be a Choice among gru, lstm"),
         ({"cell": Choice(("gru", "elman"))}, "cell: ['elman'] must be a Choice among gru, lstm, vanilla"),
+        ({"bigrams": Choice((0, 2048))}, "'bigrams', which model='rnn' cannot take; leave it out or use model='dan'"),
+        ({"bigrams": Choice((0, 1000))}, "bigrams: [1000] must be a Choice among 0, 2048, 8192, 32768"),
         ({"bidirectional": Choice((0, 1))}, "bidirectional: [0, 1] must be a Choice among False, True"),
         ({"schedule": Choice(("cosine", "linear"))}, "schedule: ['linear'] must be a Choice among constant, cosine"),
         ({"warmup": Float(0.0, 1.0)}, "warmup: 1.0 is outside [0.0, 1.0)"),
@@ -238,7 +241,7 @@ def test_bad_spaces(dimensions, message):
         (
             {"embedding_dropout": Float(0.0, 0.5)},
             (8, 8),
-            "which model='cnn' cannot take; leave it out or use model='rnn'",
+            "which model='cnn' cannot take; leave it out or use model='rnn' or 'dan'",
         ),
     ],
 )

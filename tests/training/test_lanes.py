@@ -50,14 +50,17 @@ def proposal(configs, *, budget=EPOCHS, trials=None, active=None):
 
 CASES = [
     *("mlp-vmap", "cnn-threads", "rnn-threads"),
-    *(pytest.param(case, marks=pytest.mark.slow) for case in ("mlp-threads", "cnn-vmap", "rnn-vmap")),
+    *(
+        pytest.param(case, marks=pytest.mark.slow)
+        for case in ("mlp-threads", "cnn-vmap", "rnn-vmap", "dan-threads", "dan-vmap")
+    ),
 ]
 
 
 @pytest.fixture(scope="module", params=CASES)
 def evaluate(request, small_digits, small_text):
     model, engine = request.param.split("-")
-    dataset = small_text if model == "rnn" else small_digits
+    dataset = small_text if model in ("rnn", "dan") else small_digits
     trainer = Trainer(dataset, model, SPACE, epochs=EPOCHS, lanes=LANES, machine=Machine(engine=engine))
     state = trainer.objective.init(jax.random.key(0))
     return lambda proposal, key=0: trainer.objective.evaluate(jax.random.key(key), state, proposal)

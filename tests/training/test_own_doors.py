@@ -190,7 +190,7 @@ REFUSED = {
     "its batches' size": (lambda batch_size: Good(), SPACE, {}, "model takes 'batch_size', which is training's; call"),
     "weights already": (NnxNet(4, rngs=nnx.Rngs(0)), SPACE, {}, "model=NnxNet has its weights already; give its clas"),
     "the same weights": (lambda: NnxNet(4, rngs=nnx.Rngs(0)), SPACE, {}, "model builds an nnx module with random num"),
-    "a number": (3, SPACE, {}, "model=3 must be 'mlp', 'cnn', 'rnn', or a function that returns a Flax module"),
+    "a number": (3, SPACE, {}, "model=3 must be 'mlp', 'cnn', 'rnn', 'dan', or a function that returns a Flax module"),
     "keywords": (lambda **options: Good(), SPACE, {}, "model takes **keywords, so what of the space it wants is not"),
     "no module": (lambda: None, SPACE, {}, "model returns a NoneType, not a Flax module; return one, linen or nnx"),
     "a class": (lambda: Good, SPACE, {}, "model returns the class Made, not a Flax module; return one, linen or nnx"),

@@ -6,20 +6,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxhpo.models import CNN, MLP, RNN, Variant
+from jaxhpo.models import CNN, DAN, MLP, RNN, Variant
 from jaxhpo.space import Choice, Int, Space
 from jaxhpo.training import Machine, Trainer
 from jaxhpo.training.planning.planner import Task, make_plan
 from jaxhpo.training.planning.resources import default_lanes, read_resources
 
-SHAPES = {"mlp": (8, 8, 1), "cnn": (28, 28, 1), "rnn": (100,)}
+SHAPES = {"mlp": (8, 8, 1), "cnn": (28, 28, 1), "rnn": (100,), "dan": (100,)}
 NETWORKS = {
     "mlp": lambda layers, units, variant: MLP(layers, units, 10),
     "cnn": lambda layers, units, variant: CNN(layers, units, 10, growth=dict(variant.built_with).get("growth", 1)),
     "rnn": lambda layers, units, variant: RNN(layers, units, 2, 5000, dict(variant.built_with).get("cell", "gru")),
+    "dan": lambda layers, units, variant: DAN(layers, units, 2, 5000),
 }
 GRU, LSTM, GROWING = Variant(), Variant((("cell", "lstm"),)), Variant((("growth", 2),), exact_depth=True)
-EXAMPLES = {"mlp": 1077, "cnn": 10_000, "rnn": 5000}
+EXAMPLES = {"mlp": 1077, "cnn": 10_000, "rnn": 5000, "dan": 5000}
 
 
 def task(model, *, units=(8, 16, 32, 64), layers=(1, 2, 3), variants=(GRU,), epochs=2):
@@ -136,10 +137,10 @@ def test_the_plan_as_plain_data():
 @pytest.mark.sampled
 @pytest.mark.optimized
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["mlp", "cnn", "rnn"])
+@pytest.mark.parametrize("model", NETWORKS)
 @pytest.mark.parametrize("engine", ["threads", "vmap"])
 def test_what_a_launch_needs_is_about_what_xla_counts(model, engine, small_digits, small_text):
-    dataset = small_text if model == "rnn" else small_digits
+    dataset = small_text if model in ("rnn", "dan") else small_digits
     axes = {"batch_size": Choice((16, 32)), "layers": Int(1, 3), "units": Choice((32, 64))}
     trainer = Trainer(dataset, model, Space(axes), epochs=2, lanes=8, machine=Machine(engine=engine))
     trainer.objective.init(jax.random.key(0))

@@ -134,7 +134,7 @@ def test_an_own_model_sees_zeros_and_may_have_a_mask(model, mixed):
     assert np.mean(logits.argmax(1) == data.y_valid) == pytest.approx(result.score)
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn"])
+@pytest.mark.parametrize("model", ["mlp", "cnn", "dan"])
 def test_other_networks_take_no_sequences(model, mixed):
     with pytest.raises(ValueError, match=f"model='{model}' cannot take 'arrays', sequence data of shape .*; use 'rnn'"):
         Trainer(mixed[0], model)

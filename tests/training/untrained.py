@@ -42,6 +42,7 @@ CASES = {
     "cnn": Case("cnn", SIZES, CONFIGS),
     "growing": Case("cnn", SIZES | {"growth": jh.Choice((2,))}, [c | {"growth": 2} for c in CONFIGS]),
     "rnn": Case("rnn", SIZES | {"bidirectional": jh.Choice((True,))}, [c | {"bidirectional": True} for c in CONFIGS]),
+    "dan": Case("dan", SIZES | {"bigrams": jh.Choice((2048,))}, [c | {"bigrams": 2048} for c in CONFIGS]),
     "sloped": Case(
         Sloped,
         {
@@ -69,7 +70,7 @@ def trainer_of(name):
     labels = np.array(["low", "mid", "high"])[np.arange(60) % 3]
     if case.model == "cnn":
         data = from_arrays(random.integers(0, 17, (60, 8, 8)), labels)
-    elif case.model == "rnn":
+    elif case.model in ("rnn", "dan"):
         texts = [" ".join(random.choice(["good", "bad"], n)) for n in random.integers(1, 9, 60)]
         data = from_arrays(texts, labels, text=jh.data.TextOptions(length=8))
     elif name in ("one target", "nnx"):

@@ -17,10 +17,11 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     32 to 256 shrink where there are fewer than 256 training examples, and are never larger than these.
 
     Its `Space.default()` is Adam at 1e-3 in batches of 64, two layers of 128 units, dropout of 0.2, and no penalties.
-    Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU.
+    Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU. A DAN has bigrams.
 
     Args:
-        model: "mlp", "cnn" or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
+        model: "mlp" or "cnn"; or "rnn", whose space has its cell, GRU or LSTM, as a ninth; or "dan", whose ninth is
+            bigrams or none.
         shape: One example's, as `Dataset.shape`.
         examples: How many the model trains on; None is many.
 

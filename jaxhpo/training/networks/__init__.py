@@ -2,7 +2,7 @@
 
 - `family_choice.py`: the networks that a model, a space and the data describe
 - `families.py`: what a family of networks has to provide (`Family`), and which of jaxhpo's fits the data
-- `builtin.py`: jaxhpo's own MLP, CNN and RNN (`Builtin`)
+- `builtin.py`: jaxhpo's own MLP, CNN, RNN and DAN (`Builtin`)
 - `goal_rehearsal.py`: whether a user's loss and metric can be used
 - `user/`: the user's own Flax models (`UserFamily`)
 """

@@ -48,15 +48,16 @@ def test_the_table_has_every_hyperparameter_and_option(name):
 
 def test_the_hyperparameters_that_vary_are_those_of_the_default_spaces():
     told = {name for cells in table("hyperparameter | what it is") if cells[2] for name in cells[0].split(", ")}
-    assert told == {f"`{name}`" for name in jh.default_space("rnn", (50,))}
+    rnn, dan = jh.default_space("rnn", (50,)), jh.default_space("dan", (50,))
+    assert told == {f"`{name}`" for name in {*rnn, *dan}}
     mlp, (small, large) = jh.default_space("mlp"), [jh.default_space("cnn", (n, n, 1)) for n in (16, 17)]
-    rnn = jh.default_space("rnn", (50,))
     assert row("learning_rate")[2] == "1e-4 to 1e-1, logarithmic"
     assert (mlp["learning_rate"].low, mlp["learning_rate"].high, mlp["learning_rate"].log) == (1e-4, 1e-1, True)
     assert row("batch_size")[2].startswith(", ".join(map(str, mlp["batch_size"].options)) + ";")
     assert row("layers")[2] == ranges(mlp["layers"])
     units = [ranges(space["units"]) for space in (mlp, small, large, rnn)]
-    assert row("units")[2] == "MLP: {}; CNN: {}, {} above 16 pixels; RNN: {}".format(*units)
+    assert row("units")[2] == "MLP: {}; CNN: {}, {} above 16 pixels; RNN, DAN: {}".format(*units)
+    assert dan["units"] == rnn["units"]
     penalties = row("l1")[2]
     assert row("l2")[2] == penalties
     assert tuple(map(float, penalties.split(", "))) == mlp["l1"].options == mlp["l2"].options
@@ -65,6 +66,7 @@ def test_the_hyperparameters_that_vary_are_those_of_the_default_spaces():
     assert mlp["optimizer"].options == HYPERPARAMETERS["optimizer"].allowed
     assert len(mlp["optimizer"].options) == 5
     assert row("cell")[2] == ", ".join(f"`{cell}`" for cell in rnn["cell"].options)
+    assert row("bigrams")[2] == ", ".join(map(str, dan["bigrams"].options))
 
 
 def test_what_the_page_says_of_the_default_space():

@@ -20,7 +20,8 @@ def test_the_networks_fit_the_data():
     assert {name: family.kinds[0] for name, family in FAMILIES.items()} == {
         "mlp": "vector",
         "cnn": "image",
-        "rnn": "text",
+        "rnn": "text",  # before "dan", so that it is the default
+        "dan": "text",
     }
     assert "sequence" in FAMILIES["rnn"].kinds
 

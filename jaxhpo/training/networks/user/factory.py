@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 
 from jaxhpo.data import Dataset
+from jaxhpo.models import FAMILIES
 from jaxhpo.training.networks.user.training_mode import FLAGS, is_nnx
 
 RANDOM = ("rngs", "rng", "key", "prng", "prng_key", "rng_key", "random_key", "dropout_rng", "dropout_key")
@@ -53,7 +54,8 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
             "that every trial gets weights of its own"
         )
     if not callable(model):
-        raise ValueError(f"model={model!r} must be 'mlp', 'cnn', 'rnn', or a function that returns a Flax module")
+        names = ", ".join(map(repr, FAMILIES))
+        raise ValueError(f"model={model!r} must be {names}, or a function that returns a Flax module")
     try:
         parameters = _parameters(model)
     except (TypeError, ValueError):
