@@ -21,8 +21,8 @@ def test_every_engine_has_a_row():
 
 def test_what_has_programs_of_its_own_is_named():
     structural = [name for name, known in HYPERPARAMETERS.items() if known.kind == STRUCTURAL]
-    assert sorted(structural) == sorted(["activation", "norm", "growth", "cell", "bidirectional"])
-    assert "| `activation`, `norm`, `growth`, `cell`, `bidirectional` |" in PAGE
+    assert sorted(structural) == sorted(["activation", "norm", "representation", "growth", "cell", "bidirectional"])
+    assert "| `activation`, `norm`, `representation`, `growth`, `cell`, `bidirectional` |" in PAGE
     assert FAMILIES["cnn"].exact_depth({"growth": 2})
     assert "With `growth` 2 each depth is a program too." in WORDS
 
