@@ -26,6 +26,9 @@ from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
 from jaxhpo.types import Array
 
+_ADDED = ("representation",)
+"""Options that models had not before; one that needs none is written as it was then."""
+
 
 def build_network(name: str, layers: int, units: int, variant: Variant, data: Any) -> Any:
     """Return one of jaxhpo's networks; of the data it takes `outputs`, `vocabulary`, `columns` and `shape`."""
@@ -157,7 +160,9 @@ class Builtin:
     def _made(self, layers: int, units: int, variant: Variant) -> dict[str, Any]:
         """Return what `load_model` builds a network from."""
         built_with = dict(variant.built_with)
-        structural = {name: built_with.get(name, DEFAULTS[name]) for name, kind in KINDS.items() if kind == STRUCTURAL}
+        names = [name for name, kind in KINDS.items() if kind == STRUCTURAL]
+        written = [name for name in names if name in built_with or name not in _ADDED]
+        structural = {name: built_with.get(name, DEFAULTS[name]) for name in written}
         return {"builtin": self.name, "layers": layers, "units": units} | structural
 
     def hyper(self, point: Array) -> Hyper:
