@@ -3,6 +3,7 @@
 - `mlp.py`, `cnn.py`, `rnn.py`, `dan.py`: the networks, each with the `NetworkFamily` that tuning reads
 - `family.py`: what such a family declares
 - `layers.py`, `dropout.py`, `norms.py`: layers of which a lane uses a part
+- `representations.py`: how the numbers of tables and vectors reach a network
 - `convolution.py`, `images.py`, `recurrent.py`: fast convolutions, pooling and recurrences
 - `cost.py`: floating-point operations and memory of a network
 """
@@ -20,10 +21,12 @@ from jaxhpo.models.layers import Active, init_together, narrow, widen
 from jaxhpo.models.mlp import MLP
 from jaxhpo.models.norms import ACTIVATIONS, NORMS
 from jaxhpo.models.recurrent import CELLS
+from jaxhpo.models.representations import BY_QUANTILES, STANDARD, represent
 from jaxhpo.models.rnn import RNN
 
 __all__ = [
     "ACTIVATIONS",
+    "BY_QUANTILES",
     "CELLS",
     "CNN",
     "DAN",
@@ -31,6 +34,7 @@ __all__ = [
     "MLP",
     "NORMS",
     "RNN",
+    "STANDARD",
     "Active",
     "Cost",
     "Costed",
@@ -42,6 +46,7 @@ __all__ = [
     "init_together",
     "max_pool",
     "narrow",
+    "represent",
     "use_faster_convolutions",
     "widen",
 ]

@@ -51,6 +51,7 @@ class Hyperparameter(NamedTuple):
             they may not.
         models: The networks that take it, by name; of a network's own that network.
         images: Whether it is for images only.
+        vectors: Whether it is for tables and vectors only.
     """
 
     default: Any
@@ -60,6 +61,7 @@ class Hyperparameter(NamedTuple):
     kind: str = TRACED
     models: tuple[str, ...] = ()
     images: bool = False
+    vectors: bool = False
 
 
 class NetworkFamily(NamedTuple):

@@ -4,13 +4,17 @@ import math
 from typing import Any
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.family import NetworkFamily
 from jaxhpo.models.layers import Active, Dense, lecun, optional, output_mask, unit_mask
 from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
+from jaxhpo.models.representations import EMBEDDED, FREQUENCIES, PERIODIC, REPRESENTATION, STANDARD, Periodic, width_of
 from jaxhpo.types import Array
+
+_REPRESENTING = 8  # consecutive operations that a representation adds to a training step
 
 
 class MLP(nn.Module):
@@ -25,6 +29,9 @@ class MLP(nn.Module):
         classes: Number of outputs.
         activation: One of `ACTIVATIONS`.
         norm: One of `NORMS`.
+        representation: How numbers are represented: "standard", "quantile", "piecewise" or "periodic". The network
+            takes examples as `represent` returns them, and makes waves itself.
+        numbers: Places of the numbers among the features; of no effect where they are standardised.
     """
 
     layers: int
@@ -32,17 +39,41 @@ class MLP(nn.Module):
     classes: int
     activation: str = "relu"
     norm: str = "none"
+    representation: str = STANDARD
+    numbers: tuple[int, ...] = ()
 
     @nn.compact
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
         """Return the logits; without `dropout` nothing is dropped."""
-        return dense_layers(self, x.reshape(x.shape[0], -1), None, active, dropout, self.activation, self.norm)
+        x = x.reshape(x.shape[0], -1)
+        if self.representation == PERIODIC:
+            waves, others = Periodic(name="periodic")(x[:, : len(self.numbers)]), x[:, len(self.numbers) :]
+            x = jnp.concatenate([waves, others], axis=1)
+        return dense_layers(self, x, None, active, dropout, self.activation, self.norm)
+
+    def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the network's input for an example of a shape."""
+        if self.representation == STANDARD:
+            return shape
+        numbers = len(self.numbers)
+        return (width_of(self.representation, numbers, shape[0] - numbers),)
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
         """Return the cost of the network on examples of a shape."""
-        forward, backward, params = dense_cost((math.prod(shape), *[self.units] * self.layers, self.classes))
-        held = math.prod(shape) + 2 * self.layers * self.units + self.classes
-        return Cost(forward, backward, held, 2 * self.units, params, 12 + 12 * self.layers)
+        width, numbers = math.prod(self.input_shape(shape)), len(self.numbers)
+        inputs = width + numbers * (EMBEDDED - 1) if self.representation == PERIODIC else width
+        forward, backward, params = dense_cost((inputs, *[self.units] * self.layers, self.classes))
+        held, workspace = inputs + 2 * self.layers * self.units + self.classes, 2 * self.units
+        launches = 12 + 12 * self.layers
+        if self.representation == STANDARD:
+            return Cost(forward, backward, held, workspace, params, launches)
+        if self.representation != PERIODIC:
+            return Cost(forward, backward, held, max(workspace, inputs), params, launches + _REPRESENTING)
+        ahead, _, weights = dense_cost((2 * FREQUENCIES, EMBEDDED))
+        forward, params = forward + numbers * ahead, params + weights + numbers * FREQUENCIES
+        held, workspace = held + width + numbers * 3 * FREQUENCIES, max(workspace, numbers * 3 * FREQUENCIES)
+        # The frequencies need the gradients of the inputs of every layer.
+        return Cost(forward, 2 * forward, held, workspace, params, launches + 2 * _REPRESENTING)
 
 
 def dense_layers(
@@ -84,6 +115,6 @@ FAMILY = NetworkFamily(
     MLP,
     kinds=("vector", "image"),
     units=lambda shape: (32, 64, 128, 256),
-    structure={"activation": ACTIVATION, "norm": NORM},
+    structure={"activation": ACTIVATION, "norm": NORM, "representation": REPRESENTATION},
     traced=("crop", "flip", "cutout"),
 )

@@ -212,7 +212,7 @@ class Trainer:
 
     def _init(self, key: Key) -> TrainerState:
         del key
-        data = training_data(self.data, self.plan.lengths, self.layout.folds)
+        data = training_data(self.data, self.plan.lengths, self.layout.folds, self.family.ranges.quantiles)
         if len(self.plan.buckets) <= EARLY:  # the dearest first, as it will run first
             for bucket in reversed(range(len(self.plan.buckets))):
                 self._prepare(bucket, data)

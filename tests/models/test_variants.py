@@ -27,6 +27,7 @@ def tokens(n=3, steps=7):
 MODELS = {
     **{f"mlp {a}": (MLP, {"activation": a}) for a in ACTIVATIONS},
     **{f"mlp {n}": (MLP, {"norm": n}) for n in NORMS},
+    "mlp waves": (MLP, {"representation": "periodic", "numbers": tuple(range(9))}),
     **{f"cnn {a}": (CNN, {"activation": a}) for a in ACTIVATIONS},
     **{f"cnn {n}, growth {g}": (CNN, {"norm": n, "growth": g}) for n in NORMS for g in (1, 2)},
     **{f"rnn {c}": (RNN, {"vocabulary": 11, "cell": c, "bidirectional": False}) for c in ("gru", "lstm", "vanilla")},

@@ -10,8 +10,9 @@ import numpy as np
 import jaxhpo as jh
 from jaxhpo.data import from_arrays
 from jaxhpo.training import Trainer
+from jaxhpo.training.step.learner import Masked
 from jaxhpo.training.trained.data_spec import DataSpec
-from jaxhpo.training.trained.network import Network, scaling_of, size_of
+from jaxhpo.training.trained.network import Network, own_scaling, scaling_of, size_of
 from tests.training.small_models import Nnx
 
 
@@ -39,6 +40,16 @@ CONFIGS = [{"layers": 1, "units": 4}, {"layers": 2, "units": 4}, {"layers": 1, "
 CASES = {
     "mlp": Case("mlp", SIZES, CONFIGS),
     "normed": Case("mlp", SIZES | {"norm": jh.Choice(("layer",))}, [c | {"norm": "layer"} for c in CONFIGS]),
+    "piecewise": Case(
+        "mlp",
+        SIZES | {"representation": jh.Choice(("piecewise",))},
+        [c | {"representation": "piecewise"} for c in CONFIGS],
+    ),
+    "periodic": Case(
+        "mlp",
+        SIZES | {"representation": jh.Choice(("periodic",))},
+        [c | {"representation": "periodic"} for c in CONFIGS],
+    ),
     "cnn": Case("cnn", SIZES, CONFIGS),
     "growing": Case("cnn", SIZES | {"growth": jh.Choice((2,))}, [c | {"growth": 2} for c in CONFIGS]),
     "rnn": Case("rnn", SIZES | {"bidirectional": jh.Choice((True,))}, [c | {"bidirectional": True} for c in CONFIGS]),
@@ -86,7 +97,8 @@ def trainer_of(name):
 def first_weights(trainer, bucket):
     """Return what draws the first weights of a bucket's networks: key, hyperparameters -> params, statistics."""
     learner = trainer.family.learner(trainer.plan, bucket)
-    example = np.zeros((1, *trainer.data.shape), np.float32)
+    shape = learner.input_shape(trainer.data.shape) if isinstance(learner, Masked) else trainer.data.shape
+    example = np.zeros((1, *shape), np.float32)
     return jax.jit(lambda key, hyper: learner.start(key, example, hyper))
 
 
@@ -103,7 +115,8 @@ def networks_of(trainer, configs, *, alone=False):
         learner, params, made, *size = part(plan, bucket, config, params)
         size = size[0] if size else size_of(learner)
         arrays = jax.tree.map(np.asarray, (params, statistics))
-        found.append(Network(config, *arrays, scaling_of(trainer.data), learner, made, size))
+        scaling = own_scaling(learner, scaling_of(trainer.data, family.ranges.quantiles))
+        found.append(Network(config, *arrays, scaling, learner, made, size))
     return tuple(found)
 
 

@@ -62,6 +62,11 @@ class Column:
         marks = ("is another",) * self.others + ("is missing",) * self.missing
         return (*parts, *words, *(f"{self.name} {mark}" for mark in marks))
 
+    @property
+    def numbers(self) -> int:
+        """How many of its first features are numbers; the others are 0 or 1."""
+        return len(self.parts)
+
     def to_json(self) -> dict[str, Any]:
         """Return the column as plain data, which `json` writes."""
         row = asdict(self)
@@ -137,6 +142,19 @@ def fit_column(name: str, reading: Reading, rows: np.ndarray) -> Column:
             parts[part] = float(np.median(numbers))
     fill = tuple(parts.values())
     return Column(name, reading.kind, parts=tuple(parts), fill=fill, first=first, missing=missing, **how)
+
+
+def number_places(columns: Sequence[Column] | None, features: int) -> tuple[int, ...]:
+    """Return the places of the numbers among the features of a table.
+
+    Args:
+        columns: Its columns; None for arrays, all of whose features are numbers.
+        features: Number of features.
+    """
+    if columns is None:
+        return tuple(range(features))
+    marks = [place < column.numbers for column in columns for place in range(len(column.features))]
+    return tuple(place for place, is_number in enumerate(marks) if is_number)
 
 
 def read_features(frame: pd.DataFrame, columns: Sequence[Column]) -> np.ndarray:

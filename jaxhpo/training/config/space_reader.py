@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.models import FAMILIES, Variant
+from jaxhpo.models import BY_QUANTILES, FAMILIES, Variant
 from jaxhpo.models.family import STRUCTURAL, Limits
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, canonical_name
@@ -37,6 +37,7 @@ class Ranges(NamedTuple):
         schedules: Schedules of the space.
         drops: Whether any lane may use dropout.
         variants: Variants of the network, each with a program of its own.
+        quantiles: Whether any of them reads the quantiles of the training examples' numbers.
     """
 
     micro_batch: int
@@ -47,6 +48,7 @@ class Ranges(NamedTuple):
     schedules: tuple[str, ...]
     drops: bool
     variants: tuple[Variant, ...]
+    quantiles: bool = False
 
 
 class Structure(NamedTuple):
@@ -97,7 +99,9 @@ def read_ranges(
                 f"space has {KINDS[known]} hyperparameter {name!r}, which model={model!r} cannot take; leave it out "
                 f"or use model={remedy}"
             )
-    ranges = ranges_of(by_name, batch_size)._replace(variants=_variants(by_name, model))
+    variants = _variants(by_name, model)
+    quantiles = any(dict(variant.built_with).get("representation") in BY_QUANTILES for variant in variants)
+    ranges = ranges_of(by_name, batch_size)._replace(variants=variants, quantiles=quantiles)
     micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
     odd = [b for b in possible("batch_size", batches) if b % micro] if batches else []
     if isinstance(batches, Int):
@@ -123,6 +127,11 @@ def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) ->
         if HYPERPARAMETERS[known].images and image is None:
             raise ValueError(
                 f"space has hyperparameter {name!r}, which is for images, and the data are none; leave it out"
+            )
+        if HYPERPARAMETERS[known].vectors and image is not None:
+            raise ValueError(
+                f"space has hyperparameter {name!r}, which is for tables and vectors, and the data are images; leave "
+                "it out"
             )
         _check_values(known, dimension)
         if known in ("crop", "cutout") and image is not None and max(extremes(dimension)) >= min(image):

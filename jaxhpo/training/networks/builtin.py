@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxhpo.data import Dataset
+from jaxhpo.data.tables.plan import number_places
 from jaxhpo.models import FAMILIES, Variant, narrow
 from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
@@ -25,15 +26,24 @@ from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
 from jaxhpo.types import Array
 
+_ADDED = ("representation",)
+"""Options that models had not before; one that needs none is written as it was then."""
+
 
 def build_network(name: str, layers: int, units: int, variant: Variant, data: Any) -> Any:
-    """Return one of jaxhpo's networks; of the data it takes `outputs` and `vocabulary`."""
+    """Return one of jaxhpo's networks; of the data it takes `outputs`, `vocabulary`, `columns` and `shape`."""
     model = FAMILIES[name].network
     options: dict[str, Any] = {"layers": layers, "units": units, "classes": data.outputs}
     options |= dict(variant.built_with)
     if "vocabulary" in model.__dataclass_fields__:
         options["vocabulary"] = data.vocabulary
+    if "representation" in options:
+        options["numbers"] = _numbers(data)
     return model(**options)
+
+
+def _numbers(data: Any) -> tuple[int, ...]:
+    return number_places(data.columns, data.shape[0])
 
 
 class Builtin:
@@ -59,6 +69,10 @@ class Builtin:
         image = data.shape[:2] if data.kind == "image" else None
         self.ranges = read_ranges(space, name, image=image, batch_size=self.batch_size)
         check_space(space, self.ranges, data, goal)
+        if any("representation" in dict(v.built_with) for v in self.ranges.variants) and not _numbers(data):
+            raise ValueError(
+                f"space has representation, which is of numbers, and {data.name!r} has categories alone; leave it out"
+            )
         each = (data.classes,) if data.task == "classification" else data.y_train.shape[1:]
         if warns:
             warn_of_unread(unread_by_optimizers(space, self.ranges))
@@ -129,10 +143,11 @@ class Builtin:
         """Return the network of one configuration, its part of the params, and what `load_model` builds it from."""
         _, layers, units, variant = self.structure(config)
         network = self.network(layers, units, variant)
-        example = jax.ShapeDtypeStruct((1, *self.data.shape), np.float32)
+        learner = Masked((network,), network, False)
+        example = jax.ShapeDtypeStruct((1, *learner.input_shape(self.data.shape)), np.float32)
         shapes = jax.eval_shape(lambda x: network.init(jax.random.key(0, impl="threefry2x32"), x), example)["params"]
         own = narrow(params, shapes, (plan.buckets[bucket].units, units))
-        return Masked((network,), network, False), own, self._made(layers, units, variant)
+        return learner, own, self._made(layers, units, variant)
 
     def member(
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
@@ -145,7 +160,9 @@ class Builtin:
     def _made(self, layers: int, units: int, variant: Variant) -> dict[str, Any]:
         """Return what `load_model` builds a network from."""
         built_with = dict(variant.built_with)
-        structural = {name: built_with.get(name, DEFAULTS[name]) for name, kind in KINDS.items() if kind == STRUCTURAL}
+        names = [name for name, kind in KINDS.items() if kind == STRUCTURAL]
+        written = [name for name in names if name in built_with or name not in _ADDED]
+        structural = {name: built_with.get(name, DEFAULTS[name]) for name in written}
         return {"builtin": self.name, "layers": layers, "units": units} | structural
 
     def hyper(self, point: Array) -> Hyper:

@@ -12,7 +12,7 @@ from jaxhpo.training.run.placement import scalings
 from jaxhpo.training.run.state import Weights
 from jaxhpo.training.trained.data_spec import DataSpec
 from jaxhpo.training.trained.model import Model
-from jaxhpo.training.trained.network import Network, size_of
+from jaxhpo.training.trained.network import Network, own_scaling, size_of
 
 
 def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weights], shares: Sequence[float]) -> Model:
@@ -29,7 +29,7 @@ def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weight
         shares: Weight of each trial; their sum is 1.
     """
     data, networks, weights = family.data, [], []
-    scaling = scalings(data, layout.folds)
+    scaling = scalings(data, layout.folds, family.ranges.quantiles)
     for one, share in zip(trials, shares, strict=True):
         config = family.space.to_config(one.point)
         for copy, trained in enumerate(one.networks):
@@ -39,7 +39,7 @@ def together(family: Family, plan: Plan, layout: Layout, trials: Sequence[Weight
             else:
                 learner, params, made, size = family.member(plan, one.bucket, config, trained.params)
             params, statistics = jax.tree.map(np.asarray, (params, trained.statistics))
-            own = scaling[0 if layout.folds is None else copy]
+            own = own_scaling(learner, scaling[0 if layout.folds is None else copy])
             networks.append(Network(config, params, statistics, own, learner, made, size))
             weights.append(share / len(one.networks))
     if len(networks) == 1:

@@ -7,25 +7,29 @@ from jaxhpo.data import Dataset
 from jaxhpo.data.folds import Folds
 from jaxhpo.training.step.examples import Split, TrainingData, group_texts
 from jaxhpo.training.trained.network import scaling_of
+from jaxhpo.training.trained.quantiles import quantiles_of
 
 
-def training_data(data: Dataset, lengths: tuple[int, ...], folds: Folds | None) -> TrainingData:
+def training_data(
+    data: Dataset, lengths: tuple[int, ...], folds: Folds | None, quantiles: bool = False
+) -> TrainingData:
     """Return the training and validation examples on the device.
 
     Args:
         data: The examples.
         lengths: Lengths of the groups of texts; empty if examples have one shape.
         folds: The folds of the data, or None.
+        quantiles: Whether networks read the quantiles of numbers.
     """
     if folds is None:
         train, valid = _split(data.x_train, data.y_train, lengths), sorted_split(data.x_valid, data.y_valid, lengths)
-        return jax.device_put(TrainingData(train, valid, **scaling_of(data)))
+        return jax.device_put(TrainingData(train, valid, **scaling_of(data, quantiles)))
     x, y = folds.pool(data)
     if lengths:  # the texts of each fold in the order of their groups, as they are evaluated
         group = group_texts(x, lengths)
         rows = [np.argsort(group[own], kind="stable") + own.start for own in folds.slices]
         x, y = x[np.concatenate(rows)], y[np.concatenate(rows)]
-    return jax.device_put(TrainingData(_split(x, y, lengths), None, **folds.moments(data)))
+    return jax.device_put(TrainingData(_split(x, y, lengths), None, **_moments(data, folds, quantiles)))
 
 
 def validation_targets(data: TrainingData) -> np.ndarray:
@@ -41,12 +45,20 @@ def sorted_split(x: np.ndarray, y: np.ndarray, lengths: tuple[int, ...]) -> Spli
     return _split(x[rows], y[rows], lengths)
 
 
-def scalings(data: Dataset, folds: Folds | None) -> list[dict[str, np.ndarray]]:
-    """Return offset and scale of examples and targets, by their names in `TrainingData`; those of each fold."""
+def scalings(data: Dataset, folds: Folds | None, quantiles: bool = False) -> list[dict[str, np.ndarray]]:
+    """Return what `scaling_of` does, of each fold."""
     if folds is None:
-        return [scaling_of(data)]
-    moments = folds.moments(data)
+        return [scaling_of(data, quantiles)]
+    moments = _moments(data, folds, quantiles)
     return [{name: values[fold] for name, values in moments.items()} for fold in range(folds.count)]
+
+
+def _moments(data: Dataset, folds: Folds, quantiles: bool) -> dict[str, np.ndarray]:
+    """Return what `scaling_of` does, of each fold: [folds, ...]."""
+    moments = folds.moments(data)
+    if quantiles:
+        moments["quantiles"] = np.stack([quantiles_of(folds.dataset(data, fold)) for fold in range(folds.count)])
+    return moments
 
 
 def _split(x: np.ndarray, y: np.ndarray, lengths: tuple[int, ...]) -> Split:

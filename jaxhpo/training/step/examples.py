@@ -34,7 +34,7 @@ class Split(NamedTuple):
 class TrainingData(NamedTuple):
     """The data that training uses; the test split is not among them.
 
-    With folds, offsets and scales have a leading axis: each fold has those of its own training examples.
+    With folds, offsets, scales and quantiles have a leading axis: each fold has those of its own training examples.
 
     Attributes:
         train: Training examples; with folds the pool of all examples, sorted by fold.
@@ -44,6 +44,8 @@ class TrainingData(NamedTuple):
         scale: Scale of the network's input.
         target_offset: Mean of the training targets: [] or [K] float32; None for classification.
         target_scale: Standard deviation of the training targets: [] or [K] float32; None for classification.
+        quantiles: Quantiles of each number in the training examples: [numbers, KNOTS] float32, see `quantiles_of`; None
+            where no network of the space reads them.
     """
 
     train: Split
@@ -52,6 +54,7 @@ class TrainingData(NamedTuple):
     scale: Array
     target_offset: Array | None = None
     target_scale: Array | None = None
+    quantiles: Array | None = None
 
 
 class Part(NamedTuple):
@@ -71,10 +74,11 @@ class Part(NamedTuple):
 
 
 def data_of(data: TrainingData, fold: Array | None) -> TrainingData:
-    """Return the data with the offsets and scales of a fold ([] int32), or unchanged if there are no folds."""
+    """Return the data with offsets, scales and quantiles of a fold ([] int32), or unchanged if there are no folds."""
     if fold is None:
         return data
-    moments = {name: getattr(data, name) for name in ("offset", "scale", "target_offset", "target_scale")}
+    names = ("offset", "scale", "target_offset", "target_scale", "quantiles")
+    moments = {name: getattr(data, name) for name in names}
     return data._replace(**jax.tree.map(lambda leaf: leaf[fold], moments))
 
 

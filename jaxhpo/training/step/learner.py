@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.models import Active, Dropout, init_together, narrow, widen
+from jaxhpo.models import BY_QUANTILES, MLP, STANDARD, Active, Dropout, init_together, narrow, represent, widen
 from jaxhpo.training.goal.scoring import Goal, cross_entropy, mean_loss, squared_error, wide
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
@@ -91,9 +91,21 @@ class Masked(NamedTuple):
         """The widest of the sizes."""
         return self.sizes[-1]
 
+    @property
+    def reads_quantiles(self) -> bool:
+        """Whether the network's input is made with the quantiles of the training examples."""
+        return isinstance(self.model, MLP) and self.model.representation in BY_QUANTILES
+
+    def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of the network's input for an example of a shape."""
+        return self.model.input_shape(shape) if isinstance(self.model, MLP) else shape
+
     def prepare(self, data: TrainingData, x: Array) -> Array:
         """Return stored examples as the network's input."""
-        return normalise(data, x)
+        standard, model = normalise(data, x), self.model
+        if not isinstance(model, MLP) or model.representation == STANDARD:
+            return standard
+        return represent(model.representation, model.numbers, x.astype(standard.dtype), standard, data.quantiles)
 
     def start(self, key: Key, example: Array, hyper: Hyper) -> tuple[Any, Any]:
         """Return the initial weights of a trial, which do not depend on its bucket."""
@@ -132,11 +144,11 @@ class Masked(NamedTuple):
         active = Active(hyper.layers, hyper.units)
 
         def compute(model: nn.Module) -> Any:
-            shapes = self._shapes(model, normalise(data, data.train.x[:1]), active)
+            shapes = self._shapes(model, self.prepare(data, data.train.x[:1]), active)
             own = narrow(params, shapes, (self.model.units, model.units))
 
             def apply(x: Array) -> Array:
-                return _predictions(data, model.apply({"params": own}, normalise(data, x), active=active))
+                return _predictions(data, model.apply({"params": own}, self.prepare(data, x), active=active))
 
             return use(apply)
 

@@ -214,8 +214,9 @@ class Model:
     def _programs(self) -> list[Any]:
         """What computes each network's outputs: params, statistics, examples -> outputs."""
         spec = self.data_spec
-        if len(self.networks) == 1:  # XLA simplifies a program in which size and scales are constants
-            (one,) = self.networks
+        one = self.networks[0]
+        # XLA simplifies a program in which size and scales are constants; quantiles it would take time to fold.
+        if len(self.networks) == 1 and "quantiles" not in one.scaling:
             return [jit(partial(evaluate, one.learner, spec, one.hyper, one.scaling))]
         shared = {same: jit(partial(evaluate, self.networks[same].learner, spec)) for same in set(self._same)}
         pairs = zip(self._same, self.networks, strict=True)

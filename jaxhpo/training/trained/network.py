@@ -13,6 +13,7 @@ from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
 from jaxhpo.training.trained.data_spec import DataSpec
+from jaxhpo.training.trained.quantiles import quantiles_of
 from jaxhpo.types import Array
 
 
@@ -24,7 +25,8 @@ class Network:
         config: Hyperparameter values that it was trained with, by name.
         params: Weights as nested dicts of arrays, in the shapes of `learner`.
         statistics: Further variables, such as batch statistics.
-        scaling: Offset and scale of the examples, and of the targets for regression, by their names in `TrainingData`.
+        scaling: Offset and scale of the examples, and of the targets for regression, by their names in `TrainingData`;
+            and the quantiles of numbers, where the network reads them.
         learner: Network and loss. Networks that share a program have equal ones.
         made: Plain data that `load_model` builds the learner from. `floats` are arguments of a user's model, by name,
             that are arguments of the program too.
@@ -57,7 +59,7 @@ class Network:
         if isinstance(learner, Masked) and not self.is_whole:
             layers, units = self.size
             own = learner.model.clone(layers=layers, units=units)
-            example = jax.ShapeDtypeStruct((1, *spec.shape), np.float32)
+            example = jax.ShapeDtypeStruct((1, *learner.input_shape(spec.shape)), np.float32)
             params = jax.eval_shape(own.init, _key(), example)["params"]
         return sum(leaf.size for leaf in jax.tree.leaves(params))
 
@@ -67,18 +69,25 @@ def size_of(learner: Learner) -> tuple[int, int]:
     return (learner.model.layers, learner.model.units) if isinstance(learner, Masked) else (0, 0)
 
 
-def scaling_of(data: Dataset) -> dict[str, np.ndarray]:
-    """Return offset and scale of examples and targets, by their names in `TrainingData`."""
+def scaling_of(data: Dataset, quantiles: bool = False) -> dict[str, np.ndarray]:
+    """Return offset and scale of examples and targets, and `quantiles` if asked, by their names in `TrainingData`."""
     scaling = {"offset": data.offset, "scale": data.scale}
     if data.task == "regression":
         scaling |= {"target_offset": np.asarray(data.target_offset), "target_scale": np.asarray(data.target_scale)}
-    return scaling
+    return scaling | ({"quantiles": quantiles_of(data)} if quantiles else {})
+
+
+def own_scaling(learner: Learner, scaling: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the part of a scaling that a network reads: quantiles are not for all networks of a space."""
+    reads = isinstance(learner, Masked) and learner.reads_quantiles
+    return {name: values for name, values in scaling.items() if reads or name != "quantiles"}
 
 
 def shapes_of(learner: Learner, hyper: Hyper, spec: DataSpec) -> tuple[Any, Any]:
     """Return the shapes of a learner's weights and of its further variables."""
     dtype = np.int32 if spec.kind == "text" and isinstance(learner, UserModel) else np.float32
-    example = jax.ShapeDtypeStruct((1, *spec.shape), dtype)
+    shape = learner.input_shape(spec.shape) if isinstance(learner, Masked) else spec.shape
+    example = jax.ShapeDtypeStruct((1, *shape), dtype)
     return jax.eval_shape(learner.start, _key(), example, hyper)
 
 

@@ -32,6 +32,7 @@ from jaxhpo.training.trained.files import (
 )
 from jaxhpo.training.trained.model import Model, write
 from jaxhpo.training.trained.network import Network, shapes_of
+from jaxhpo.training.trained.quantiles import KNOTS
 
 _MOST_WORDS = 2**30  # bytes
 
@@ -203,6 +204,8 @@ def _blank(row: _Row, spec: DataSpec) -> dict[str, Any]:
     if spec.task == "regression":
         target = jax.ShapeDtypeStruct((spec.outputs,) * spec.targets, np.float32)
         scaling |= {"target_offset": target, "target_scale": target}
+    if isinstance(row.learner, Masked) and row.learner.reads_quantiles:
+        scaling["quantiles"] = jax.ShapeDtypeStruct((len(row.learner.model.numbers), KNOTS), np.float32)
     return {"params": params, "statistics": statistics, "scaling": scaling}
 
 

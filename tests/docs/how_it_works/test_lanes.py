@@ -21,8 +21,9 @@ def test_every_engine_has_a_row():
 
 def test_what_has_programs_of_its_own_is_named():
     structural = [name for name, known in HYPERPARAMETERS.items() if known.kind == STRUCTURAL]
-    assert sorted(structural) == sorted(["activation", "norm", "growth", "cell", "bidirectional", "bigrams"])
-    assert "| `activation`, `norm`, `growth`, `cell`, `bidirectional`, `bigrams` |" in PAGE
+    own = ["activation", "norm", "representation", "growth", "cell", "bidirectional", "bigrams"]
+    assert sorted(structural) == sorted(own)
+    assert f"| {', '.join(f'`{name}`' for name in own)} |" in PAGE
     assert FAMILIES["cnn"].exact_depth({"growth": 2})
     assert "With `growth` 2 each depth is a program too." in WORDS
 
