@@ -4,23 +4,23 @@
 - `family.py`: what such a family declares
 - `layers.py`, `dropout.py`, `norms.py`: layers of which a lane uses a part
 - `representations.py`: how the numbers of tables and vectors reach a network
-- `convolution.py`, `images.py`, `recurrent.py`: fast convolutions, pooling and recurrences
+- `operations/`: fast convolutions, pooling and recurrences
 - `cost.py`: floating-point operations and memory of a network
 """
 
 from importlib import import_module
 
 from jaxhpo.models.cnn import CNN
-from jaxhpo.models.convolution import faster_convolutions, use_faster_convolutions
 from jaxhpo.models.cost import Cost, Costed
 from jaxhpo.models.dan import DAN
 from jaxhpo.models.dropout import Dropout, dropout
 from jaxhpo.models.family import NetworkFamily, Variant
-from jaxhpo.models.images import max_pool
 from jaxhpo.models.layers import Active, init_together, narrow, widen
 from jaxhpo.models.mlp import MLP
 from jaxhpo.models.norms import ACTIVATIONS, NORMS
-from jaxhpo.models.recurrent import CELLS
+from jaxhpo.models.operations.convolution import faster_convolutions, use_faster_convolutions
+from jaxhpo.models.operations.images import max_pool
+from jaxhpo.models.operations.recurrent import CELLS
 from jaxhpo.models.representations import BY_QUANTILES, STANDARD, represent
 from jaxhpo.models.rnn import RNN
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
-from jaxhpo.models.images import max_pool
 from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, output_mask, unit_mask
 from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
+from jaxhpo.models.operations.images import max_pool
 from jaxhpo.types import Array
 
 _POOLS = 2  # where channels do not grow

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.models.images import convolve
+from jaxhpo.models.operations.images import convolve
 from jaxhpo.types import Array
 
 Deviation = Callable[[int], float]

@@ -7,7 +7,7 @@ from jaxhpo.models.cost import Cost
 from jaxhpo.models.dropout import Dropout, drop_features, keep
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
 from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
-from jaxhpo.models.recurrent import CELLS, gru, hold, lstm, vanilla
+from jaxhpo.models.operations.recurrent import CELLS, gru, hold, lstm, vanilla
 from jaxhpo.space import Choice
 from jaxhpo.types import Array
 

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from jaxhpo.models.convolution import conv_general_dilated, faster_convolutions, use_faster_convolutions
+from jaxhpo.models.operations.convolution import conv_general_dilated, faster_convolutions, use_faster_convolutions
 
 CHANNELS_LAST = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 

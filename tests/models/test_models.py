@@ -7,8 +7,8 @@ from jax.extend.random import threefry_2x32
 
 from jaxhpo.models import CNN, DAN, MLP, RNN, Active, Dropout, init_together, narrow, widen
 from jaxhpo.models.dropout import drop, drop_bits, threefry
-from jaxhpo.models.images import convolve, max_pool
 from jaxhpo.models.layers import Conv, Dense
+from jaxhpo.models.operations.images import convolve, max_pool
 
 KEY = jax.random.key_data(jax.random.key(5))
 

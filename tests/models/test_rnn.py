@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxhpo.models import RNN, Active
-from jaxhpo.models.recurrent import gru, hold, lstm
+from jaxhpo.models.operations.recurrent import gru, hold, lstm
 from jaxhpo.models.rnn import POOLINGS
 
 T, N, IN, H = 9, 4, 5, 6
