@@ -127,7 +127,9 @@ def evaluate(
 
     def use(apply: Any) -> tuple[Any, Array, Array, Array | None, Array]:
         outputs = outputs_of(apply, split, spec.batch, spec.lengths, part)
-        return outputs, *(compute((outputs, y)) if part is None else part.of_fold(compute, (outputs, y)))
+        found = compute((outputs, y)) if part is None else part.of_fold(compute, (outputs, y))
+        score, loss, losses, finite = found
+        return outputs, score, loss, losses, finite
 
     return spec.learner.evaluate(data, lane.hyper, params, statistics, use)
 

@@ -54,8 +54,8 @@ def read_factory(model: Any, names: tuple[str, ...], data: Dataset) -> Factory:
             "that every trial gets weights of its own"
         )
     if not callable(model):
-        names = ", ".join(map(repr, FAMILIES))
-        raise ValueError(f"model={model!r} must be {names}, or a function that returns a Flax module")
+        known = ", ".join(map(repr, FAMILIES))
+        raise ValueError(f"model={model!r} must be {known}, or a function that returns a Flax module")
     try:
         parameters = _parameters(model)
     except (TypeError, ValueError):
