@@ -97,7 +97,7 @@ def test_numbers_of_trials_are_those_of_the_code():
 def test_what_your_own_model_says_of_networks():
     assert "The network is a GRU" in WORDS["your_own_model"]
     assert HYPERPARAMETERS["cell"].default == "gru"
-    told = inspect.getdoc(jh.tune)
+    told = " ".join(inspect.getdoc(jh.tune).split())
     assert "a `Float` as a traced number, an `Int`" in told
     assert "`classes`" in told
     assert "model" in inspect.signature(jh.load_model).parameters
