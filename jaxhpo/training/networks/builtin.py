@@ -26,8 +26,8 @@ from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
 from jaxhpo.types import Array
 
-_ADDED = ("representation",)
-"""Options that models had not before; one that needs none is written as it was then."""
+_ADDED = dict.fromkeys(("representation", "bigrams"), ("mlp", "cnn", "rnn"))
+"""Options that came later, and the networks that were saved before: one that needs none is written as it was then."""
 
 
 def build_network(name: str, layers: int, units: int, variant: Variant, data: Any) -> Any:
@@ -161,7 +161,7 @@ class Builtin:
         """Return what `load_model` builds a network from."""
         built_with = dict(variant.built_with)
         names = [name for name, kind in KINDS.items() if kind == STRUCTURAL]
-        written = [name for name in names if name in built_with or name not in _ADDED]
+        written = [name for name in names if name in built_with or self.name not in _ADDED.get(name, ())]
         structural = {name: built_with.get(name, DEFAULTS[name]) for name in written}
         return {"builtin": self.name, "layers": layers, "units": units} | structural
 
