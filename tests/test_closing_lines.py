@@ -7,7 +7,7 @@ from jaxhpo.report.console import closing_lines
 UNKNOWN = dict.fromkeys(("corrected_score", "corrected_standard_error", "gain", "gain_standard_error"))
 WINNER = {"trial": 6, "loss": 0.2, "networks": 5, "flop": 100, "score": 0.9} | UNKNOWN
 ENSEMBLE = {"trials": [6, 2, 3], "loss": 0.1, "networks": 15, "flop": 250, "score": 0.95, "test_score": 0.97} | UNKNOWN
-CORRECTED = WINNER | {"corrected_score": 0.87654, "gain": -0.0123, "gain_standard_error": 0.004}
+CORRECTED = WINNER | {"corrected_score": 0.87654, "gain": -0.0123, "gain_standard_error": 0.004, "optimism": 0.03125}
 
 
 def lines(**changes):
@@ -35,7 +35,7 @@ def test_scores_that_are_corrected_for_choosing_and_gains_are_said():
     assert lines(winner=CORRECTED, ensemble=ensemble, few_examples=True)[3:6] == [
         "Validation accuracy, corrected for choosing: winner 0.8765, ensemble 0.9000.",
         "Gain over the default configuration: winner -0.0123 +- 0.0040, ensemble 0.0200 +- 0.0051.",
-        "Few examples: choosing among 9 trials made the winner look 0.0235 better.",
+        "Few examples: choosing among 9 trials made the winner look 0.0312 better.",
     ]
     assert lines(winner=CORRECTED | UNKNOWN | {"corrected_score": 0.8}, ensemble=None, few_examples=False)[1:3] == [
         "Validation accuracy, corrected for choosing: winner 0.8000.",

@@ -221,6 +221,7 @@ def test_the_summary_has_what_the_study_says(how):
     assert summary["winner"]["gain"] is None  # the space has no default
     assert summary["default"] is None
     assert summary["few_examples"] == corrected.few_examples
+    assert summary["winner"]["optimism"] == corrected.optimism
     if how["trials"] == 1:
         assert corrected.ensemble is summary["ensemble"] is None
     else:

@@ -88,8 +88,8 @@ def _model_lines(summary: dict[str, Any]) -> list[str]:
         level = "1 other trial is" if summary["level"] == 1 else f"{summary['level']:,} other trials are"
         lines.append(f"{level} level with the winner: within a standard error of the difference.")
     if summary["few_examples"]:
-        better = f"{abs(winner['score'] - winner['corrected_score']):.4f}"
-        lines.append(f"Few examples: choosing among {summary['trials']:,} trials made the winner look {better} better.")
+        choosing = f"choosing among {summary['trials']:,} trials"
+        lines.append(f"Few examples: {choosing} made the winner look {winner['optimism']:.4f} better.")
     return lines
 
 

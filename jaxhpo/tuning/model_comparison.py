@@ -41,6 +41,7 @@ def compare_models(study: TrainingStudy) -> dict[str, Any]:
     }
     corrected = study.corrected_scores()
     found[WINNER] |= _corrected(None if corrected is None else corrected.winner)
+    found[WINNER]["optimism"] = None if corrected is None else _number(corrected.optimism)
     found["few_examples"] = None if corrected is None else corrected.few_examples
     found["default"] = None
     if study.default is not None:

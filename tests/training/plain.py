@@ -20,6 +20,15 @@ OPTAX = {
 }
 
 
+def dense(network, x, keep, rate):
+    """Return the logits of a network's dense layers; for use in its compact call."""
+    for i in range(network.layers):
+        x = nn.relu(nn.Dense(network.units, name=f"hidden_{i}")(x))
+        if keep is not None:
+            x = jnp.where(keep[i], x / (1 - rate), 0.0)
+    return nn.Dense(network.classes, name="out")(x)
+
+
 class PlainMLP(nn.Module):
     layers: int
     units: int
@@ -28,11 +37,7 @@ class PlainMLP(nn.Module):
     @nn.compact
     def __call__(self, x, keep=None, rate=0.0):
         x = x.reshape(len(x), -1)
-        for i in range(self.layers):
-            x = nn.relu(nn.Dense(self.units, name=f"hidden_{i}")(x))
-            if keep is not None:
-                x = jnp.where(keep[i], x / (1 - rate), 0.0)
-        return nn.Dense(self.classes, name="out")(x)
+        return dense(self, x, keep, rate)
 
     def dropped(self):
         return self.units, 1, self.layers
@@ -147,11 +152,7 @@ class PlainDAN(nn.Module):
         second = table[self.vocabulary + bigram_buckets(tokens, self.bigrams)]
         total = total + jnp.where(pairs[..., None], second, 0.0).sum(1)
         x = total / jnp.maximum(words.sum(1) + pairs.sum(1), 1)[:, None]
-        for i in range(self.layers):
-            x = nn.relu(nn.Dense(self.units, name=f"hidden_{i}")(x))
-            if keep is not None:
-                x = jnp.where(keep[i], x / (1 - rate), 0.0)
-        return nn.Dense(self.classes, name="out")(x)
+        return dense(self, x, keep, rate)
 
     def dropped(self):
         return self.units, 1, self.layers

@@ -195,6 +195,8 @@ def test_the_lines_at_the_end_are_those_of_the_console():
     assert corrected is not None
     for one, score in zip((models["winner"], models["ensemble"]), corrected.groups(), strict=True):
         one |= {"corrected_score": float(score), "gain": None, "gain_standard_error": None}
+    better = re.search(r"made the winner look ([\d.]+) better", shown[1])
+    models["winner"]["optimism"] = None if better is None else float(better[1])
     summary = {"metric": "accuracy", "level": 3, "few_examples": "Few examples" in shown[1], "trials": 8} | models
     assert console._model_lines(summary) == lines[4:-1]
     assert lines[-1].endswith("jaxhpo.load_model reads the recommended one, ensemble.")
