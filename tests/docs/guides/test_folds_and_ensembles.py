@@ -170,7 +170,7 @@ def test_what_a_study_with_folds_has(monkeypatch):
     winner, together = study.summary["winner"], study.summary["ensemble"]
     assert set(told) == winner.keys() | together.keys()
     assert set(told) - winner.keys() == {"trials", "weights"}
-    assert set(told) - together.keys() == {"trial", "config"}
+    assert set(told) - together.keys() == {"trial", "config", "optimism"}
     best = study.finished[study.winner.trial]
     assert [name for name, values in best.aux.items() if values.shape[:1] != (3,)] == ["checkpoint_loss"]
     assert study.best_model().weights == pytest.approx((1 / 3,) * 3)
