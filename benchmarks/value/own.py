@@ -19,6 +19,7 @@ import jaxhpo as jh
 from benchmarks.value.methods import Answer, Answers
 from benchmarks.value.others.preprocessing import rows_of
 from benchmarks.value.recorded import Recorded, record
+from benchmarks.value.spaces import space_of
 from jaxhpo.training.trained.model import Model
 
 TRIALS = 1000  # more than the seconds allow
@@ -27,7 +28,7 @@ SAID = ("score", "corrected_score", "corrected_standard_error", "gain", "gain_st
 
 
 def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str, **options: Any) -> Answers:
-    """Tune by one of jaxhpo's algorithms, with further options of `tune`.
+    """Tune by one of jaxhpo's algorithms, with further options of `tune`; `space` names one of `spaces.py`.
 
     Returns:
         What the winner and the ensemble say. The seconds of each have the study, and its own predictions.
@@ -35,6 +36,8 @@ def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str
     begun = time.perf_counter()
     data = dataset(problem.task, parts.x_train, parts.y_train, seed)
     chosen: dict[str, Any] = {"trials": TRIALS} | options
+    if "space" in chosen:
+        chosen["space"] = space_of(chosen["space"], data, chosen.get("model"))
     study = jh.tune(data, algorithm=algorithm, seed=seed, timeout=seconds, verbose=False, **chosen)
     searched = time.perf_counter() - begun
     places = {str(name): i for i, name in enumerate(data.class_names or range(data.outputs))}

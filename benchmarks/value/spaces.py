@@ -1,0 +1,96 @@
+"""Candidates for the default spaces: `q_learning:space=narrow` searches one of them.
+
+"wide" is what `jaxhpo.default_space` was before these were compared. Each of the others differs from another in one
+respect, so that it shows what that brings.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jaxhpo as jh
+from jaxhpo.models import FAMILIES
+from jaxhpo.space import Dimension
+
+_WIDE_OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")
+_REPRESENTATIONS = ("standard", "quantile", "piecewise", "periodic")
+_KINDS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
+"""The network of each kind of data, unless `model=` names another."""
+
+Ranges = dict[str, Dimension]
+
+
+def wide(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
+    """Return the ranges from which practice picks: learning rates over three decades, five optimizers."""
+    penalties = jh.Choice((0.0, 1e-6, 1e-5, 1e-4, 1e-3), default=0.0)
+    return {
+        "learning_rate": jh.Float(1e-4, 1e-1, log=True, levels=13, default=1e-3),
+        "batch_size": _batches(examples, 32, 256),
+        "layers": jh.Int(1, 3, default=2),
+        "units": _units(FAMILIES[model].units(shape)),
+        "l1": penalties,
+        "l2": penalties,
+        "dropout": jh.Float(0.0, 0.5, levels=6, default=0.2),
+        "optimizer": jh.Choice(_WIDE_OPTIMIZERS, default="adam"),
+    } | dict(FAMILIES[model].ranges)
+
+
+def narrow(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
+    """Return the ranges around what people write by hand: Adam, a decade of learning rates, no narrow networks."""
+    penalties = jh.Choice((0.0, 1e-6, 1e-5, 1e-4), default=0.0)
+    return wide(model, shape, examples) | {
+        "learning_rate": jh.Float(3e-4, 5e-3, log=True, levels=8, default=1e-3),
+        "batch_size": _batches(examples, 16, 128),
+        "layers": jh.Int(2, 3, default=2),
+        "units": _units(FAMILIES[model].units(shape)[1:]),
+        "l1": penalties,
+        "l2": penalties,
+        "optimizer": jh.Choice(("adam", "adamw"), default="adam"),
+    }
+
+
+def represented(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
+    """Return the narrow ranges, and how numbers reach the network."""
+    return narrow(model, shape, examples) | {"representation": jh.Choice(_REPRESENTATIONS, default="standard")}
+
+
+def cropped(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
+    """Return the narrow ranges, and random shifts of images by up to two pixels."""
+    return narrow(model, shape, examples) | {"crop": jh.Choice((0, 1, 2), default=0)}
+
+
+SPACES: dict[str, Callable[[str, tuple[int, ...], int], Ranges]] = {
+    "wide": wide,
+    "narrow": narrow,
+    "represented": represented,
+    "cropped": cropped,
+}
+
+
+def space_of(name: str, data: Any, model: str | None) -> jh.Space:
+    """Return the candidate of a name for a data set; raise ValueError where there is none.
+
+    Args:
+        name: One of `SPACES`.
+        data: The data set that is tuned on.
+        model: One of jaxhpo's networks; None is that of the kind of data.
+    """
+    if name not in SPACES:
+        raise ValueError(f"space={name!r} is unknown; use one of {', '.join(SPACES)}")
+    model = model or _KINDS[data.kind]
+    return jh.Space(SPACES[name](model, data.shape, len(data.y_train)))
+
+
+def _batches(examples: int, least: int, most: int) -> jh.Choice:
+    smallest = least
+    while 8 * smallest > examples and smallest > 1:
+        smallest //= 2
+    sizes = tuple(size for size in (smallest * 2**i for i in range(4)) if size <= min(most, examples))
+    return jh.Choice(sizes, default=_nearest(sizes, 64))
+
+
+def _units(sizes: tuple[int, ...]) -> jh.Choice:
+    return jh.Choice(sizes, default=_nearest(sizes, 128))
+
+
+def _nearest(sizes: tuple[int, ...], wanted: int) -> int:
+    return min(sizes, key=lambda size: abs(size - wanted))
