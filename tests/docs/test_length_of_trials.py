@@ -33,9 +33,11 @@ def test_what_is_said_of_the_length_of_trials():
 
 def test_what_is_said_of_early_stopping():
     stopping = load("stopping")["stopping"]
-    ratios = [row["ratio"] for row in stopping["cost"].values()]
-    assert max(ratios) <= 1
-    says("None of the ratios shows a cost")
+    most = max(stopping["cost"].values(), key=lambda row: row["ratio"])
+    assert most["smallest"] < 1 < most["ratio"] < 1.05
+    says("Keeping the best epoch costs no more than the noise of the measurement")
+    reach = f"its ratios reach from {most['smallest']:.2f} to {most['largest']:.2f}"
+    says(f"The largest median is {most['ratio']:.2f}, and {reach}")
     vmap, threads = stopping["saving"]["vmap"], stopping["saving"]["threads"]
     assert vmap["executed_share"] == 1 > threads["executed_share"] == threads["needed_share"]
     says("Here one lane had all epochs, so nothing was saved")
