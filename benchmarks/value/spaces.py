@@ -5,6 +5,7 @@ respect, so that it shows what that brings.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jaxhpo as jh
@@ -12,7 +13,12 @@ from jaxhpo.models import FAMILIES
 from jaxhpo.space import Dimension
 
 _WIDE_OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")
-_REPRESENTATIONS = ("standard", "quantile", "piecewise", "periodic")
+_REPRESENTATIONS = {
+    "represented": ("standard", "quantile", "piecewise", "periodic"),
+    "quantiles": ("standard", "quantile"),
+    "bins": ("standard", "piecewise"),
+    "waves": ("standard", "periodic"),
+}
 _KINDS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
 """The network of each kind of data, unless `model=` names another."""
 
@@ -48,9 +54,9 @@ def narrow(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
     }
 
 
-def represented(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
-    """Return the narrow ranges, and how numbers reach the network."""
-    return narrow(model, shape, examples) | {"representation": jh.Choice(_REPRESENTATIONS, default="standard")}
+def represented(names: tuple[str, ...], model: str, shape: tuple[int, ...], examples: int) -> Ranges:
+    """Return the narrow ranges, and by which of these representations numbers reach the network."""
+    return narrow(model, shape, examples) | {"representation": jh.Choice(names, default="standard")}
 
 
 def cropped(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
@@ -61,9 +67,8 @@ def cropped(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
 SPACES: dict[str, Callable[[str, tuple[int, ...], int], Ranges]] = {
     "wide": wide,
     "narrow": narrow,
-    "represented": represented,
     "cropped": cropped,
-}
+} | {name: partial(represented, names) for name, names in _REPRESENTATIONS.items()}
 
 
 def space_of(name: str, data: Any, model: str | None) -> jh.Space:
