@@ -19,7 +19,7 @@ import jaxhpo as jh
 from benchmarks.value.methods import Answer, Answers
 from benchmarks.value.others.preprocessing import rows_of
 from benchmarks.value.recorded import Recorded, record
-from benchmarks.value.spaces import space_of
+from benchmarks.value.spaces.candidates import space_of
 from jaxhpo.training.trained.model import Model
 
 TRIALS = 1000  # more than the seconds allow
@@ -28,7 +28,7 @@ SAID = ("score", "corrected_score", "corrected_standard_error", "gain", "gain_st
 
 
 def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str, **options: Any) -> Answers:
-    """Tune by one of jaxhpo's algorithms, with further options of `tune`; `space` names one of `spaces.py`.
+    """Tune by one of jaxhpo's algorithms, with further options of `tune`; `space` names one of `spaces`.
 
     Returns:
         What the winner and the ensemble say. The seconds of each have the study, and its own predictions.

@@ -155,7 +155,7 @@ def test_studies_with_a_record_are_compared(studies):
     assert [line["problem"] for line in lines] == ["small", "other"]
     found = command.compared(command.figures(lines, run.records(studies)), "winner")
     assert (found["gp"]["studies"], found["gp"]["problems"]) == (2, ["other", "small"])
-    rows = found["gp"]["rules"]
+    rows = found["gp"]["variants"]
     gain = -math.log((0.8 + 0.9 + 0.5) / 3 / 0.8) / 2
     assert rows["mean of 3"]["trials"] == 3
     assert rows["mean of 3"]["loss"]["value"] == pytest.approx(gain, abs=2e-6)
@@ -171,7 +171,7 @@ def test_the_command_writes_and_shows(studies, monkeypatch, capsys, tmp_path):
     assert "| mean of 3 | 3.0 | +0.0000 (+0.0000 to +0.0000) | 0 / 2 / 0 |" in said
     kept = json.loads((tmp_path / "results" / "value" / "rules.json").read_text())
     assert kept["baseline"] == "mean of 3"
-    assert set(kept["compared"]["gp"]["rules"]) == set(rules())
+    assert set(kept["compared"]["gp"]["variants"]) == set(rules())
 
 
 @pytest.mark.parametrize(

@@ -12,21 +12,19 @@ The lines and records come from, for example:
 """
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.record import RESULTS, parser, save
-from benchmarks.value.comparison import Compared, compare
 from benchmarks.value.methods import training_of
 from benchmarks.value.recorded import read
-from benchmarks.value.report import FIGURES, cells_of, differences, markdown
 from benchmarks.value.rules.choosing import rules
 from benchmarks.value.rules.pool import figures_of, pool_of
 from benchmarks.value.run import Line, record_name, records
 from benchmarks.value.run import read as read_lines
-from jaxhpo.study.statistics import Interval
+from benchmarks.value.variants import compared, shown
 
 HALF = "tuning"
 
@@ -60,46 +58,6 @@ def figures(lines: Iterable[Line], folder: Path) -> list[Line]:
     return found
 
 
-def compared(lines: Iterable[Line], baseline: str) -> dict[str, Any]:
-    """Return each rule's mean differences from the baseline as plain data, by the method of the studies."""
-    lines, found = list(lines), {}
-    for study in dict.fromkeys(line["study"] for line in lines):
-        there = [line for line in lines if line["study"] == study]
-        found[study] = {
-            "problems": sorted({line["problem"] for line in there}),
-            "studies": len({(line["problem"], line["split"]) for line in there}),
-            "rules": {rule: _row(there, rule, baseline) for rule in dict.fromkeys(line["method"] for line in there)},
-        }
-    return found
-
-
-def _row(lines: list[Line], rule: str, baseline: str) -> dict[str, Any]:
-    row: dict[str, Any] = {"trials": float(np.mean([line["trials"] for line in lines if line["method"] == rule]))}
-    for figure, higher in FIGURES.items():
-        made = compare(list(differences(lines, rule, baseline, figure).values()), higher=higher)
-        assert made.mean is not None  # every rule is there on every study
-        interval = {name: round(value, 6) for name, value in made.mean._asdict().items()}
-        row[figure] = interval | {"wins": made.wins, "level": made.level, "losses": made.losses}
-    return row
-
-
-def shown(result: dict[str, Any]) -> str:
-    """Return the tables in Markdown."""
-    head = ["rule", "trials", *(cell for figure in FIGURES for cell in (figure, "wins / level / losses"))]
-    made = [f"Differences from {result['baseline']!r} in test score and loss, with 95% intervals over problems."]
-    for study, there in result["compared"].items():
-        rows = []
-        for rule, row in there["rules"].items():
-            cells = [f"{row['trials']:.1f}"]
-            for figure in FIGURES:
-                own = row[figure]
-                mean = Interval(*(own[name] for name in Interval._fields))
-                cells += cells_of(Compared(mean, own["wins"], own["level"], own["losses"]))
-            rows.append([rule, *cells])
-        made += [f"### {study} (problems: {len(there['problems'])}, studies: {there['studies']})", markdown(head, rows)]
-    return "\n\n".join(made)
-
-
 def main() -> None:
     """Compare the rules on what is recorded."""
     arguments = parser(__doc__)
@@ -116,7 +74,8 @@ def main() -> None:
     lines = lines[:1] if options.quick else lines
     found = figures(lines, records(options.file))
     result = {"baseline": options.baseline, "compared": compared(found, options.baseline)}
-    save("value/rules", result, write=not (options.no_save or options.quick), module="value.rules", show=shown)
+    write = not (options.no_save or options.quick)
+    save("value/rules", result, write=write, module="value.rules", show=partial(shown, "rule"))
 
 
 if __name__ == "__main__":

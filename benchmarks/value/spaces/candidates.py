@@ -22,6 +22,8 @@ _REPRESENTATIONS = {
 _KINDS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
 """The network of each kind of data, unless `model=` names another."""
 
+_OF_TEXTS = ("rnn", "dan")
+
 Ranges = dict[str, Dimension]
 
 
@@ -41,12 +43,15 @@ def wide(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
 
 
 def narrow(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
-    """Return the ranges around what people write by hand: Adam, a decade of learning rates, no narrow networks."""
+    """Return the ranges around what people write by hand: Adam, a decade of learning rates, no narrow networks.
+
+    Networks for texts have one or two layers, others two or three.
+    """
     penalties = jh.Choice((0.0, 1e-6, 1e-5, 1e-4), default=0.0)
     return wide(model, shape, examples) | {
         "learning_rate": jh.Float(3e-4, 5e-3, log=True, levels=8, default=1e-3),
         "batch_size": _batches(examples, 16, 128),
-        "layers": jh.Int(2, 3, default=2),
+        "layers": jh.Int(1, 2, default=2) if model in _OF_TEXTS else jh.Int(2, 3, default=2),
         "units": _units(FAMILIES[model].units(shape)[1:]),
         "l1": penalties,
         "l2": penalties,

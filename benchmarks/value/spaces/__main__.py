@@ -1,0 +1,111 @@
+"""Which space a study of few trials ends better in: drawn from what recorded random searches said.
+
+    python -m benchmarks.value.spaces [FILE.jsonl] [--trials 16] [--baseline NAME] [--no-save]
+
+Reads the lines of random searches of the tuning half, and the records of what their trials said, which lie in a folder
+beside the file. Nothing is trained. From each record, 200 times some of the trials are drawn. Of them the winner and
+the mean of the ten lowest losses have a test score and a test loss, and their means over the draws are compared.
+`results/value/spaces.json` has the mean differences from the baseline, on the problems that all candidates have.
+
+The lines and records come from, for example:
+
+    python -m benchmarks.value --half tuning --splits 1 --seconds 1200 --output FILE.jsonl
+        --methods random_search:space=wide,trials=32 random_search:space=narrow,trials=32
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+
+from benchmarks.record import RESULTS, parser, save
+from benchmarks.value.methods import options_of
+from benchmarks.value.recorded import read
+from benchmarks.value.rules.__main__ import recorded_lines
+from benchmarks.value.rules.choosing import TEN, Rule, mean_of, winner
+from benchmarks.value.rules.pool import Pool, figures_of, pool_of
+from benchmarks.value.run import Line, record_name, records
+from benchmarks.value.variants import compared, shown
+
+DRAWS = 200
+ENDS: dict[str, Rule] = {"winner": winner, "ensemble": partial(mean_of, TEN)}
+"""What a study ends with, by name."""
+
+
+def candidate_of(line: Line) -> str:
+    """Return the name of the space, and of the network where it is named, that a line's study searched.
+
+    Raises:
+        ValueError: if the line is of a study without `space=`.
+    """
+    options = options_of(line["method"].partition(":")[2] or "trials=none")
+    if "space" not in options:
+        raise ValueError(f"method {line['method']!r} searched no space by name; give it space=NAME")
+    return " ".join(filter(None, (options["space"], options.get("model"))))
+
+
+def drawn(pool: Pool, trials: int, seed: int) -> Pool:
+    """Return some of the trials of a pool, in its order."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(pool.losses))[:trials])
+    each = {name: getattr(pool, name)[rows] for name in ("scores", "losses", "valid", "test")}
+    return pool._replace(**each)
+
+
+def figures(lines: Iterable[Line], folder: Path, *, trials: int, draws: int = DRAWS) -> list[Line]:
+    """Return a line of each candidate on each split: the mean test score and loss over draws, of winner and ensemble.
+
+    Args:
+        lines: of studies.
+        folder: of their records.
+        trials: that are drawn.
+        draws: how often.
+    """
+    found = []
+    for line in lines:
+        pool, what = pool_of(read(folder / record_name(line))), {name: line[name] for name in ("problem", "split")}
+        first = crc32(f"{line['problem']} {line['split']}".encode())
+        several = [drawn(pool, trials, first + draw) for draw in range(draws)]
+        for end, rule in ENDS.items():
+            score, loss = np.mean([figures_of(one, rule(one)) for one in several], axis=0).tolist()
+            own = {"study": end, "method": candidate_of(line), "score": score, "loss": loss}
+            found.append(what | own | {"trials": min(trials, len(pool.losses))})
+    return found
+
+
+def on_common_splits(lines: list[Line]) -> list[Line]:
+    """Return the lines of the splits of problems that every candidate has."""
+    there = {name: set() for name in map(candidate_of, lines)}
+    for line in lines:
+        there[candidate_of(line)].add((line["problem"], line["split"]))
+    common = set.intersection(*there.values())
+    return [line for line in lines if (line["problem"], line["split"]) in common]
+
+
+def main() -> None:
+    """Compare the candidates on what is recorded."""
+    arguments = parser(__doc__)
+    default = RESULTS / "value" / "spaces.jsonl"
+    arguments.add_argument("file", nargs="?", type=Path, default=default, metavar="FILE.jsonl", help="lines of studies")
+    arguments.add_argument("--trials", type=int, default=16, help="that are drawn; 16 unless given")
+    arguments.add_argument("--baseline", default="wide", metavar="NAME", help="the candidate that others differ from")
+    options = arguments.parse_args()
+    try:
+        if options.trials < 1:
+            raise ValueError(f"--trials {options.trials} must be at least 1")
+        lines = on_common_splits(recorded_lines(options.file))
+        names = list(dict.fromkeys(map(candidate_of, lines)))
+        if options.baseline not in names:
+            there = ", ".join(names) or "none that all candidates have"
+            raise ValueError(f"candidate {options.baseline!r} has no line in {options.file}; there are {there}")
+    except ValueError as error:
+        arguments.error(str(error))
+    found = figures(lines, records(options.file), trials=options.trials, draws=2 if options.quick else DRAWS)
+    result = {"baseline": options.baseline, "compared": compared(found, options.baseline)}
+    write = not (options.no_save or options.quick)
+    save("value/spaces", result, write=write, module="value.spaces", show=partial(shown, "space"))
+
+
+if __name__ == "__main__":
+    main()

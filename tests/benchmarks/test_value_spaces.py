@@ -1,0 +1,118 @@
+"""Candidates for the default spaces, and what is drawn from recorded searches, against values computed by hand."""
+
+import json
+import math
+import sys
+
+import numpy as np
+import pytest
+
+import jaxhpo as jh
+from benchmarks import record
+from benchmarks.value import run
+from benchmarks.value.recorded import write
+from benchmarks.value.rules.pool import pool_of
+from benchmarks.value.spaces import __main__ as command
+from benchmarks.value.spaces.candidates import SPACES, space_of
+from tests.benchmarks.test_value_rules import PROBLEM, recorded
+
+TABLE = jh.data.from_arrays(np.zeros((600, 3), np.float32), np.arange(600) % 2)
+IMAGES = jh.data.from_arrays(np.zeros((200, 8, 8, 1), np.float32), np.arange(200) % 2)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_candidate_has_the_eight_and_a_legal_default(name):
+    data = IMAGES if name == "cropped" else TABLE
+    space = space_of(name, data, None)
+    assert len(space) == 8 + (name not in ("wide", "narrow"))
+    assert space.default()["optimizer"] == "adam"
+    assert space.to_config(space.from_config(space.default())) == space.default()
+    jh.Trainer(data, space=space, epochs=1, lanes=2)  # which checks that the network takes it
+
+
+def test_the_narrow_space_is_a_part_of_the_wide_one_but_for_small_batches():
+    wide, narrow = (space_of(name, TABLE, "mlp") for name in ("wide", "narrow"))
+    for name, range_ in narrow.items():
+        if isinstance(range_, jh.Choice) and name != "batch_size":
+            assert set(range_.options) < set(wide[name].options)
+        elif not isinstance(range_, jh.Choice):
+            assert wide[name].low <= range_.low < range_.high <= wide[name].high
+    assert narrow["batch_size"].options == (16, 32, 64, 128)
+    assert wide["batch_size"].options == (32, 64, 128, 256)
+
+
+def test_an_unknown_candidate():
+    with pytest.raises(ValueError, match="space='wider' is unknown; use one of wide, narrow"):
+        space_of("wider", TABLE, None)
+
+
+def test_what_is_drawn_keeps_its_order():
+    pool = pool_of(recorded())
+    several = [command.drawn(pool, 2, seed) for seed in range(20)]
+    assert {tuple(one.losses.tolist()) for one in several} == {(0.2, 0.5), (0.2, 0.9), (0.5, 0.9)}
+    assert all(one.valid.shape == (2, 2) and one.test.shape == (2, 2, 2) for one in several)
+    assert command.drawn(pool, 9, 0).losses.tolist() == [0.2, 0.5, 0.9]
+
+
+@pytest.fixture
+def studies(tmp_path):
+    """The file of a problem with two candidates, and of one with the first of them."""
+    file = tmp_path / "lines.jsonl"
+    made = []
+    first, second = (0.5, 0.2, 0.9), (0.2, 0.9, 0.5)
+    for problem, space, losses in (("small", "wide", first), ("small", "narrow", second), ("big", "wide", first)):
+        line = PROBLEM | {
+            "problem": problem,
+            "method": f"random_search:space={space},trials=3",
+            "score": 0.5,
+            "loss": 1,
+        }
+        write(run.records(file) / run.record_name(line), recorded(losses=losses))
+        made.append(json.dumps(line) + "\n")
+    file.write_text("".join(made))
+    return file
+
+
+def test_candidates_are_compared_where_both_are(studies, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(sys, "argv", ["spaces", str(studies), "--trials", "1"])
+    command.main()
+    assert "### winner (problems: 1, studies: 1)" in capsys.readouterr().out
+    kept = json.loads((tmp_path / "results" / "value" / "spaces.json").read_text())["compared"]
+    for end in ("winner", "ensemble"):  # one trial is both
+        assert kept[end]["problems"] == ["small"]
+        assert set(kept[end]["variants"]) == {"wide", "narrow"}
+    monkeypatch.setattr(sys, "argv", ["spaces", str(studies), "--trials", "3"])
+    command.main()
+    kept = json.loads((tmp_path / "results" / "value" / "spaces.json").read_text())["compared"]
+    # The winner has the best score, 1: of the wide space trial 1, whose test probability is .8, and so of the other.
+    assert kept["winner"]["variants"]["narrow"]["loss"]["value"] == 0
+    assert kept["ensemble"]["variants"]["narrow"]["loss"]["value"] == 0  # all three, in both
+
+
+def test_a_mean_over_draws_is_that_of_the_trials(studies):
+    lines = [line for line in command.recorded_lines(studies) if line["problem"] == "big"]
+    found = command.figures(lines, run.records(studies), trials=1, draws=400)
+    least = np.finfo(np.float32).eps
+    each = [-(math.log(first) + math.log(least)) / 2 for first in (0.9, 0.8, 0.5)]
+    assert found[0]["loss"] == pytest.approx(np.mean(each), abs=3 * np.std(each) / math.sqrt(400))
+    assert [line["study"] for line in found] == ["winner", "ensemble"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--trials", "0"), "--trials 0 must be at least 1"),
+        (("--baseline", "broad"), "candidate 'broad' has no line in"),
+    ],
+)
+def test_what_the_command_refuses(arguments, message, studies, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["spaces", str(studies), *arguments])
+    with pytest.raises(SystemExit):
+        command.main()
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_study_without_a_named_space_is_refused(studies):
+    with pytest.raises(ValueError, match="searched no space by name; give it space=NAME"):
+        command.candidate_of(PROBLEM)
