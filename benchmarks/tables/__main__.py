@@ -16,6 +16,7 @@ from benchmarks.tables.lengths import tables_of_lengths
 from benchmarks.tables.machines import machines_table
 from benchmarks.tables.names import algorithms_table, meanings_table
 from benchmarks.tables.quality import ablation, comparison
+from benchmarks.tables.spaces import tables_of_spaces
 from benchmarks.tables.speed import tables_of_speed
 from benchmarks.tables.testing import tables_of_releases, tables_of_tests
 
@@ -31,6 +32,7 @@ def tables() -> dict[str, str]:
         **tables_of_speed(),
         **tables_of_accuracy(),
         **tables_of_lengths(),
+        **tables_of_spaces(),
         **{f"releases, {part}": table for part, table in tables_of_releases().items()},
         **{f"tests, {part}": table for part, table in tables_of_tests().items()},
     }

@@ -31,9 +31,10 @@ _CNN = {
     "units": 32,
 }
 TASKS: dict[str, dict[str, Any]] = {
-    "mnist": {"epochs": 15, "config": _CNN | {"layers": 3, "dropout": 0.3, "crop": 2}},
-    "cifar10": {"epochs": 25, "config": _CNN | {"layers": 4, "dropout": 0.2, "crop": 4, "flip": 0.5}},
+    "mnist": {"model": "cnn", "epochs": 15, "config": _CNN | {"layers": 3, "dropout": 0.3, "crop": 2}},
+    "cifar10": {"model": "cnn", "epochs": 25, "config": _CNN | {"layers": 4, "dropout": 0.2, "crop": 4, "flip": 0.5}},
     "imdb": {
+        "model": "rnn",
         "epochs": 6,
         "text": {"words": 20_000, "length": 300, "keep": "last"},
         "config": {
@@ -64,6 +65,7 @@ def train(name: str, data_dir: str, quick: bool) -> dict[str, Any]:
     space = jh.Space({key: jh.Choice((value,)) for key, value in config.items()})
     study = jh.tune(
         name,
+        model=task["model"],
         space=space,
         algorithm="random_search",
         trials=1,

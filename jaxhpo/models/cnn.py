@@ -146,7 +146,7 @@ class CNN(nn.Module):
 
 
 def _default_units(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (8, 16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (16, 32, 48, 64)
+    return (16, 24, 32) if max(shape[:2], default=0) > _SMALL_SIDE else (32, 48, 64)
 
 
 FAMILY = NetworkFamily(

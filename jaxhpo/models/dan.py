@@ -10,7 +10,7 @@ from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
 from jaxhpo.models.layers import Active, masked, unit_mask
 from jaxhpo.models.mlp import dense_layers
 from jaxhpo.models.rnn import PADDING
-from jaxhpo.space import Choice
+from jaxhpo.space import Int
 from jaxhpo.types import Array
 
 _DEVIATION = 0.1  # of initial embeddings: small beside what a few hundred updates of Adam at 1e-3 add
@@ -56,7 +56,7 @@ class DAN(nn.Module):
     units: int
     classes: int
     vocabulary: int
-    bigrams: int = 8192
+    bigrams: int = 0
 
     @nn.compact
     def __call__(self, x: Array, *, active: Active | None = None, dropout: Dropout | None = None) -> Array:
@@ -88,10 +88,10 @@ class DAN(nn.Module):
 FAMILY = NetworkFamily(
     DAN,
     kinds=("text",),
-    units=lambda shape: (16, 32, 48, 64),
+    units=lambda shape: (32, 48, 64),
     structure={
         "bigrams": Hyperparameter(
-            8192,
+            0,
             (0, 2048, 8192, 32768),
             "embeddings that pairs of neighbouring words share; 0 is none",
             ("bigram_buckets",),
@@ -99,5 +99,6 @@ FAMILY = NetworkFamily(
         ),
     },
     traced=("embedding_dropout",),
-    ranges={"bigrams": Choice((0, 8192), default=8192)},
+    ranges={"layers": Int(1, 2, default=1)},
+    smallest_batch=64,
 )

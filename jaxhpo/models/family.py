@@ -75,7 +75,10 @@ class NetworkFamily(NamedTuple):
         units: From an example's shape to the widths that are searched by default.
         structure: Structural hyperparameters by name, each a field of the network.
         traced: Traced hyperparameters that it takes beside those that all networks take.
-        ranges: Default ranges of hyperparameters in `structure` and `traced`, each with a `default`.
+        ranges: Default ranges of hyperparameters in `structure` and `traced`, or in place of those that all networks
+            have, each with a `default`.
+        smallest_batch: The smallest batch that is searched by default. Batches are computed in parts of this size, and
+            each part has a gradient of all weights. So it is large where a network embeds words.
         tile: Whether the network takes `tile`, and a processor then sees an image after the other.
         exact_depth: From the options of `structure` to whether every depth is a program of its own.
     """
@@ -86,6 +89,7 @@ class NetworkFamily(NamedTuple):
     structure: Mapping[str, Hyperparameter] = {}
     traced: tuple[str, ...] = ()
     ranges: Mapping[str, Dimension] = {}
+    smallest_batch: int = 32
     tile: bool = False
     exact_depth: Callable[[Mapping[str, Any]], bool] = lambda options: False
 

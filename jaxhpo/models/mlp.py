@@ -114,7 +114,7 @@ def dense_layers(
 FAMILY = NetworkFamily(
     MLP,
     kinds=("vector", "image"),
-    units=lambda shape: (32, 64, 128, 256),
+    units=lambda shape: (64, 128, 256),
     structure={"activation": ACTIVATION, "norm": NORM, "representation": REPRESENTATION},
     traced=("crop", "flip", "cutout"),
 )

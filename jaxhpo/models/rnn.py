@@ -8,7 +8,7 @@ from jaxhpo.models.dropout import Dropout, drop_features, keep
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
 from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
 from jaxhpo.models.operations.recurrent import CELLS, gru, hold, lstm, vanilla
-from jaxhpo.space import Choice
+from jaxhpo.space import Choice, Int
 from jaxhpo.types import Array
 
 PADDING = 0
@@ -149,8 +149,8 @@ class RNN(nn.Module):
 
 FAMILY = NetworkFamily(
     RNN,
-    kinds=("text", "sequence"),
-    units=lambda shape: (16, 32, 48, 64),
+    kinds=("sequence", "text"),
+    units=lambda shape: (32, 48, 64),
     structure={
         "cell": Hyperparameter(
             "gru", tuple(CELLS), "what a step of the recurrence computes", ("cell_type", "rnn_cell"), STRUCTURAL
@@ -160,5 +160,6 @@ FAMILY = NetworkFamily(
         ),
     },
     traced=("embedding_dropout",),
-    ranges={"cell": Choice(("gru", "lstm"), default="gru")},
+    ranges={"layers": Int(1, 2, default=2), "cell": Choice(("gru", "lstm"), default="gru")},
+    smallest_batch=64,
 )

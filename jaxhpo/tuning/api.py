@@ -26,8 +26,8 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
             .parquet, .npz) or a folder of images, a folder a class. In Python also a pandas DataFrame; your own
             arrays or texts `(x, y)`; a `Dataset`; or, instead of data, a function: `traceable(train)` or
             `function(score)`.
-        model: "mlp", "cnn", "rnn" or "dan", which is for texts; unless given, the CNN for images, the MLP for vectors,
-            the RNN for texts and sequences of numbers. In Python also a Flax model of your own, linen or nnx: its
+        model: "mlp", "cnn", "rnn" or "dan"; unless given, the CNN for images, the MLP for vectors, the DAN for texts
+            and the RNN for sequences of numbers. In Python also a Flax model of your own, linen or nnx: its
             class, or a function that builds it. It is given the hyperparameters that its signature names, a `Float` as
             a traced number, an `Int` or `Choice` as a Python value; of the data it may name `classes` (or
             `num_classes`), `outputs`, `shape` and `vocabulary`; an nnx model names `rngs` or `key`. It is told whether

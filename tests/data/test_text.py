@@ -82,9 +82,9 @@ def test_images_are_no_text():
 
 
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
-def test_a_text_is_for_a_recurrent_network(model):
+def test_a_text_is_for_a_network_that_embeds_words(model):
     with pytest.raises(ValueError) as error:
         Trainer(make(), model)
-    assert str(error.value) == f"model={model!r} cannot take 'text', text data of shape (3,); use 'rnn'"
+    assert str(error.value) == f"model={model!r} cannot take 'text', text data of shape (3,); use 'dan'"
     with pytest.raises(ValueError, match=r"model='rnn' cannot take 'text', vector data of shape \(3,\); use 'mlp'"):
         Trainer(make(vocabulary=None), "rnn")

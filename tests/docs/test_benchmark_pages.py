@@ -33,6 +33,7 @@ PLACES = {
     ],
     "accuracy": ["status", "accuracy", "text study", "loading"],
     "training_steps": ["ways", "matrix products"],
+    "default_spaces": [f"spaces, {part}" for part in ("winner", "ensemble", "images", "texts")],
     "training_length": ["lengths", "stopping, cost", "stopping, saving"],
     "releases": ["releases, studies", "releases, kept"],
     "tests": [f"tests, {part}" for part in ("tiers", "lines", "imports", "dearest", "dearest_before")],

@@ -104,7 +104,7 @@ def test_a_family_fits_its_network(name):
         assert fields[option].default == known.default
         assert known.default in known.allowed
         assert name in HYPERPARAMETERS[option].models
-    assert set(family.ranges) <= {*family.structure, *family.traced}
+    assert set(family.ranges) <= {*family.structure, *family.traced, "layers"}
 
 
 class Data(NamedTuple):
@@ -115,8 +115,8 @@ class Data(NamedTuple):
 
 def test_each_kind_of_data_has_one_default():
     found = {kind: fitting_model(None, Data(kind)) for kind in ("vector", "image", "text", "sequence")}
-    assert found == {"vector": "mlp", "image": "cnn", "text": "rnn", "sequence": "rnn"}
-    assert fitting_model("dan", Data("text")) == "dan"
+    assert found == {"vector": "mlp", "image": "cnn", "text": "dan", "sequence": "rnn"}
+    assert fitting_model("rnn", Data("text")) == "rnn"
     with pytest.raises(ValueError, match=r"model='dan' cannot take 'data', sequence data of shape \(3,\); use 'rnn'"):
         fitting_model("dan", Data("sequence"))
 

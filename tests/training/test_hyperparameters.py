@@ -24,12 +24,14 @@ EIGHT = ["learning_rate", "batch_size", "layers", "units", "l1", "l2", "dropout"
 @pytest.mark.parametrize("model", FAMILIES)
 def test_default_spaces_vary_what_the_model_has(model):
     space = default_space(model)
-    ninth, variant = {"rnn": ("cell", ("cell", "lstm")), "dan": ("bigrams", ("bigrams", 0))}.get(model, (None, None))
+    ninth, variant = {"rnn": ("cell", ("cell", "lstm"))}.get(model, (None, None))
     assert list(space) == EIGHT + ([ninth] if ninth else [])
-    assert np.prod(space.level_counts) == 468_000 * (2 if ninth else 1)
+    embeds = model in ("rnn", "dan")
+    assert np.prod(space.level_counts) == 36_864 * (2 if ninth else 1) * (3 / 4 if embeds else 1)
     ranges = read_ranges(space, model)
-    assert (ranges.micro_batch, ranges.largest_batch, ranges.drops) == (32, 256, True)
-    assert ranges.layers_values == (1, 2, 3)
+    assert (ranges.micro_batch, ranges.largest_batch, ranges.drops) == (64 if embeds else 32, 256, True)
+    assert ranges.layers_values == ((1, 2) if embeds else (2, 3))
+    assert ranges.optimizers == ("adam", "adamw")
     assert set(ranges.variants) == ({Variant(), Variant((variant,))} if ninth else {Variant()})
     assert set(KINDS) == set(DEFAULTS)
 
@@ -38,8 +40,10 @@ def test_default_spaces_vary_what_the_model_has(model):
     ("examples", "batches"),
     [
         (None, (32, 64, 128, 256)),
-        (256, (32, 64, 128, 256)),
-        (255, (16, 32, 64, 128)),
+        (2000, (32, 64, 128, 256)),
+        (1999, (16, 32, 64, 128)),
+        (128, (16, 32, 64, 128)),
+        (127, (8, 16, 32, 64)),
         (36, (4, 8, 16, 32)),
         (8, (1, 2, 4, 8)),
         (7, (1, 2, 4)),
@@ -51,19 +55,39 @@ def test_default_batches_fit_the_examples(examples, batches):
     assert default_space("mlp", (4,), examples)["batch_size"] == Choice(batches)
 
 
-def test_default_widths_follow_the_model_and_the_image():
-    assert default_space("mlp", (784,))["units"] == Choice((32, 64, 128, 256))
+@pytest.mark.parametrize(
+    ("examples", "batches"),
+    [
+        (None, (64, 128, 256)),
+        (2000, (64, 128, 256)),
+        (1999, (32, 64, 128, 256)),
+        (256, (32, 64, 128, 256)),
+        (255, (16, 32, 64, 128)),
+    ],
+)
+def test_default_batches_are_larger_where_words_are_embedded(examples, batches):
     for model in ("rnn", "dan"):
-        assert default_space(model, (100,))["units"] == Choice((16, 32, 48, 64))
-    assert default_space("cnn", (8, 8, 1))["units"] == Choice((16, 32, 48, 64))
-    assert default_space("cnn", (28, 28, 1))["units"] == Choice((8, 16, 24, 32))
+        assert default_space(model, (50,), examples)["batch_size"] == Choice(batches)
+
+
+def test_default_widths_follow_the_model_and_the_image():
+    assert default_space("mlp", (784,))["units"] == Choice((64, 128, 256))
+    for model in ("rnn", "dan"):
+        assert default_space(model, (100,))["units"] == Choice((32, 48, 64))
+    assert default_space("cnn", (8, 8, 1))["units"] == Choice((32, 48, 64))
+    assert default_space("cnn", (28, 28, 1))["units"] == Choice((16, 24, 32))
     with pytest.raises(ValueError, match="model='gan' is unknown; use one of mlp, cnn, rnn, dan"):
         default_space("gan")
 
 
 def test_the_default_spaces_are_these():
     # Another optimizer, cell or range must not change what a study without a space searches.
-    fingerprints = {"mlp": "b94ef74f2c98ac3a", "cnn": "8ff65f1f12c08b71", "rnn": "dcd97c1551e081e1"}
+    fingerprints = {
+        "mlp": "60998d08c8621b6b",
+        "cnn": "b154f1fc59985e2e",
+        "rnn": "071032f5e7066f03",
+        "dan": "2af9326bedb7a28f",
+    }
     assert {model: default_space(model).fingerprint for model in fingerprints} == fingerprints
 
 

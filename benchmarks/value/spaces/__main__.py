@@ -9,7 +9,7 @@ the mean of the ten lowest losses have a test score and a test loss, and their m
 
 The lines and records come from, for example:
 
-    python -m benchmarks.value --half tuning --splits 1 --seconds 1200 --output FILE.jsonl
+    python -m benchmarks.value --half tuning --splits 1 --seconds 1200
         --methods random_search:space=wide,trials=32 random_search:space=narrow,trials=32
 """
 
@@ -86,7 +86,7 @@ def on_common_splits(lines: list[Line]) -> list[Line]:
 def main() -> None:
     """Compare the candidates on what is recorded."""
     arguments = parser(__doc__)
-    default = RESULTS / "value" / "spaces.jsonl"
+    default = RESULTS / "value" / "tuning.jsonl"
     arguments.add_argument("file", nargs="?", type=Path, default=default, metavar="FILE.jsonl", help="lines of studies")
     arguments.add_argument("--trials", type=int, default=16, help="that are drawn; 16 unless given")
     arguments.add_argument("--baseline", default="wide", metavar="NAME", help="the candidate that others differ from")

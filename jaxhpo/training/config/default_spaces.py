@@ -5,23 +5,25 @@ import numpy as np
 from jaxhpo.models import FAMILIES
 from jaxhpo.space import Choice, Float, Int, Space
 
-_OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")  # named here: another one must not change a study
+_OPTIMIZERS = ("adam", "adamw")  # named here: another one must not change a study
+_FEW = 2_000  # training examples below which small batches are searched: an epoch has few updates
+_LARGEST_BATCH = 256
 
 
 def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None) -> Space:
     """Return the space that `tune` searches where the user names none: eight hyperparameters.
 
-    468,000 configurations on its grid. The ranges are those from which practice usually picks for small networks:
-    learning rates by factors of 1.8, penalties by factors of ten, dropout up to one half. A CNN gets up to 64
-    channels on small images and up to 32 on those of more than 16 pixels a side, where each costs more. Batches of
-    32 to 256 shrink where there are fewer than 256 training examples, and are never larger than these.
+    The ranges lie around what practice writes by hand. Learning rates of Adam span a little more than a decade. An MLP
+    or CNN has two or three layers, and a network for texts and sequences one or two. A CNN gets up to 64 channels on
+    small images and up to 32 on those of more than 16 pixels a side, where each costs more. Batches have 32 to 256
+    examples, and 64 to 256 where words are embedded. Below 2,000 training examples the smallest is half as large. It
+    shrinks further until it is an eighth of them, and the largest is at most eight times as large.
 
     Its `Space.default()` is Adam at 1e-3 in batches of 64, two layers of 128 units, dropout of 0.2, and no penalties.
-    Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU. A DAN has bigrams.
+    Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU. A DAN has one layer.
 
     Args:
-        model: "mlp" or "cnn"; or "rnn", whose space has its cell, GRU or LSTM, as a ninth; or "dan", whose ninth is
-            bigrams or none.
+        model: "mlp", "cnn" or "dan"; or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
         shape: One example's, as `Dataset.shape`.
         examples: How many the model trains on; None is many.
 
@@ -37,19 +39,18 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     if not isinstance(model, str) or model not in FAMILIES:
         raise ValueError(f"model={model!r} is unknown; use one of {', '.join(FAMILIES)}")
     family = FAMILIES[model]
-    smallest = 32
+    smallest = family.smallest_batch if examples is None or examples >= _FEW else family.smallest_batch // 2
     while examples is not None and 8 * smallest > examples and smallest > 1:
         smallest //= 2
-    batches = (smallest, 2 * smallest, 4 * smallest, 8 * smallest)
-    if examples is not None:
-        batches = tuple(size for size in batches if size <= max(examples, 1))
+    most = min(8 * smallest, _LARGEST_BATCH, _LARGEST_BATCH if examples is None else examples)
+    batches = tuple(size for size in (smallest, 2 * smallest, 4 * smallest, 8 * smallest) if size <= most)
     units = family.units(shape)
-    penalties = Choice((0.0, 1e-6, 1e-5, 1e-4, 1e-3), default=0.0)
+    penalties = Choice((0.0, 1e-6, 1e-5, 1e-4), default=0.0)
     return Space(
         {
-            "learning_rate": Float(1e-4, 1e-1, log=True, levels=13, default=1e-3),
+            "learning_rate": Float(3e-4, 5e-3, log=True, levels=8, default=1e-3),
             "batch_size": Choice(batches, default=_nearest(batches, 64)),
-            "layers": Int(1, 3, default=2),
+            "layers": Int(2, 3, default=2),
             "units": Choice(units, default=_nearest(units, 128)),
             "l1": penalties,
             "l2": penalties,

@@ -1,0 +1,70 @@
+"""The tables of what the default spaces were chosen by."""
+
+from typing import Any
+
+from benchmarks.record import RESULTS
+from benchmarks.tables.committed import load, machine
+from benchmarks.value.comparison import Compared
+from benchmarks.value.methods import ENSEMBLE, options_of
+from benchmarks.value.report import FIGURES, NOTE, cells_of, markdown
+from benchmarks.value.run import Line, read
+from jaxhpo.study.statistics import Interval
+
+SECONDS = 60.0
+_NAMES = {"hand_written": "one network by hand", "tfidf_naive_bayes": "TF-IDF and naive Bayes"}
+
+
+def tables_of_spaces() -> dict[str, str]:
+    """Return what candidates bring on tables, and what they end with on images and texts, as Markdown by part."""
+    result = load("value/spaces")["value/spaces"]
+    lines = [line for line in read(RESULTS / "value" / "tuning.jsonl") if line["seconds"] == SECONDS]
+    return {f"spaces, {end}": differences_table(result, end) for end in result["compared"]} | {
+        f"spaces, {kind}s": ends_table([line for line in lines if line["kind"] == kind]) for kind in ("image", "text")
+    }
+
+
+def differences_table(result: dict[str, Any], end: str) -> str:
+    """Return the mean differences of the candidates from the baseline as Markdown, of the winner or the ensemble."""
+    there, wins = result["compared"][end], "wins / level / losses"
+    rows = []
+    for name, row in there["variants"].items():
+        if name != result["baseline"]:
+            cells = []
+            for figure in FIGURES:
+                own = row[figure]
+                mean = Interval(*(own[field] for field in Interval._fields))
+                cells += cells_of(Compared(mean, own["wins"], own["level"], own["losses"]))
+            rows.append([f"`{name}`", *cells])
+    trials = {row["trials"] for row in there["variants"].values()}
+    note = (
+        f"Differences from `{result['baseline']}` on {len(there['problems'])} tables ({', '.join(there['problems'])}), "
+        f"one split each; means over 200 draws of {max(trials):g} trials. {NOTE} Measured on {machine(result)}."
+    )
+    return "\n\n".join([markdown(["space", "test score", wins, "test loss", wins], rows), note])
+
+
+def ends_table(lines: list[Line]) -> str:
+    """Return what winner and ensemble end with on each problem as Markdown."""
+    by_method = {(line["problem"], line["method"]): line for line in lines}
+    rows = []
+    for (problem, method), line in by_method.items():
+        if method.endswith(ENSEMBLE):
+            continue
+        together = by_method.get((problem, method + ENSEMBLE))
+        cells = [f"{one[figure]:.4f}" if one else "" for figure in FIGURES for one in (line, together)]
+        rows.append([problem, said(method), "" if line["trials"] is None else str(line["trials"]), *cells])
+    titles = [f"{figure}, {who}" for figure in ("accuracy", "log loss") for who in ("winner", "ensemble")]
+    about = next(iter(by_method.values()))["about"]
+    note = (
+        f"Test figures of one split, after {SECONDS:g} seconds from the start of the method, compilation included. "
+        f"Measured on {machine({'measured_on': about})}."
+    )
+    return "\n\n".join([markdown(["data", "method", "trials", *titles], rows), note])
+
+
+def said(method: str) -> str:
+    """Return a method in words: the space that was searched, and the network where it is named."""
+    if method in _NAMES:
+        return _NAMES[method]
+    options = options_of(method.partition(":")[2])
+    return ", ".join(filter(None, (f"`{options['space']}`", options.get("model", "").upper())))
