@@ -77,17 +77,17 @@ def test_candidates_are_compared_where_both_are(studies, monkeypatch, capsys, tm
     monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(sys, "argv", ["spaces", str(studies), "--trials", "1"])
     command.main()
-    assert "### winner (problems: 1, studies: 1)" in capsys.readouterr().out
+    assert "### tables, winner (problems: 1, studies: 1)" in capsys.readouterr().out
     kept = json.loads((tmp_path / "results" / "value" / "spaces.json").read_text())["compared"]
     for end in ("winner", "ensemble"):  # one trial is both
-        assert kept[end]["problems"] == ["small"]
-        assert set(kept[end]["variants"]) == {"wide", "narrow"}
+        assert kept[f"tables, {end}"]["problems"] == ["small"]
+        assert set(kept[f"tables, {end}"]["variants"]) == {"wide", "narrow"}
     monkeypatch.setattr(sys, "argv", ["spaces", str(studies), "--trials", "3"])
     command.main()
     kept = json.loads((tmp_path / "results" / "value" / "spaces.json").read_text())["compared"]
     # The winner has the best score, 1: of the wide space trial 1, whose test probability is .8, and so of the other.
-    assert kept["winner"]["variants"]["narrow"]["loss"]["value"] == 0
-    assert kept["ensemble"]["variants"]["narrow"]["loss"]["value"] == 0  # all three, in both
+    assert kept["tables, winner"]["variants"]["narrow"]["loss"]["value"] == 0
+    assert kept["tables, ensemble"]["variants"]["narrow"]["loss"]["value"] == 0  # all three, in both
 
 
 def test_a_mean_over_draws_is_that_of_the_trials(studies):
@@ -96,14 +96,14 @@ def test_a_mean_over_draws_is_that_of_the_trials(studies):
     least = np.finfo(np.float32).eps
     each = [-(math.log(first) + math.log(least)) / 2 for first in (0.9, 0.8, 0.5)]
     assert found[0]["loss"] == pytest.approx(np.mean(each), abs=3 * np.std(each) / math.sqrt(400))
-    assert [line["study"] for line in found] == ["winner", "ensemble"]
+    assert [line["study"] for line in found] == ["tables, winner", "tables, ensemble"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--trials", "0"), "--trials 0 must be at least 1"),
-        (("--baseline", "broad"), "candidate 'broad' has no line in"),
+        (("--baseline", "broad"), "candidate 'broad' has no split in"),
     ],
 )
 def test_what_the_command_refuses(arguments, message, studies, monkeypatch, capsys):

@@ -5,7 +5,8 @@
 Reads the lines of random searches of the tuning half, and the records of what their trials said, which lie in a folder
 beside the file. Nothing is trained. From each record, 200 times some of the trials are drawn. Of them the winner and
 the mean of the ten lowest losses have a test score and a test loss, and their means over the draws are compared.
-`results/value/spaces.json` has the mean differences from the baseline, on the problems that all candidates have.
+`results/value/spaces.json` has the mean differences from the baseline, kind by kind of problem, on the problems that
+all candidates of the kind have.
 
 The lines and records come from, for example:
 
@@ -56,6 +57,8 @@ def drawn(pool: Pool, trials: int, seed: int) -> Pool:
 def figures(lines: Iterable[Line], folder: Path, *, trials: int, draws: int = DRAWS) -> list[Line]:
     """Return a line of each candidate on each split: the mean test score and loss over draws, of winner and ensemble.
 
+    The field `study` says of what kind of problem and of which of the two it is, such as "tables, winner".
+
     Args:
         lines: of studies.
         folder: of their records.
@@ -69,18 +72,19 @@ def figures(lines: Iterable[Line], folder: Path, *, trials: int, draws: int = DR
         several = [drawn(pool, trials, first + draw) for draw in range(draws)]
         for end, rule in ENDS.items():
             score, loss = np.mean([figures_of(one, rule(one)) for one in several], axis=0).tolist()
-            own = {"study": end, "method": candidate_of(line), "score": score, "loss": loss}
+            own = {"study": f"{line['kind']}s, {end}", "method": candidate_of(line), "score": score, "loss": loss}
             found.append(what | own | {"trials": min(trials, len(pool.losses))})
     return found
 
 
-def on_common_splits(lines: list[Line]) -> list[Line]:
-    """Return the lines of the splits of problems that every candidate has."""
-    there = {name: set() for name in map(candidate_of, lines)}
+def on_common_splits(lines: list[Line], baseline: str) -> list[Line]:
+    """Return the lines of the splits that every candidate of the kind has; none of a kind without the baseline."""
+    there: dict[str, dict[str, set[tuple[str, int]]]] = {}
     for line in lines:
-        there[candidate_of(line)].add((line["problem"], line["split"]))
-    common = set.intersection(*there.values())
-    return [line for line in lines if (line["problem"], line["split"]) in common]
+        of_kind = there.setdefault(line["kind"], {})
+        of_kind.setdefault(candidate_of(line), set()).add((line["problem"], line["split"]))
+    common = {kind: set.intersection(*each.values()) for kind, each in there.items() if baseline in each}
+    return [line for line in lines if (line["problem"], line["split"]) in common.get(line["kind"], ())]
 
 
 def main() -> None:
@@ -94,11 +98,14 @@ def main() -> None:
     try:
         if options.trials < 1:
             raise ValueError(f"--trials {options.trials} must be at least 1")
-        lines = on_common_splits(recorded_lines(options.file))
-        names = list(dict.fromkeys(map(candidate_of, lines)))
-        if options.baseline not in names:
-            there = ", ".join(names) or "none that all candidates have"
-            raise ValueError(f"candidate {options.baseline!r} has no line in {options.file}; there are {there}")
+        searches = [line for line in recorded_lines(options.file) if line["method"].startswith("random_search:")]
+        names = list(dict.fromkeys(map(candidate_of, searches)))
+        lines = on_common_splits(searches, options.baseline)
+        if not lines:
+            there = ", ".join(names) or "none"
+            raise ValueError(
+                f"candidate {options.baseline!r} has no split in {options.file} that others have; there are {there}"
+            )
     except ValueError as error:
         arguments.error(str(error))
     found = figures(lines, records(options.file), trials=options.trials, draws=2 if options.quick else DRAWS)
