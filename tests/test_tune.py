@@ -131,8 +131,7 @@ def test_text_end_to_end(tmp_path):
     data = jh.Dataset("text", x[:80], y[:80], x[80:100], y[80:100], x[100:], y[100:], classes=2, vocabulary=30)
     space = jh.Space({"cell": jh.Choice(("gru", "lstm")), "units": jh.Choice((4, 8)), "batch_size": jh.Choice((16,))})
     options = {"algorithm": "random_search", "cache": False, "verbose": False}
-    study = jh.tune(data, space=space, trials=4, epochs=2, **options)
-    assert study.summary["model"] == "rnn"
+    study = jh.tune(data, model="rnn", space=space, trials=4, epochs=2, **options)
     variants = [bucket["variant"] for bucket in study.summary["plan"]["buckets"]]
     assert {variant.get("cell", "gru") for variant in variants} == {"gru", "lstm"}
     assert set(study.trials["cell"]) <= {"gru", "lstm"}

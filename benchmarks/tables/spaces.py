@@ -15,30 +15,31 @@ _NAMES = {"hand_written": "one network by hand", "tfidf_naive_bayes": "TF-IDF an
 
 
 def tables_of_spaces() -> dict[str, str]:
-    """Return what candidates bring on tables, and what they end with on images and texts, as Markdown by part."""
+    """Return what candidates bring on tables and images, and what networks end with on texts, as Markdown by part."""
     result = load("value/spaces")["value/spaces"]
-    lines = [line for line in read(RESULTS / "value" / "tuning.jsonl") if line["seconds"] == SECONDS]
-    return {f"spaces, {end}": differences_table(result, end) for end in result["compared"]} | {
-        f"spaces, {kind}s": ends_table([line for line in lines if line["kind"] == kind]) for kind in ("image", "text")
+    lines = read(RESULTS / "value" / "tuning.jsonl")
+    texts = [line for line in lines if line["kind"] == "text" and line["seconds"] == SECONDS]
+    return {name: differences_table(result, name) for name in result["compared"]} | {
+        "texts, networks": ends_table(texts)
     }
 
 
-def differences_table(result: dict[str, Any], end: str) -> str:
-    """Return the mean differences of the candidates from the baseline as Markdown, of the winner or the ensemble."""
-    there, wins = result["compared"][end], "wins / level / losses"
+def differences_table(result: dict[str, Any], name: str) -> str:
+    """Return the mean differences of the candidates from the baseline as Markdown, such as of "tables, winner"."""
+    there, wins = result["compared"][name], "wins / level / losses"
     rows = []
-    for name, row in there["variants"].items():
-        if name != result["baseline"]:
+    for candidate, row in there["variants"].items():
+        if candidate != result["baseline"]:
             cells = []
             for figure in FIGURES:
                 own = row[figure]
                 mean = Interval(*(own[field] for field in Interval._fields))
                 cells += cells_of(Compared(mean, own["wins"], own["level"], own["losses"]))
-            rows.append([f"`{name}`", *cells])
+            rows.append([f"`{candidate}`", *cells])
     trials = {row["trials"] for row in there["variants"].values()}
     note = (
-        f"Differences from `{result['baseline']}` on {len(there['problems'])} tables ({', '.join(there['problems'])}), "
-        f"one split each; means over 200 draws of {max(trials):g} trials. {NOTE} Measured on {machine(result)}."
+        f"Differences from `{result['baseline']}` on {', '.join(f'`{problem}`' for problem in there['problems'])}, one "
+        f"split each; means over 200 draws of {max(trials):g} trials. {NOTE} Measured on {machine(result)}."
     )
     return "\n\n".join([markdown(["space", "test score", wins, "test loss", wins], rows), note])
 
@@ -63,8 +64,10 @@ def ends_table(lines: list[Line]) -> str:
 
 
 def said(method: str) -> str:
-    """Return a method in words: the space that was searched, and the network where it is named."""
+    """Return a method in words: the network, and the space that was searched where it is not the default one."""
     if method in _NAMES:
         return _NAMES[method]
-    options = options_of(method.partition(":")[2])
-    return ", ".join(filter(None, (f"`{options['space']}`", options.get("model", "").upper())))
+    _, colon, text = method.partition(":")
+    options = options_of(text) if colon else {}
+    network = options.get("model", "rnn" if "space" in options else "dan").upper()  # the default ones, then and now
+    return f"jaxhpo, {network}" + (f", `{options['space']}`" if "space" in options else "")

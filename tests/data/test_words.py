@@ -68,7 +68,7 @@ def test_texts_of_ones_own(x):
 def test_texts_can_be_tuned():
     options = {"algorithm": "random_search", "trials": 4, "lanes": 4, "epochs": 1, "cache": False, "verbose": False}
     study = jh.tune((TEXTS * 3, LABELS * 3), **options)
-    assert study.summary["model"] == "rnn"
+    assert study.summary["model"] == "dan"
     assert len(study.trials) == 4
 
 

@@ -33,7 +33,9 @@ PLACES = {
     ],
     "accuracy": ["status", "accuracy", "text study", "loading"],
     "training_steps": ["ways", "matrix products"],
-    "default_spaces": [f"spaces, {part}" for part in ("winner", "ensemble", "images", "texts")],
+    "default_spaces": [
+        *("tables, winner", "tables, ensemble", "images, winner", "images, ensemble", "texts, networks"),
+    ],
     "training_length": ["lengths", "stopping, cost", "stopping, saving"],
     "releases": ["releases, studies", "releases, kept"],
     "tests": [f"tests, {part}" for part in ("tiers", "lines", "imports", "dearest", "dearest_before")],
