@@ -53,14 +53,15 @@ def ends_table(lines: list[Line]) -> str:
             continue
         together = by_method.get((problem, method + ENSEMBLE))
         cells = [f"{one[figure]:.4f}" if one else "" for figure in FIGURES for one in (line, together)]
-        rows.append([problem, said(method), "" if line["trials"] is None else str(line["trials"]), *cells])
+        trials = "" if line["trials"] is None else str(line["trials"])
+        rows.append([problem, said(method), trials, f"{line['wall']:.0f}", *cells])
     titles = [f"{figure}, {who}" for figure in ("accuracy", "log loss") for who in ("winner", "ensemble")]
     about = next(iter(by_method.values()))["about"]
     note = (
-        f"Test figures of one split, after {SECONDS:g} seconds from the start of the method, compilation included. "
-        f"Measured on {machine({'measured_on': about})}."
+        f"Test figures of one split. Each method was allowed {SECONDS:g} seconds, compilation included; a first round is "
+        f"trained whole. Measured on {machine({'measured_on': about})}."
     )
-    return "\n\n".join([markdown(["data", "method", "trials", *titles], rows), note])
+    return "\n\n".join([markdown(["data", "method", "trials", "seconds", *titles], rows), note])
 
 
 def said(method: str) -> str:

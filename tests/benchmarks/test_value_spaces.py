@@ -17,17 +17,18 @@ from benchmarks.value.spaces.candidates import SPACES, space_of
 from tests.benchmarks.test_value_rules import PROBLEM, recorded
 
 TABLE = jh.data.from_arrays(np.zeros((600, 3), np.float32), np.arange(600) % 2)
+TEXTS = jh.data.from_arrays(["good film", "bad film"] * 100, np.arange(200) % 2)
 IMAGES = jh.data.from_arrays(np.zeros((200, 8, 8, 1), np.float32), np.arange(200) % 2)
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_candidate_has_the_eight_and_a_legal_default(name):
-    data = IMAGES if name == "cropped" else TABLE
-    space = space_of(name, data, None)
+    data, model = {"cropped": (IMAGES, None), "paired": (TEXTS, "dan")}.get(name, (TABLE, None))
+    space = space_of(name, data, model)
     assert len(space) == 8 + (name not in ("wide", "narrow"))
     assert space.default()["optimizer"] == "adam"
     assert space.to_config(space.from_config(space.default())) == space.default()
-    jh.Trainer(data, space=space, epochs=1, lanes=2)  # which checks that the network takes it
+    jh.Trainer(data, model, space=space, epochs=1, lanes=2)  # which checks that the network takes it
 
 
 def test_the_narrow_space_is_a_part_of_the_wide_one_but_for_small_batches():
@@ -39,6 +40,7 @@ def test_the_narrow_space_is_a_part_of_the_wide_one_but_for_small_batches():
             assert wide[name].low <= range_.low < range_.high <= wide[name].high
     assert narrow["batch_size"].options == (16, 32, 64, 128)
     assert wide["batch_size"].options == (32, 64, 128, 256)
+    assert (narrow["units"].options, wide["units"].options) == ((64, 128, 256), (32, 64, 128, 256))
 
 
 def test_an_unknown_candidate():

@@ -1,7 +1,7 @@
 """Candidates for the default spaces: `q_learning:space=narrow` searches one of them.
 
 "wide" is what `jaxhpo.default_space` was before these were compared. Each of the others differs from another in one
-respect, so that it shows what that brings.
+respect, so that it shows what that brings. None of them follows the default spaces, so that all stay what they were.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import jaxhpo as jh
-from jaxhpo.models import FAMILIES
 from jaxhpo.space import Dimension
 
 _WIDE_OPTIMIZERS = ("sgd", "momentum", "rmsprop", "adam", "adamw")
@@ -23,6 +22,7 @@ _KINDS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
 """The network of each kind of data, unless `model=` names another."""
 
 _OF_TEXTS = ("rnn", "dan")
+_SMALL_SIDE = 16  # pixels of an image up to which a CNN has twice as many channels
 
 Ranges = dict[str, Dimension]
 
@@ -34,12 +34,12 @@ def wide(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
         "learning_rate": jh.Float(1e-4, 1e-1, log=True, levels=13, default=1e-3),
         "batch_size": _batches(examples, 32, 256),
         "layers": jh.Int(1, 3, default=2),
-        "units": _units(FAMILIES[model].units(shape)),
+        "units": _units(_widths(model, shape)),
         "l1": penalties,
         "l2": penalties,
         "dropout": jh.Float(0.0, 0.5, levels=6, default=0.2),
         "optimizer": jh.Choice(_WIDE_OPTIMIZERS, default="adam"),
-    } | dict(FAMILIES[model].ranges)
+    } | ({"cell": jh.Choice(("gru", "lstm"), default="gru")} if model == "rnn" else {})
 
 
 def narrow(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
@@ -52,7 +52,7 @@ def narrow(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
         "learning_rate": jh.Float(3e-4, 5e-3, log=True, levels=8, default=1e-3),
         "batch_size": _batches(examples, 16, 128),
         "layers": jh.Int(1, 2, default=2) if model in _OF_TEXTS else jh.Int(2, 3, default=2),
-        "units": _units(FAMILIES[model].units(shape)[1:]),
+        "units": _units(_widths(model, shape)[1:]),
         "l1": penalties,
         "l2": penalties,
         "optimizer": jh.Choice(("adam", "adamw"), default="adam"),
@@ -69,10 +69,16 @@ def cropped(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
     return narrow(model, shape, examples) | {"crop": jh.Choice((0, 1, 2), default=0)}
 
 
+def paired(model: str, shape: tuple[int, ...], examples: int) -> Ranges:
+    """Return the narrow ranges, and embeddings of pairs of neighbouring words or none."""
+    return narrow(model, shape, examples) | {"bigrams": jh.Choice((0, 8192), default=0)}
+
+
 SPACES: dict[str, Callable[[str, tuple[int, ...], int], Ranges]] = {
     "wide": wide,
     "narrow": narrow,
     "cropped": cropped,
+    "paired": paired,
 } | {name: partial(represented, names) for name, names in _REPRESENTATIONS.items()}
 
 
@@ -96,6 +102,12 @@ def _batches(examples: int, least: int, most: int) -> jh.Choice:
         smallest //= 2
     sizes = tuple(size for size in (smallest * 2**i for i in range(4)) if size <= min(most, examples))
     return jh.Choice(sizes, default=_nearest(sizes, 64))
+
+
+def _widths(model: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if model == "mlp":
+        return (32, 64, 128, 256)
+    return (8, 16, 24, 32) if model == "cnn" and max(shape[:2]) > _SMALL_SIDE else (16, 32, 48, 64)
 
 
 def _units(sizes: tuple[int, ...]) -> jh.Choice:
