@@ -58,8 +58,8 @@ def ends_table(lines: list[Line]) -> str:
     titles = [f"{figure}, {who}" for figure in ("accuracy", "log loss") for who in ("winner", "ensemble")]
     about = next(iter(by_method.values()))["about"]
     note = (
-        f"Test figures of one split. Each method was allowed {SECONDS:g} seconds, compilation included; a first round is "
-        f"trained whole. Measured on {machine({'measured_on': about})}."
+        f"Test figures of one split. Each method was allowed {SECONDS:g} seconds, compilation included; a first round "
+        f"is trained whole. Measured on {machine({'measured_on': about})}."
     )
     return "\n\n".join([markdown(["data", "method", "trials", "seconds", *titles], rows), note])
 
