@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 import jaxhpo as jh
+from jaxhpo.models import FAMILIES
 from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
 from tests.docs import pages
 from tests.docs.test_pages import LONGEST, sentences
@@ -95,8 +96,9 @@ def test_numbers_of_trials_are_those_of_the_code():
 
 
 def test_what_your_own_model_says_of_networks():
-    assert "The network is a GRU" in WORDS["your_own_model"]
-    assert HYPERPARAMETERS["cell"].default == "gru"
+    assert "The network averages the embeddings of their words" in WORDS["your_own_model"]
+    assert FAMILIES["dan"].kinds == ("text",)
+    assert HYPERPARAMETERS["bigrams"].default == 0
     told = " ".join(inspect.getdoc(jh.tune).split())
     assert "a `Float` as a traced number, an `Int`" in told
     assert "`classes`" in told
