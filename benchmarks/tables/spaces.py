@@ -34,12 +34,15 @@ def differences_table(result: dict[str, Any], name: str) -> str:
             for figure in FIGURES:
                 own = row[figure]
                 mean = Interval(*(own[field] for field in Interval._fields))
-                cells += cells_of(Compared(mean, own["wins"], own["level"], own["losses"]))
+                made = cells_of(Compared(mean, own["wins"], own["level"], own["losses"]))
+                cells += made if len(there["problems"]) > 1 else [made[0].partition(" (")[0], made[1]]
             rows.append([f"`{candidate}`", *cells])
+    # Of one problem there is no interval.
+    intervals = NOTE if len(there["problems"]) > 1 else NOTE.partition(" Differences have")[0]
     trials = {row["trials"] for row in there["variants"].values()}
     note = (
         f"Differences from `{result['baseline']}` on {', '.join(f'`{problem}`' for problem in there['problems'])}, one "
-        f"split each; means over 200 draws of {max(trials):g} trials. {NOTE} Measured on {machine(result)}."
+        f"split each; means over 200 draws of {max(trials):g} trials. {intervals} Measured on {machine(result)}."
     )
     return "\n\n".join([markdown(["space", "test score", wins, "test loss", wins], rows), note])
 

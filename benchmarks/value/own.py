@@ -19,7 +19,7 @@ import jaxhpo as jh
 from benchmarks.value.methods import Answer, Answers
 from benchmarks.value.others.preprocessing import rows_of
 from benchmarks.value.recorded import Recorded, record
-from benchmarks.value.spaces.candidates import space_of
+from benchmarks.value.spaces.candidates import NETWORKS, space_of
 from jaxhpo.training.trained.model import Model
 
 TRIALS = 1000  # more than the seconds allow
@@ -37,7 +37,8 @@ def tuned(problem: Any, parts: Any, seconds: float, seed: int, *, algorithm: str
     data = dataset(problem.task, parts.x_train, parts.y_train, seed)
     chosen: dict[str, Any] = {"trials": TRIALS} | options
     if "space" in chosen:
-        chosen["space"] = space_of(chosen["space"], data, chosen.get("model"))
+        chosen["model"] = chosen.get("model", NETWORKS[data.kind])
+        chosen["space"] = space_of(chosen["space"], data, chosen["model"])
     study = jh.tune(data, algorithm=algorithm, seed=seed, timeout=seconds, verbose=False, **chosen)
     searched = time.perf_counter() - begun
     places = {str(name): i for i, name in enumerate(data.class_names or range(data.outputs))}

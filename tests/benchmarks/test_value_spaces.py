@@ -23,7 +23,7 @@ IMAGES = jh.data.from_arrays(np.zeros((200, 8, 8, 1), np.float32), np.arange(200
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_candidate_has_the_eight_and_a_legal_default(name):
-    data, model = {"cropped": (IMAGES, None), "paired": (TEXTS, "dan")}.get(name, (TABLE, None))
+    data, model = {"cropped": (IMAGES, "cnn"), "paired": (TEXTS, "dan")}.get(name, (TABLE, "mlp"))
     space = space_of(name, data, model)
     assert len(space) == 8 + (name not in ("wide", "narrow"))
     assert space.default()["optimizer"] == "adam"
@@ -45,7 +45,12 @@ def test_the_narrow_space_is_a_part_of_the_wide_one_but_for_small_batches():
 
 def test_an_unknown_candidate():
     with pytest.raises(ValueError, match="space='wider' is unknown; use one of wide, narrow"):
-        space_of("wider", TABLE, None)
+        space_of("wider", TABLE, "mlp")
+
+
+def test_the_narrow_candidate_is_the_default_of_a_small_table():
+    assert space_of("narrow", TABLE, "mlp") == jh.default_space("mlp", TABLE.shape, len(TABLE.y_train))
+    assert space_of("narrow", IMAGES, "cnn") == jh.default_space("cnn", IMAGES.shape, len(IMAGES.y_train))
 
 
 def test_what_is_drawn_keeps_its_order():

@@ -18,8 +18,8 @@ _REPRESENTATIONS = {
     "bins": ("standard", "piecewise"),
     "waves": ("standard", "periodic"),
 }
-_KINDS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
-"""The network of each kind of data, unless `model=` names another."""
+NETWORKS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
+"""The network of each kind of data whose space is searched, unless `model=` names another."""
 
 _OF_TEXTS = ("rnn", "dan")
 _SMALL_SIDE = 16  # pixels of an image up to which a CNN has twice as many channels
@@ -82,17 +82,16 @@ SPACES: dict[str, Callable[[str, tuple[int, ...], int], Ranges]] = {
 } | {name: partial(represented, names) for name, names in _REPRESENTATIONS.items()}
 
 
-def space_of(name: str, data: Any, model: str | None) -> jh.Space:
+def space_of(name: str, data: Any, model: str) -> jh.Space:
     """Return the candidate of a name for a data set; raise ValueError where there is none.
 
     Args:
         name: One of `SPACES`.
         data: The data set that is tuned on.
-        model: One of jaxhpo's networks; None is that of the kind of data.
+        model: One of jaxhpo's networks.
     """
     if name not in SPACES:
         raise ValueError(f"space={name!r} is unknown; use one of {', '.join(SPACES)}")
-    model = model or _KINDS[data.kind]
     return jh.Space(SPACES[name](model, data.shape, len(data.y_train)))
 
 

@@ -1,0 +1,53 @@
+"""What the page on the default spaces says is what was measured."""
+
+from benchmarks.record import RESULTS
+from benchmarks.tables.committed import load
+from benchmarks.value.run import read
+from tests.docs import pages
+
+WORDS = " ".join(pages.read("docs/benchmarks/default_spaces.md").split())
+COMPARED = load("value/spaces")["value/spaces"]["compared"]
+ENDS = {(line["problem"], line["method"]): line for line in read(RESULTS / "value" / "tuning.jsonl")}
+DATA = ("headlines", "tweets", "imdb")
+
+
+def says(words):
+    assert words in WORDS
+
+
+def test_what_is_said_of_tables():
+    says("`narrow` is ahead in the mean of both, on three tables of four. The intervals have 0 inside.")
+    for end in ("winner", "ensemble"):
+        row = COMPARED[f"tables, {end}"]["variants"]["narrow"]
+        assert row["score"]["value"] > 0 > row["loss"]["value"]
+        assert [row[figure]["wins"] for figure in ("score", "loss")] == [3, 3]
+        assert all(row[figure]["low"] < 0 < row[figure]["high"] for figure in ("score", "loss"))
+    says("`represented` has the lower loss in the ensemble, on all four tables")
+    row = COMPARED["tables, ensemble"]["variants"]["represented"]["loss"]
+    assert (row["wins"], row["high"] < 0) == (4, True)
+
+
+def test_what_is_said_of_images():
+    says("`narrow` is ahead. It is one data set, and one split.")
+    says("Shifts help the ensemble and not the winner")
+    winner, ensemble = (COMPARED[f"images, {end}"]["variants"] for end in ("winner", "ensemble"))
+    assert winner["narrow"]["score"]["value"] > 0 < ensemble["narrow"]["score"]["value"]
+    assert winner["cropped"]["score"]["value"] < 0
+    assert ensemble["cropped"]["score"]["value"] > ensemble["narrow"]["score"]["value"]
+
+
+def test_what_is_said_of_texts():
+    says("the DAN is ahead of the network by hand on all three, and of the RNN by 15 points")
+    dan, hand, bayes = (
+        [ENDS[name, method] for name in DATA] for method in ("q_learning", "hand_written", "tfidf_naive_bayes")
+    )
+    for ours, other in zip(dan, hand, strict=True):
+        assert ours["score"] > other["score"]
+        assert ours["loss"] < other["loss"]
+        assert ours["trials"] == 2
+    assert round(100 * (dan[0]["score"] - ENDS["headlines", "q_learning:space=narrow"]["score"])) == 15
+    says("TF-IDF with naive Bayes has half a point more on `imdb`, and a higher loss everywhere")
+    assert round(200 * (bayes[2]["score"] - dan[2]["score"])) == 1
+    assert all(other["loss"] > ours["loss"] for other, ours in zip(bayes, dan, strict=True))
+    says("The RNN needs a minute and a half for its first two trials")
+    assert 80 < ENDS["headlines", "q_learning:space=narrow"]["wall"] < 100
