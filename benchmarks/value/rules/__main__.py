@@ -22,9 +22,9 @@ from benchmarks.value.methods import training_of
 from benchmarks.value.recorded import read
 from benchmarks.value.rules.choosing import rules
 from benchmarks.value.rules.pool import figures_of, pool_of
+from benchmarks.value.rules.variants import compared, shown
 from benchmarks.value.run import Line, record_name, records
 from benchmarks.value.run import read as read_lines
-from benchmarks.value.variants import compared, shown
 
 HALF = "tuning"
 

@@ -27,8 +27,8 @@ from benchmarks.value.recorded import read
 from benchmarks.value.rules.__main__ import recorded_lines
 from benchmarks.value.rules.choosing import TEN, Rule, mean_of, winner
 from benchmarks.value.rules.pool import Pool, figures_of, pool_of
+from benchmarks.value.rules.variants import compared, shown
 from benchmarks.value.run import Line, record_name, records
-from benchmarks.value.variants import compared, shown
 
 DRAWS = 200
 ENDS: dict[str, Rule] = {"winner": winner, "ensemble": partial(mean_of, TEN)}
