@@ -32,15 +32,19 @@ def test_every_candidate_has_the_eight_and_a_legal_default(name):
 
 
 def test_the_narrow_space_is_a_part_of_the_wide_one_but_for_small_batches():
-    wide, narrow = (space_of(name, TABLE, "mlp") for name in ("wide", "narrow"))
-    for name, range_ in narrow.items():
-        if isinstance(range_, jh.Choice) and name != "batch_size":
-            assert set(range_.options) < set(wide[name].options)
-        elif not isinstance(range_, jh.Choice):
-            assert wide[name].low <= range_.low < range_.high <= wide[name].high
-    assert narrow["batch_size"].options == (16, 32, 64, 128)
-    assert wide["batch_size"].options == (32, 64, 128, 256)
-    assert (narrow["units"].options, wide["units"].options) == ((64, 128, 256), (32, 64, 128, 256))
+    wide, narrow = (dict(space_of(name, TABLE, "mlp")) for name in ("wide", "narrow"))
+    assert narrow.pop("batch_size") == jh.Choice((16, 32, 64, 128))
+    assert wide.pop("batch_size") == jh.Choice((32, 64, 128, 256))
+    assert (narrow["units"], wide["units"]) == (jh.Choice((64, 128, 256)), jh.Choice((32, 64, 128, 256)))
+    assert set(narrow) == set(wide)
+    for name, part in narrow.items():
+        whole = wide[name]
+        if isinstance(part, jh.Choice):
+            assert isinstance(whole, jh.Choice)
+            assert set(part.options) < set(whole.options)
+        else:
+            assert not isinstance(whole, jh.Choice)
+            assert whole.low <= part.low < part.high <= whole.high
 
 
 def test_an_unknown_candidate():
