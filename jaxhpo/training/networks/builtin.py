@@ -26,7 +26,7 @@ from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner, Masked
 from jaxhpo.types import Array
 
-_ADDED = dict.fromkeys(("representation", "bigrams"), ("mlp", "cnn", "rnn"))
+_ADDED: dict[str, tuple[str, ...]] = dict.fromkeys(("representation", "bigrams"), ("mlp", "cnn", "rnn"))
 """Options that came later, and the networks that were saved before: one that needs none is written as it was then."""
 
 
