@@ -162,6 +162,7 @@ def _read(name: str) -> tuple[Method, dict[str, Any]]:
 
 
 def _options(name: str, text: str) -> dict[str, Any]:
+    from benchmarks.value.spaces.candidates import SPACES
     from jaxhpo.tuning.options import DEFAULTS
 
     try:
@@ -173,4 +174,6 @@ def _options(name: str, text: str) -> dict[str, Any]:
             raise ValueError(f"method {name!r}: the benchmark sets {option!r} itself; leave it out")
         if option not in DEFAULTS:
             raise ValueError(f"method {name!r}: {option!r} is no option of jaxhpo.tune; see help(jaxhpo.tune)")
+    if "space" in options and options["space"] not in SPACES:
+        raise ValueError(f"method {name!r}: space={options['space']!r} is unknown; use one of {', '.join(SPACES)}")
     return options

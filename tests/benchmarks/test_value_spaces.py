@@ -9,7 +9,8 @@ import pytest
 
 import jaxhpo as jh
 from benchmarks import record
-from benchmarks.value import run
+from benchmarks.value import methods, own, run
+from benchmarks.value.problems import PROBLEMS, Parts
 from benchmarks.value.recorded import write
 from benchmarks.value.rules.pool import pool_of
 from benchmarks.value.spaces import __main__ as command
@@ -55,6 +56,29 @@ def test_an_unknown_candidate():
 def test_the_narrow_candidate_is_the_default_of_a_small_table():
     assert space_of("narrow", TABLE, "mlp") == jh.default_space("mlp", TABLE.shape, len(TABLE.y_train))
     assert space_of("narrow", IMAGES, "cnn") == jh.default_space("cnn", IMAGES.shape, len(IMAGES.y_train))
+
+
+def test_the_space_of_a_method_is_checked_before_it_runs():
+    assert methods.fits("q_learning:space=narrow", PROBLEMS["digits"])
+    with pytest.raises(ValueError, match="method 'gp:space=wider': space='wider' is unknown; use one of wide, narrow"):
+        methods.find("gp:space=wider")
+
+
+@pytest.mark.parametrize(("model", "network"), [({}, "rnn"), ({"model": "dan"}, "dan")])
+def test_a_candidate_is_searched_with_its_network(model, network, monkeypatch):
+    class AskedError(Exception):
+        pass
+
+    def tune(data, **options):
+        raise AskedError(options)
+
+    monkeypatch.setattr(own.jh, "tune", tune)
+    given = Parts(["good film", "bad film"] * 100, np.arange(200) % 2, ["good"], np.array([0]))
+    with pytest.raises(AskedError) as asked:
+        own.tuned(PROBLEMS["headlines"], given, 1.0, 0, algorithm="gp", space="narrow", **model)
+    (options,) = asked.value.args
+    assert options["model"] == network
+    assert ("cell" in options["space"]) == (network == "rnn")
 
 
 def test_what_is_drawn_keeps_its_order():

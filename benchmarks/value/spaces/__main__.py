@@ -41,7 +41,8 @@ def candidate_of(line: Line) -> str:
     Raises:
         ValueError: if the line is of a study without `space=`.
     """
-    options = options_of(line["method"].partition(":")[2] or "trials=none")
+    text = line["method"].partition(":")[2]
+    options = options_of(text) if text else {}
     if "space" not in options:
         raise ValueError(f"method {line['method']!r} searched no space by name; give it space=NAME")
     return " ".join(filter(None, (options["space"], options.get("model"))))
