@@ -93,6 +93,8 @@ def init_together(model: nn.Module, key: Array, example: Array, **options: Any) 
         _ones.reset(token)
     leaves, tree = jax.tree.flatten(deviations)
     normals = jax.random.normal(key, (sum(leaf.size for leaf in leaves),), leaves[0].dtype)
+    # Otherwise XLA compiles the draw again into each of the parts.
+    normals = jax.lax.optimization_barrier(normals)
     ends = np.cumsum([leaf.size for leaf in leaves])
     parts = [part.reshape(leaf.shape) for part, leaf in zip(jnp.split(normals, ends[:-1]), leaves, strict=True)]
     return jax.tree.unflatten(tree, [leaf * part for leaf, part in zip(leaves, parts, strict=True)])
