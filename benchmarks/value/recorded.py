@@ -4,6 +4,7 @@ With it, rules for the winner and for the ensemble are compared without training
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,6 +48,13 @@ class Recorded(NamedTuple):
 
 
 _AS_JSON = ("about", "configs")
+
+
+def only(recorded: Recorded, keep: Callable[[dict[str, Any]], bool]) -> Recorded:
+    """Return the trials whose configuration fulfils a condition, of a study in which none continues another."""
+    rows = [place for place, config in enumerate(recorded.configs) if keep(config)]
+    each = {name: getattr(recorded, name)[rows] for name in ("trials", "sources", "scores", "losses", "valid")}
+    return recorded._replace(configs=[recorded.configs[row] for row in rows], **each)
 
 
 def record(study: "TrainingStudy", x_test: Any, y_test: np.ndarray, about: dict[str, Any]) -> Recorded:

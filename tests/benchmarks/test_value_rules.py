@@ -29,7 +29,7 @@ def recorded(losses=(0.5, 0.2, 0.9), sources=(-1, -1, -1), kept=(0, 1, 2), **abo
         sources=np.array(sources),
         scores=np.array([0.5, 1.0, 0.5]),
         losses=np.array(losses),
-        configs=[{"units": 8}, {"units": 16}, {}],
+        configs=[{"batch_size": 16}, {"batch_size": 32}, {"batch_size": 64}],
         valid=logits.astype(np.float32),
         tested=np.array(kept),
         test=(logits[list(kept)] + 3).astype(np.float32),  # which changes no probability

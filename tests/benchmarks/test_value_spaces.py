@@ -53,9 +53,11 @@ def test_an_unknown_candidate():
         space_of("wider", TABLE, "mlp")
 
 
-def test_the_narrow_candidate_is_the_default_of_a_small_table():
-    assert space_of("narrow", TABLE, "mlp") == jh.default_space("mlp", TABLE.shape, len(TABLE.y_train))
-    assert space_of("narrow", IMAGES, "cnn") == jh.default_space("cnn", IMAGES.shape, len(IMAGES.y_train))
+def test_the_narrow_candidate_is_the_default_but_for_small_batches():
+    for data, model in ((TABLE, "mlp"), (IMAGES, "cnn")):
+        narrow, default = space_of("narrow", data, model), jh.default_space(model, data.shape, 600)
+        assert default["batch_size"] == jh.Choice((32, 64, 128, 256))
+        assert {**narrow, "batch_size": default["batch_size"]} == dict(default)
 
 
 def test_the_space_of_a_method_is_checked_before_it_runs():
@@ -116,13 +118,25 @@ def test_candidates_are_compared_where_both_are(studies, monkeypatch, capsys, tm
     kept = json.loads((tmp_path / "results" / "value" / "spaces.json").read_text())["compared"]
     for end in ("winner", "ensemble"):  # one trial is both
         assert kept[f"tables, {end}"]["problems"] == ["small"]
-        assert set(kept[f"tables, {end}"]["variants"]) == {"wide", "narrow"}
+        assert set(kept[f"tables, {end}"]["variants"]) == {"wide", "narrow", "larger"}
     monkeypatch.setattr(sys, "argv", ["spaces", str(studies), "--trials", "3"])
     command.main()
     kept = json.loads((tmp_path / "results" / "value" / "spaces.json").read_text())["compared"]
     # The winner has the best score, 1: of the wide space trial 1, whose test probability is .8, and so of the other.
     assert kept["tables, winner"]["variants"]["narrow"]["loss"]["value"] == 0
     assert kept["tables, ensemble"]["variants"]["narrow"]["loss"]["value"] == 0  # all three, in both
+    assert "larger" not in kept["tables, winner"]["variants"]  # which has two of the three
+
+
+def test_a_part_of_a_candidate_has_the_trials_that_fulfil_its_condition(studies):
+    lines = [line for line in command.recorded_lines(studies) if "space=narrow" in line["method"]]
+    found = command.figures(lines, run.records(studies), trials=2, draws=3)
+    by_name = {(line["method"], line["study"]): line for line in found}
+    assert {method for method, _ in by_name} == {"narrow", "larger"}
+    # Batches of 32 and 64: their test probabilities of the first class are .8 and .5.
+    both = -(math.log(0.65) + math.log(np.finfo(np.float32).eps)) / 2
+    assert by_name["larger", "tables, ensemble"]["loss"] == pytest.approx(both, rel=1e-6)
+    assert by_name["larger", "tables, ensemble"]["trials"] == 2
 
 
 def test_a_mean_over_draws_is_that_of_the_trials(studies):

@@ -22,6 +22,10 @@ def test_what_is_said_of_tables():
         assert row["score"]["value"] > 0 > row["loss"]["value"]
         assert [row[figure]["wins"] for figure in ("score", "loss")] == [3, 3]
         assert all(row[figure]["low"] < 0 < row[figure]["high"] for figure in ("score", "loss"))
+    says("`larger` ends within a quarter of a point of `narrow`")
+    for end in ("winner", "ensemble"):
+        larger, narrow = (COMPARED[f"tables, {end}"]["variants"][name] for name in ("larger", "narrow"))
+        assert abs(larger["score"]["value"] - narrow["score"]["value"]) < 0.0025
     says("`represented` has the lower loss in the ensemble, on all four tables")
     row = COMPARED["tables, ensemble"]["variants"]["represented"]["loss"]
     assert (row["wins"], row["high"] < 0) == (4, True)

@@ -4,7 +4,8 @@
 
 Reads the lines of random searches of the tuning half, and the records of what their trials said, which lie in a folder
 beside the file. Nothing is trained. From each record, 200 times some of the trials are drawn. Of them the winner and
-the mean of the ten lowest losses have a test score and a test loss, and their means over the draws are compared.
+the mean of the ten lowest losses have a test score and a test loss, and their means over the draws are compared. Parts
+of candidates (`PARTS`) are drawn from the trials that they have, where these are enough.
 `results/value/spaces.json` has the mean differences from the baseline, kind by kind of problem, on the problems that
 all candidates of the kind have.
 
@@ -23,12 +24,13 @@ import numpy as np
 
 from benchmarks.record import RESULTS, parser, save
 from benchmarks.value.methods import options_of
-from benchmarks.value.recorded import read
+from benchmarks.value.recorded import only, read
 from benchmarks.value.rules.__main__ import recorded_lines
 from benchmarks.value.rules.choosing import TEN, Rule, mean_of, winner
 from benchmarks.value.rules.pool import Pool, figures_of, pool_of
 from benchmarks.value.rules.variants import compared, shown
 from benchmarks.value.run import Line, record_name, records
+from benchmarks.value.spaces.candidates import PARTS
 
 DRAWS = 200
 ENDS: dict[str, Rule] = {"winner": winner, "ensemble": partial(mean_of, TEN)}
@@ -68,13 +70,18 @@ def figures(lines: Iterable[Line], folder: Path, *, trials: int, draws: int = DR
     """
     found = []
     for line in lines:
-        pool, what = pool_of(read(folder / record_name(line))), {name: line[name] for name in ("problem", "split")}
+        recorded, candidate = read(folder / record_name(line)), candidate_of(line)
+        pools = {candidate: pool_of(recorded)}
+        parts = {name: only(recorded, keep) for name, (whole, keep) in PARTS.items() if whole == candidate}
+        pools |= {name: pool_of(part) for name, part in parts.items() if len(part.trials) >= trials}
+        what = {name: line[name] for name in ("problem", "split")}
         first = crc32(f"{line['problem']} {line['split']}".encode())
-        several = [drawn(pool, trials, first + draw) for draw in range(draws)]
-        for end, rule in ENDS.items():
-            score, loss = np.mean([figures_of(one, rule(one)) for one in several], axis=0).tolist()
-            own = {"study": f"{line['kind']}s, {end}", "method": candidate_of(line), "score": score, "loss": loss}
-            found.append(what | own | {"trials": min(trials, len(pool.losses))})
+        for name, pool in pools.items():
+            several = [drawn(pool, trials, first + draw) for draw in range(draws)]
+            for end, rule in ENDS.items():
+                score, loss = np.mean([figures_of(one, rule(one)) for one in several], axis=0).tolist()
+                own = {"study": f"{line['kind']}s, {end}", "method": name, "score": score, "loss": loss}
+                found.append(what | own | {"trials": min(trials, len(pool.losses))})
     return found
 
 

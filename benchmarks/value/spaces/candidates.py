@@ -1,7 +1,8 @@
 """Candidates for the default spaces: `q_learning:space=narrow` searches one of them.
 
 "wide" is what `jaxhpo.default_space` was before these were compared. Each of the others differs from another in one
-respect, so that it shows what that brings. None of them follows the default spaces, so that all stay what they were.
+respect, so that it shows what that brings. "larger" is narrow without batches below 32. None of them follows the
+default spaces, so that all stay what they were.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ NETWORKS = {"vector": "mlp", "image": "cnn", "text": "rnn"}
 """The network of each kind of data whose space is searched, unless `model=` names another."""
 
 _OF_TEXTS = ("rnn", "dan")
+_LARGER = 32  # examples of the smallest batch of "larger"
 _SMALL_SIDE = 16  # pixels of an image up to which a CNN has twice as many channels
 
 Ranges = dict[str, Dimension]
@@ -80,6 +82,11 @@ SPACES: dict[str, Callable[[str, tuple[int, ...], int], Ranges]] = {
     "cropped": cropped,
     "paired": paired,
 } | {name: partial(represented, names) for name, names in _REPRESENTATIONS.items()}
+
+PARTS: dict[str, tuple[str, Callable[[dict[str, Any]], bool]]] = {
+    "larger": ("narrow", lambda config: config["batch_size"] >= _LARGER),
+}
+"""Candidates that are parts of others: of which, and which of its configurations they have."""
 
 
 def space_of(name: str, data: Any, model: str) -> jh.Space:

@@ -6,7 +6,6 @@ from jaxhpo.models import FAMILIES
 from jaxhpo.space import Choice, Float, Int, Space
 
 _OPTIMIZERS = ("adam", "adamw")  # named here: another one must not change a study
-_FEW = 2_000  # training examples below which small batches are searched: an epoch has few updates
 _LARGEST_BATCH = 256
 
 
@@ -16,8 +15,8 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     The ranges lie around what practice writes by hand. Learning rates of Adam span a little more than a decade. An MLP
     or CNN has two or three layers, and a network for texts and sequences one or two. A CNN gets up to 64 channels on
     small images and up to 32 on those of more than 16 pixels a side, where each costs more. Batches have 32 to 256
-    examples, and 64 to 256 where words are embedded. Below 2,000 training examples the smallest is half as large. It
-    shrinks further until it is an eighth of them, and the largest is at most eight times as large.
+    examples, and 64 to 256 where words are embedded. The smallest is at most an eighth of the training examples, and
+    the largest at most eight times as large as the smallest.
 
     Its `Space.default()` is Adam at 1e-3 in batches of 64, two layers of 128 units, dropout of 0.2, and no penalties.
     Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU. A DAN has one layer.
@@ -39,7 +38,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     if not isinstance(model, str) or model not in FAMILIES:
         raise ValueError(f"model={model!r} is unknown; use one of {', '.join(FAMILIES)}")
     family = FAMILIES[model]
-    smallest = family.smallest_batch if examples is None or examples >= _FEW else family.smallest_batch // 2
+    smallest = family.smallest_batch
     while examples is not None and 8 * smallest > examples and smallest > 1:
         smallest //= 2
     most = min(8 * smallest, _LARGEST_BATCH, _LARGEST_BATCH if examples is None else examples)

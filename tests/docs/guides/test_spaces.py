@@ -75,12 +75,10 @@ def test_what_the_page_says_of_the_default_space():
     assert f"has {math.prod(space.level_counts):,} configurations" in WORDS
     assert len(space) == 8
     assert "Eight hyperparameters vary" in WORDS
-    assert jh.default_space("mlp", (4,), 2000) == space
-    half, less = (jh.default_space("mlp", (4,), examples)["batch_size"].options for examples in (1999, 127))
-    assert half == tuple(size // 2 for size in space["batch_size"].options)
-    assert max(less) < max(half)
-    assert jh.default_space("mlp", (4,), 128)["batch_size"].options == half
-    assert "Below 2,000 training examples the smallest batch is half as large, and below 128 smaller still" in WORDS
+    assert jh.default_space("mlp", (4,), 256) == space
+    assert jh.default_space("mlp", (4,), 255)["batch_size"].options == (16, 32, 64, 128)
+    assert jh.default_space("mlp", (4,), 40)["batch_size"].options == (4, 8, 16, 32)
+    assert "Below 256 training examples the smallest batch is at most an eighth of them, and the others follow" in WORDS
 
 
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
