@@ -32,7 +32,7 @@ def test_a_study_of_trainings_begins_with_data_network_and_search():
     tuning = Tuning("digits", Options(trials=32, lanes=8))
     assert tuning.overview == [
         "digits: 1,797 images 8x8x1, 10 classes (9.7% to 10.2%); 1,077 train, 360 validation, 360 test",
-        "cnn, trained up to 250 epochs with patience 10; 8 hyperparameters; 32 trials, 8 at a time",
+        "cnn, trained up to 300 epochs with patience 10; 8 hyperparameters; 32 trials, 8 at a time",
     ]
 
 

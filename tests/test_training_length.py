@@ -7,8 +7,8 @@ from sklearn.datasets import load_digits
 import jaxhpo as jh
 from jaxhpo.tuning.training_length import training_length
 
-# Training examples, epochs: 4,000 updates of batches of 64, between 20 and 300 epochs.
-LENGTHS = [(150, 300), (895, 300), (896, 285), (1077, 250), (5000, 51), (10_000, 25), (12_864, 20), (60_000, 20)]
+# Training examples, epochs: 16,000 updates of batches of 64, between 20 and 300 epochs.
+LENGTHS = [(150, 300), (3455, 300), (3456, 296), (5000, 205), (10_000, 102), (20_000, 51), (48_768, 20), (60_000, 20)]
 SCHEDULED = {"schedule": jh.Choice(("constant", "cosine")), "learning_rate": jh.Float(1e-3, 1e-1, log=True)}
 
 
@@ -37,7 +37,7 @@ def test_it_is_said_in_words():
     def words(**given):
         return str(training_length(1000, None, checkpoint="best", **given))
 
-    assert words() == "up to 266 epochs with patience 10"
+    assert words() == "up to 300 epochs with patience 10"
     assert words(epochs=1) == "up to 1 epoch"
     assert words(epochs=30, patience=30) == "up to 30 epochs"
 

@@ -79,6 +79,7 @@ def record(name: str, *, quick: bool) -> tuple[int, list[Course]]:
     study = jh.tune(
         data,
         algorithm="random_search",
+        folds=1,
         trials=2 if quick else _TRIALS,
         epochs=3 if quick else EPOCHS[-1],
         patience=PATIENCE[-1],
