@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from jaxhpo.models import Variant
 
 HORIZONS = {"short": 64, "long": 1024}
-"""Trials over which a compilation has to pay."""
+"""Trainings over which a compilation has to pay. A trial with folds or repeats has several."""
 
 EARLY = 16
 """Programs up to which all are traced and compiled from the start; of more only those that trials need."""

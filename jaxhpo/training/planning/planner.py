@@ -91,8 +91,8 @@ class _Planner:
         self.lanes = resources.lanes * resources.trainings
         self.limit = resources.memory
         self.copies = resources.weights_beside
-        trials = HORIZONS[resources.horizon]
-        self.rounds = trials / min(resources.lanes, trials)
+        trainings = HORIZONS[resources.horizon]
+        self.rounds = trainings / min(self.lanes, trainings)
         self.device = device_costs()
         self.widest, self.deepest = max(task.units), max(task.layers)
         alone = self.engine == THREADS

@@ -32,8 +32,9 @@ class Machine:
         devices: How many devices share the lanes. Unless given, all of an accelerator's kind, and one on a CPU.
         memory: GiB of each device that training may use. Unless given, half of a CPU's memory, and three quarters of
             an accelerator's. More lanes than fit take several launches.
-        horizon: "short" or "long": whether compiling a program has to pay within 64 trials or within 1,024. It does
-            not follow from the number of trials, so that a study and one that goes on longer run alike.
+        horizon: "short" or "long": whether compiling a program has to pay within 64 trainings or within 1,024. A trial
+            with folds or repeats is several. It does not follow from the number of trials, so that a study and one that
+            goes on longer run alike.
     """
 
     engine: str | None = None

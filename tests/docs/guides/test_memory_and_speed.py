@@ -34,7 +34,7 @@ def test_the_table_of_the_machine_has_its_fields_and_defaults():
     assert keys("Machine")[:4] == [field.name for field in fields(jh.Machine)]
     assert {f'"{name}"' for name in (*ENGINES, "probe")} <= set(re.findall(r'"\w+"', PAGE))
     assert jh.Machine().horizon == "short"
-    assert f"within {HORIZONS['short']} or {HORIZONS['long']:,} trials" in PAGE
+    assert f"within {HORIZONS['short']} or {HORIZONS['long']:,} trainings" in PAGE
     assert (costs._KNOWN["cpu"].engine, costs._KNOWN["gpu"].engine, costs._KNOWN["tpu"].engine) == (
         "threads",
         "vmap",

@@ -21,17 +21,18 @@ def keys(title):
 
 def test_the_costs_are_the_source_s():
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if "|" in line]
-    table = rows[rows.index(["", "cpu", "gpu", "tpu"]) + 2 :][:7]
+    table = rows[rows.index(["", "cpu", "gpu", "tpu"]) + 2 :][:8]
     for column, name in enumerate(("cpu", "gpu", "tpu"), 1):
         known = costs._KNOWN[name]
         told = [row[column] for row in table]
         assert (told[0], int(told[1])) == (known.engine, known.lanes)
-        numbers = [known.compiling, known.branching, known.launch * 1e6, known.rate / 1e9, known.cache / 2**20]
+        seconds = [known.compiling, known.branching, known.launch * 1e6]
+        numbers = [*seconds, known.rate / 1e9, known.weight * 1e9, known.cache / 2**20]
         assert [float(cell) for cell in told[2:]] == [round(number, 6) for number in numbers]
 
 
 def test_the_constants_are_the_code_s():
-    assert f"within {HORIZONS['short']} trials" in WORDS
+    assert f"within {HORIZONS['short']} trainings" in WORDS
     assert f'within {HORIZONS["long"]:,} (`"long"`)' in WORDS
     assert Machine().horizon == "short"
     assert f"Up to {EARLY} buckets are compiled from the start" in WORDS
