@@ -102,3 +102,18 @@ def step_seconds(units: int, batch: int, steps: int) -> list[float]:
     timed(trainer, state, four)
     # The difference leaves out what a launch and the initial weights cost.
     return [(timed(trainer, state, four) - timed(trainer, state, one)) / 3 / steps for _ in range(5)]
+
+
+def small_study(*, folds: int, algorithm: str, trials: int, epochs: int | None) -> dict[str, Any]:
+    """Run a study of a table of 1,000 rows, two trials at a time; return its seconds, and what it trained."""
+    data = tasks.small_table()
+    options = {"folds": folds, "algorithm": algorithm, "trials": trials, "lanes": min(2, trials), "epochs": epochs}
+    done = jh.tune(data, model="mlp", seed=tasks.SEED, verbose=False, **options)
+    summary = done.summary
+    return {
+        "seconds_from_process_start": time.time() - started(),
+        "train": summary["seconds"]["train"],
+        "compile": summary["seconds"]["compile"],
+        "total_gflop": summary["training"]["total_gflop"],
+        "configs": [trial.config for trial in done.finished],
+    }

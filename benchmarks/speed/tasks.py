@@ -38,6 +38,14 @@ class Task(NamedTuple):
     epochs: int
 
 
+def small_table() -> jh.Dataset:
+    """Return 1,000 of scikit-learn's digits as a table of 64 numbers, split as a user's own arrays are."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    return jh.data.from_arrays(x[:1000].astype(np.float32), y[:1000])
+
+
 def text(reviews: int, *, tokens: int = _TOKENS, vocabulary: int = _VOCABULARY, seed: int = 0) -> jh.Dataset:
     """Return a made-up text task, which of two groups of words is more frequent; reviews of 20 tokens and more."""
     random = np.random.default_rng(seed)

@@ -18,11 +18,12 @@ def tables_of_speed() -> dict[str, str]:
     """Return what studies and steps take as Markdown, by part, from the committed results."""
     cpu = load("speed_mlp", "speed_cnn", "speed_gru")
     (gpu,) = load("gpu/accelerator").values()
-    (ways,) = load("ways").values()
+    ways, folds = load("ways", "folds").values()
     return {
         "speed": speed_table(cpu),
         "speed, compiled": compiled_table(cpu),
         "one step": one_step(cpu["speed_cnn"]),
+        "folds": folds_table(folds),
         "accelerator": accelerator_table(gpu, cpu),
         "accelerator, one configuration": one_configuration_table(gpu),
         "accelerator, lanes": lanes_table(gpu),
@@ -30,6 +31,28 @@ def tables_of_speed() -> dict[str, str]:
         "ways": ways_table(ways),
         "matrix products": products_table(ways),
     }
+
+
+def folds_table(result: dict[str, Any]) -> str:
+    """Return what a small study with folds takes, and what folds cost, as Markdown."""
+    cold, cost = result["cold"], result["cost"]
+    one, several = cost["seconds"].values()
+    rows = [
+        (
+            f"from the start of the process to the end, {cold['trials']} trials",
+            f"{cold['seconds_from_process_start']:.1f} s",
+        ),
+        ("of these, nothing trained because programs were compiled", f"{cold['compile']:.1f} s"),
+        ("of these, trials trained", f"{cold['train']:.1f} s"),
+        ("the same trials trained with five folds", f"{several:.1f} s"),
+        ("and without folds", f"{one:.1f} s ({cost['ratio']:.1f}x)"),
+        ("arithmetic with five folds, over that without", f"{cost['arithmetic']:.1f}"),
+    ]
+    note = (
+        f"Medians of three; the first is {cold['smallest']:.1f} to {cold['largest']:.1f} s, the ratio "
+        f"{cost['smallest']:.1f} to {cost['largest']:.1f}. Measured on {machine(result)}."
+    )
+    return "\n".join(["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows), "", note])
 
 
 def speed_table(results: dict[str, dict[str, Any]]) -> str:

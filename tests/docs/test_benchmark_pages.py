@@ -28,7 +28,7 @@ PLACES = {
     ],
     "agent_parts": [f"agent, {part}" for part in ("variance", "value", "discount", "prior", "rungs", "batch")],
     "speed": [
-        *("speed", "speed, compiled", "one step", "accelerator", "accelerator, one configuration"),
+        *("speed", "speed, compiled", "one step", "folds", "accelerator", "accelerator, one configuration"),
         *("accelerator, lanes", "accelerator, asking"),
     ],
     "accuracy": ["status", "accuracy", "text study", "loading"],
