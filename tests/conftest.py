@@ -1,6 +1,8 @@
 """Strict settings for every test, how programs are compiled for them, and where those are kept."""
 
+import argparse
 import gc
+import re
 
 import jax
 import pytest
@@ -13,7 +15,17 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")  # of our own code too
 
 
 def pytest_addoption(parser):
-    parser.addoption("--half", choices=("0", "1"), help="of the slow cases of tests marked `sampled`, every other one")
+    parser.addoption(
+        "--part", type=part, metavar="K/N", help="of the slow cases of `sampled` tests, every N-th from the K-th on"
+    )
+
+
+def part(text):
+    """Return `K/N` as numbers: part K of N, from 0."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not int(found[1]) < int(found[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} must be K/N, such as 0/4, with K below N")
+    return int(found[1]), int(found[2])
 
 
 def pytest_configure(config):
@@ -40,25 +52,25 @@ def pytest_unconfigure(config):
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(config, items):
-    """Mark as slow the cases that a test's `slow_but_for` does not name; `--half` keeps half of those of a sample."""
+    """Mark as slow the cases that a test's `slow_but_for` does not name; `--part` keeps a part of those of a sample."""
     for item in items:
         marker = item.get_closest_marker("slow_but_for")
         if marker and item.callspec.id not in marker.args:
             item.add_marker(pytest.mark.slow)
-    if (half := config.getoption("half")) is not None:
-        left_out = the_other_half(items, int(half))
+    if (chosen := config.getoption("part")) is not None:
+        left_out = the_other_parts(items, *chosen)
         config.hook.pytest_deselected(items=left_out)
         gone = set(map(id, left_out))
         items[:] = [item for item in items if id(item) not in gone]
 
 
-def the_other_half(items, half):
-    """Return every other slow case of each test marked `sampled`: those that this half leaves out."""
+def the_other_parts(items, number, parts):
+    """Return the slow cases of each test marked `sampled` that a part leaves out."""
     cases = {}
     for item in items:
         if item.get_closest_marker("sampled") and item.get_closest_marker("slow"):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
-    return [item for each in cases.values() for item in each[1 - half :: 2]]
+    return [item for each in cases.values() for place, item in enumerate(each) if place % parts != number % parts]
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures, which compile too

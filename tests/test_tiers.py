@@ -1,5 +1,6 @@
 """The tests' own tools: the cache of compiled programs stays small, and no test is lost unseen."""
 
+import argparse
 import json
 import os
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import compiled, tiers
-from tests.conftest import the_other_half
+from tests.conftest import part, the_other_parts
 
 ROOT = Path(__file__).parent.parent
 REPORT = """<testsuites><testsuite>
@@ -99,13 +100,21 @@ class Item:
         return name in self.marks or None
 
 
-def test_the_two_halves_of_a_sample_are_the_whole():
+def test_the_parts_of_a_sample_are_the_whole():
     sampled = [Item(f"a.py::test_a[{n}]", "slow", "sampled") for n in range(5)]
     quick, others = Item("a.py::test_a[q]", "sampled"), Item("a.py::test_b[0]", "slow")
     more = [Item(f"a.py::test_c[{n}]", "slow", "sampled") for n in range(2)]
     items = [quick, *sampled, others, *more]
-    left_out = [[item.nodeid for item in the_other_half(items, half)] for half in (0, 1)]
-    assert left_out == [
-        ["a.py::test_a[1]", "a.py::test_a[3]", "a.py::test_c[1]"],
-        ["a.py::test_a[0]", "a.py::test_a[2]", "a.py::test_a[4]", "a.py::test_c[0]"],
-    ]
+    left_out = [{item.nodeid for item in the_other_parts(items, number, 3)} for number in range(3)]
+    assert left_out[0] == {"a.py::test_a[1]", "a.py::test_a[2]", "a.py::test_a[4]", "a.py::test_c[1]"}
+    chosen = [{item.nodeid for item in items} - each for each in left_out]
+    assert set.intersection(*chosen) == {quick.nodeid, others.nodeid}
+    assert set.union(*chosen) == {item.nodeid for item in items}
+    assert sum(map(len, chosen)) == 3 * 2 + len(sampled) + len(more)
+
+
+def test_a_part_is_read():
+    assert part("3/4") == (3, 4)
+    for wrong in ("4/4", "1", "-1/2", "a/b"):
+        with pytest.raises(argparse.ArgumentTypeError, match="must be K/N, such as 0/4, with K below N"):
+            part(wrong)
