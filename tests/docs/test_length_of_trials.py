@@ -41,7 +41,7 @@ def test_what_is_said_of_the_length_of_trials():
         for name in ("rodents", "computers")
     }
     costs = {name: scores[name][300] - row["score_within"] for name, row in less.items()}
-    says(f"A patience of 10 instead of 20 costs `rodents` {costs['rodents']:.4f} and `computers` {costs['computers']:.4f}")
+    says(f"10 instead of 20 costs `rodents` {costs['rodents']:.4f} and `computers` {costs['computers']:.4f}")
 
 
 def test_what_is_said_of_early_stopping():
