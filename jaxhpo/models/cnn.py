@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
-from jaxhpo.models.layers import Active, Conv, Dense, lecun, optional, output_mask, unit_mask
+from jaxhpo.models.layers import Active, Conv, Dense, optional, output_mask, unit_mask
 from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
 from jaxhpo.models.operations.images import max_pool
 from jaxhpo.types import Array
@@ -114,7 +114,7 @@ class CNN(nn.Module):
         hidden = _tiled(channels, _DENSE)
         x = activate(self.activation, Dense(_DENSE * self.units, name="dense")(x, inputs, hidden))
         x = drop(x, dropout, 0, _DENSE)
-        return Dense(self.classes, deviation=lecun, name="out")(x, hidden, None)
+        return Dense(self.classes, name="out")(x, hidden, None)
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
         """Return the cost of the network on images of a shape [h, w, c]."""

@@ -69,7 +69,7 @@ class DAN(nn.Module):
             rows = jnp.concatenate([rows, pairs], axis=1)
             real = jnp.concatenate([real, real[:, :-1] & real[:, 1:]], axis=1)
         shape = (self.vocabulary + self.bigrams, self.units)
-        table = self.param("embedding", masked(lambda fan_in: _DEVIATION, None, mask), shape, x.dtype)
+        table = self.param("embedding", masked(None, mask, _DEVIATION), shape, x.dtype)
         counts = real.astype(x.dtype)
         total = jnp.sum(table[rows] * counts[:, :, None], axis=1)
         mean = total / jnp.maximum(jnp.sum(counts, axis=1), 1)[:, None]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.family import NetworkFamily
-from jaxhpo.models.layers import Active, Dense, lecun, optional, output_mask, unit_mask
+from jaxhpo.models.layers import Active, Dense, optional, output_mask, unit_mask
 from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
 from jaxhpo.models.representations import EMBEDDED, FREQUENCIES, PERIODIC, REPRESENTATION, STANDARD, Periodic, width_of
 from jaxhpo.types import Array
@@ -108,7 +108,7 @@ def dense_layers(
             return drop(activate(activation, h), dropout, i)
 
         x = optional(network, use, layer, x)
-    return Dense(network.classes, deviation=lecun, name="out")(x, mask, None)
+    return Dense(network.classes, name="out")(x, mask, None)
 
 
 FAMILY = NetworkFamily(

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxhpo.models.cost import Cost
 from jaxhpo.models.dropout import Dropout, drop_features, keep
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
-from jaxhpo.models.layers import Active, Dense, lecun, masked, optional, output_mask, standard_normal, unit_mask
+from jaxhpo.models.layers import Active, Dense, masked, optional, output_mask, standard_normal, unit_mask
 from jaxhpo.models.operations.recurrent import CELLS, gru, hold, lstm, vanilla
 from jaxhpo.space import Choice, Int
 from jaxhpo.types import Array
@@ -33,9 +33,9 @@ class Recurrent(nn.Module):
         time, n, width = x.shape
         everywhere = None if outputs is None else jnp.tile(outputs, blocks)
         shape = (width, blocks * self.units)
-        kernel = self.param("kernel", masked(lecun, inputs, everywhere), shape, x.dtype)
+        kernel = self.param("kernel", masked(inputs, everywhere), shape, x.dtype)
         shape = (self.units, blocks * self.units)
-        recurrent = self.param("recurrent_kernel", masked(lecun, outputs, everywhere), shape, x.dtype)
+        recurrent = self.param("recurrent_kernel", masked(outputs, everywhere), shape, x.dtype)
         bias = self.param("bias", nn.initializers.zeros, (blocks * self.units,), x.dtype)
         projected = (x.reshape(time * n, width) @ kernel + bias[None]).reshape(time, n, blocks * self.units)
         projected = hold(self.cell, projected, padding)
@@ -108,7 +108,7 @@ class RNN(nn.Module):
             pooled = jnp.sum(h * counts[:, :, None], axis=0) / jnp.maximum(jnp.sum(counts, axis=0), 1)[:, None]
         else:  # padding after the last token keeps its state
             pooled = jnp.concatenate([h[-1, :, : self.units], h[0, :, self.units :]], axis=-1)
-        return Dense(self.classes, deviation=lecun, name="out")(pooled, inside, None)
+        return Dense(self.classes, name="out")(pooled, inside, None)
 
     def _embedded(self, x: Array) -> tuple[Array, Array]:
         """Return the features of each step, [T, n, embedding], and which steps are padding: [T, n] bool."""
@@ -116,7 +116,7 @@ class RNN(nn.Module):
             n, time, numbers = x.shape
             gaps = jnp.isnan(x)
             flat = jnp.where(gaps, jnp.zeros_like(x), x).swapaxes(0, 1).reshape(time * n, numbers)
-            h = Dense(self.embedding, deviation=lecun, name="input")(flat)
+            h = Dense(self.embedding, name="input")(flat)
             return h.reshape(time, n, self.embedding), jnp.all(gaps, axis=-1).T
         table = self.param("embedding", standard_normal, (self.vocabulary, self.embedding), x.dtype)
         tokens = x.T.astype(jnp.int32)

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.family import STRUCTURAL, Hyperparameter, NetworkFamily
-from jaxhpo.models.layers import Dense, lecun, unit_mask
+from jaxhpo.models.layers import Dense, unit_mask
 from jaxhpo.space import Choice
 
 
@@ -37,7 +37,7 @@ class Toy(nn.Module):
         mask = unit_mask(active, self.units)
         h = Dense(self.units, name="hidden")(x.reshape(x.shape[0], -1), None, mask)
         h = jnp.tanh(h) * jnp.tanh(h) if self.gate == "tanh" else h
-        return Dense(self.classes, deviation=lecun, name="out")(h, mask, None)
+        return Dense(self.classes, name="out")(h, mask, None)
 
     def cost(self, shape):
         forward, backward, params = dense_cost((shape[0], self.units, self.classes))
