@@ -205,6 +205,9 @@ class Dataset:
         if self.kind == "sequence":  # of its steps, padding aside
             x = x[~np.isnan(x).all(-1)]
         mean, deviation = _mean_and_deviation(x, None if self.kind == "image" else 0)
+        if self.kind == "vector":  # a rare category would be many deviations from the mean of its column
+            marks = ((x == 0) | (x == 1)).all(0)
+            mean, deviation = np.where(marks, 0.0, mean), np.where(marks, 1.0, deviation)
         shape = {"image": (1, 1, 1), "sequence": (1, self.shape[-1]), "vector": self.shape}[self.kind]
         mean, scale = (np.reshape(a, shape).astype(np.float32) for a in (mean, 1 / deviation))
         return mean, scale
@@ -214,13 +217,14 @@ class Dataset:
         """The mean of the training examples, float32, broadcastable to one example; 0 for texts.
 
         The network receives ``(x - offset) * scale``. Images have one mean; vectors and the steps of
-        sequences have one for each feature.
+        sequences have one for each feature. A feature of vectors that is 0 or 1 in all training examples, such as a
+        category's, stays as it is: its offset is 0 and its scale 1.
         """
         return self._moments[0]
 
     @property
     def scale(self) -> np.ndarray:
-        """One over the training examples' standard deviation, float32, broadcastable to one example; 1 for texts."""
+        """One over the training examples' standard deviation, float32, broadcastable to one example; see `offset`."""
         return self._moments[1]
 
     @cached_property

@@ -57,6 +57,18 @@ def test_hand_computed_normalisation():
     np.testing.assert_allclose(images.offset, 4.0)
 
 
+def test_columns_of_marks_are_not_scaled():
+    x = np.zeros((100, 4), np.float32)
+    x[:, 0] = np.arange(100)  # a number
+    x[0, 1] = x[::2, 2] = 1  # a rare category, and a common one; the last has no example
+    y = np.arange(100, dtype=np.int32) % 2
+    d = Dataset("marks", x, y, x + 0.5, y, x, y, 2)
+    np.testing.assert_allclose(d.offset, [49.5, 0, 0, 0])
+    np.testing.assert_allclose(d.scale, [1 / x[:, 0].std(), 1, 1, 1], rtol=1e-6)
+    image = Dataset("image", x.reshape(100, 2, 2, 1), y, x.reshape(100, 2, 2, 1), y, x.reshape(100, 2, 2, 1), y, 2)
+    np.testing.assert_allclose(image.offset, x.mean())  # of all pixels, whichever they are
+
+
 def test_take_is_seeded_stratified_and_normalised_anew():
     d = load("digits")
     part = d.take(100)
