@@ -46,6 +46,6 @@ def test_the_end_is_the_one_of_the_picture():
 
 def test_an_image_is_as_much_accuracy_as_is_said():
     images = len(jh.data.load("digits").y_valid)
-    assert f"0.9944 is 358 of {images} images" in PAGE
-    assert round(358 / images, 4) == 0.9944
+    assert f"0.9889 is 356 of {images} images" in PAGE
+    assert round(356 / images, 4) == 0.9889
     assert f"one image more is {1 / images:.4f}" in PAGE
