@@ -45,8 +45,7 @@ def masked(inputs: Array | None, outputs: Array | None, deviation: float | None 
     """Return an initialiser of a narrow kernel inside the full kernel [..., in, out]: normal, zero outside.
 
     Unless a standard deviation is given, the variance is one over the *active* fan-in (LeCun et al. 1998), as in Flax.
-    Twice that, which keeps the variance through a ReLU, has a higher validation loss on tables. The masks ([in] and
-    [out] bool, None is all) mark the used part.
+    The masks ([in] and [out] bool, None is all) mark the used part.
     """
 
     def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:

@@ -137,6 +137,14 @@ def test_the_full_size_masked_is_the_plain_model(model):
     np.testing.assert_allclose(apply(plain, x), apply(masked, x, active=full), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(("layer", "shape", "fan_in"), [(Dense, (1, 64), 64), (Conv, (1, 4, 4, 16), 144)])
+def test_initial_weights_have_the_variance_of_flax(layer, shape, fan_in):
+    kernel = np.asarray(layer(256).init(jax.random.key(0), jnp.ones(shape))["params"]["kernel"])
+    assert kernel.size // 256 == fan_in
+    assert kernel.std() * np.sqrt(fan_in) == pytest.approx(1, rel=0.03)
+    assert abs(kernel.mean()) < 0.01
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [MLP, CNN])
 def test_masked_weights_have_the_narrow_networks_variance(model):
