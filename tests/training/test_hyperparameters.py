@@ -7,12 +7,12 @@ import jaxhpo
 from jaxhpo.models import FAMILIES, Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
+from jaxhpo.training.config.hyper_reader import read_hyper
 from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, KINDS, Limits
 from jaxhpo.training.config.space_reader import (
     Ranges,
     Structure,
     default_batch_size,
-    read_hyper,
     read_ranges,
     read_structure,
 )

@@ -2,5 +2,6 @@
 
 - `hyperparameters.py`: every hyperparameter: name, aliases, limits, default value
 - `default_spaces.py`: default ranges: the spaces that are searched if the user names none
-- `space_reader.py`: a space checked, what its programs must hold (`Ranges`), and a point decoded for a lane
+- `space_reader.py`: a space checked, and what its programs must hold (`Ranges`)
+- `hyper_reader.py`: the hyperparameters of lanes, decoded from their points
 """

@@ -1,28 +1,20 @@
-"""The requirements of a space for the compiled programs, and the hyperparameters of a lane."""
+"""The requirements of a space for the compiled programs."""
 
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxhpo.models import BY_QUANTILES, FAMILIES, Variant
-from jaxhpo.models.family import STRUCTURAL, Limits
+from jaxhpo.models.family import Limits
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, canonical_name
-from jaxhpo.training.step.hyper import Hyper
-from jaxhpo.training.step.optimizers import DECAYS
-from jaxhpo.types import Array
 
 _REPRESENTATIVES = 32  # largest number of an Int's values that are considered
 _LACKING = {"momentum": 0.9, "schedule": "constant"}
 """Values of inactive hyperparameters whose default is None; others have 0, or the weight decay of the optimizer."""
 _DEEPEST = 8  # largest depth of a network whose channels grow; each depth is a program
-
-
-_WHOLE = ("batch_size", "layers", "units", "optimizer", "schedule", "crop", "cutout")
 
 
 class Ranges(NamedTuple):
@@ -140,13 +132,14 @@ def read_names(space: Mapping[str, Dimension], image: tuple[int, ...] | None) ->
     return by_name
 
 
-def _left_out(batch_size: int | None) -> dict[str, Any]:
+def left_out_of(batch_size: int | None) -> dict[str, Any]:
+    """Return the values of hyperparameters that a space leaves out."""
     return DEFAULTS if batch_size is None else DEFAULTS | {"batch_size": batch_size}
 
 
 def ranges_of(by_name: Mapping[str, tuple[str, Dimension]], batch_size: int | None = None) -> Ranges:
     """Return the ranges of checked hyperparameters; `batch_size` stands in for one that is left out."""
-    left_out = _left_out(batch_size)
+    left_out = left_out_of(batch_size)
 
     def values(name: str) -> tuple[Any, ...]:
         return possible(name, by_name[name][1]) if name in by_name else (left_out[name],)
@@ -225,73 +218,7 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
 
 def read_structure(config: dict[str, Any], model: str | None, batch_size: int | None = None) -> Structure:
     """Return the structure of a configuration of one of jaxhpo's models, its defaults and `batch_size` filled in."""
-    left_out = _left_out(batch_size)
+    left_out = left_out_of(batch_size)
     values = left_out | {canonical_name(name): value for name, value in config.items()}
     variant = Variant() if model is None else FAMILIES[model].variant(values)
     return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
-
-
-def read_hyper(
-    space: Space,
-    point: Array,
-    own: Collection[str] = (),
-    defaults: Mapping[str, Any] = {},
-    *,
-    batch_size: int | None = None,
-) -> Hyper:
-    """Return the hyperparameters of lanes: [B, D] float32 -> [B] each.
-
-    An inactive hyperparameter has the value that it has if a space does not have it; one in `own` has that of
-    `defaults`.
-
-    Args:
-        space: Search space.
-        point: Configurations: [B, D] float32.
-        own: Names of the hyperparameters of a user's model.
-        defaults: Values of these hyperparameters if they are inactive.
-        batch_size: Where the space leaves it out; None is that of `DEFAULTS`.
-    """
-    left_out = _left_out(batch_size)
-    decoded = space.decode(point)
-    names = {canonical_name(name): name for name in space if name not in own}
-    lanes = point.shape[:-1]
-    idle = _inactive(space, point)
-
-    def read(name: str, dtype: Any, default: Callable[[], Any]) -> Array:
-        value = decoded[name].astype(dtype)
-        return jnp.where(idle[name], jnp.asarray(default(), dtype), value) if name in idle else value
-
-    floats = {n: read(n, jnp.float32, partial(defaults.get, n)) for n in own if isinstance(space[n], Float)}
-    found: dict[str, Any] = {"own": floats or None}
-    for name in Hyper._fields[:-1]:
-        dtype = jnp.int32 if name in _WHOLE else jnp.float32
-        if name in names:
-            found[name] = read(names[name], dtype, partial(_lacking_number, name, space, names, found))
-        elif left_out[name] is None:
-            found[name] = None
-        else:
-            found[name] = jnp.full(lanes, 0 if name == "optimizer" else left_out[name], dtype)
-    return Hyper(**found)
-
-
-def _inactive(space: Space, point: Array) -> dict[str, Array]:
-    """Return whether each hyperparameter with a condition is inactive: [B] bool by name."""
-    if not space.conditional:
-        return {}
-    active = space.active(point)
-    return {name: ~active[..., i] for i, (name, d) in enumerate(space.items()) if d.when is not None}
-
-
-def _lacking_number(name: str, space: Space, names: Mapping[str, str], found: Mapping[str, Any]) -> Any:
-    """Return the value in `Hyper` of an inactive hyperparameter; `found` holds the values found so far."""
-    if name in ("optimizer", "schedule"):
-        return possible(name, space[names[name]]).index(lacking(name))
-    if name == "weight_decay":
-        optimizers = (
-            possible("optimizer", space[names["optimizer"]]) if "optimizer" in names else (lacking("optimizer"),)
-        )
-        return jnp.asarray(np.array([DECAYS[one] for one in optimizers], np.float32))[found["optimizer"]]
-    return lacking(name)
-
-
-assert set(Hyper._fields) - {"own"} == {name for name, kind in KINDS.items() if kind != STRUCTURAL}

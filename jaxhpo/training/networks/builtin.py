@@ -11,8 +11,9 @@ from jaxhpo.data.tables.plan import number_places
 from jaxhpo.models import FAMILIES, Variant, narrow
 from jaxhpo.models.family import STRUCTURAL
 from jaxhpo.space import Space
+from jaxhpo.training.config.hyper_reader import read_hyper
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
-from jaxhpo.training.config.space_reader import Structure, default_batch_size, read_hyper, read_ranges, read_structure
+from jaxhpo.training.config.space_reader import Structure, default_batch_size, read_ranges, read_structure
 from jaxhpo.training.goal.scoring import Goal
 from jaxhpo.training.networks.families import check_space, examples_bytes, unread_by_optimizers, warn_of_unread
 from jaxhpo.training.networks.goal_rehearsal import rehearse_goal

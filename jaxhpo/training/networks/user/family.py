@@ -15,16 +15,15 @@ from jaxhpo.machine import cores
 from jaxhpo.models import Cost, Costed, Variant
 from jaxhpo.models.family import TRACED
 from jaxhpo.space import Dimension, Float, Int, Space
+from jaxhpo.training.config.hyper_reader import read_hyper
 from jaxhpo.training.config.hyperparameters import ALIASES, HYPERPARAMETERS, canonical_name
 from jaxhpo.training.config.space_reader import (
-    Hyper,
     Ranges,
     Structure,
     default_batch_size,
     extremes,
     possible,
     ranges_of,
-    read_hyper,
     read_names,
     read_structure,
 )
@@ -39,6 +38,7 @@ from jaxhpo.training.planning.costs import lane_bytes, outputs_bytes
 from jaxhpo.training.planning.plan import EARLY, Bucket, Plan, power_of_two
 from jaxhpo.training.planning.resources import Resources
 from jaxhpo.training.step.engines import THREADS
+from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.learner import Learner
 from jaxhpo.types import Array
 
