@@ -82,6 +82,8 @@ WIDE = np.zeros((4, 3), np.float32)
         (lambda: jh.default_space("mlp", examples=-1), "examples=-1 must be an integer above 0"),
         (lambda: jh.default_space("cnn", shape="28"), "shape='28' must be a tuple of integers above 0"),
         (lambda: jh.default_space(["mlp"]), "model=['mlp'] is unknown"),
+        (lambda: jh.default_space("mlp", (4,), numbers=-1), "numbers=-1 must be an integer of at least 0"),
+        (lambda: jh.default_space("mlp", (4,), numbers=1.5), "numbers=1.5 must be an integer of at least 0"),
         (lambda: SPACE.decode(WIDE), "point has shape (4, 3); give [..., 2], a column for each hyperparameter"),
         (lambda: SPACE.canonical(WIDE), "point has shape (4, 3); give [..., 2]"),
         (lambda: SPACE.active(None), "point=None must be an array [..., 2]"),

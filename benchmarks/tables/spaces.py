@@ -1,5 +1,6 @@
 """The tables of what the default spaces were chosen by."""
 
+from statistics import fmean
 from typing import Any
 
 from benchmarks.record import RESULTS
@@ -16,11 +17,12 @@ _NAMES = {"hand_written": "one network by hand", "tfidf_naive_bayes": "TF-IDF an
 
 def tables_of_spaces() -> dict[str, str]:
     """Return what candidates bring on tables and images, and what networks end with on texts, as Markdown by part."""
-    result = load("value/spaces")["value/spaces"]
+    result, networks = load("value/spaces", "value/networks").values()
     lines = read(RESULTS / "value" / "tuning.jsonl")
     texts = [line for line in lines if line["kind"] == "text" and line["seconds"] == SECONDS]
     return {name: differences_table(result, name) for name in result["compared"]} | {
-        "texts, networks": ends_table(texts)
+        "tables, networks": networks_table(networks),
+        "texts, networks": ends_table(texts),
     }
 
 
@@ -45,6 +47,22 @@ def differences_table(result: dict[str, Any], name: str) -> str:
         f"split each; means over 200 draws of {max(trials):g} trials. {intervals} Measured on {machine(result)}."
     )
     return "\n\n".join([markdown(["space", "test score", wins, "test loss", wins], rows), note])
+
+
+def networks_table(result: dict[str, Any]) -> str:
+    """Return the validation loss in plain Flax, and how far jaxhpo's is from it, table by table, as Markdown."""
+    rows = []
+    for name, there in result["tables"].items():
+        cells = [f"{one['mean']:+.4f} ± {one['standard_error']:.4f}" for one in there["differences"].values()]
+        rows.append([name, f"{there['rows']:,}", f"{fmean(there['losses']['flax']):.4f}", *cells])
+    seeds = {len(each) for there in result["tables"].values() for each in there["losses"].values()}
+    titles = [f"difference of `{name}`" for name in next(iter(result["tables"].values()))["differences"]]
+    note = (
+        "Loss of the rows that are held out by five folds: log loss, or squared error over the variance of the "
+        f"targets. Lower is better. Means of {max(seeds)} seeds; differences are paired, with one standard error. "
+        f"Measured on {machine(result)}."
+    )
+    return "\n\n".join([markdown(["table", "rows", "plain Flax", *titles], rows), note])
 
 
 def ends_table(lines: list[Line]) -> str:

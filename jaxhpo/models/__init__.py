@@ -21,7 +21,7 @@ from jaxhpo.models.norms import ACTIVATIONS, NORMS
 from jaxhpo.models.operations.convolution import faster_convolutions, use_faster_convolutions
 from jaxhpo.models.operations.images import max_pool
 from jaxhpo.models.operations.recurrent import CELLS
-from jaxhpo.models.representations import BY_QUANTILES, STANDARD, represent
+from jaxhpo.models.representations import BY_QUANTILES, STANDARD, names_of, represent
 from jaxhpo.models.rnn import RNN
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "faster_convolutions",
     "init_together",
     "max_pool",
+    "names_of",
     "narrow",
     "represent",
     "use_faster_convolutions",

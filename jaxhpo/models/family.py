@@ -105,7 +105,7 @@ class Variant(NamedTuple):
 
     Attributes:
         built_with: Options of the network, by name: of jaxhpo's own those that differ from the default, of the user's
-            all that its signature names.
+            all that its signature names. Of an MLP's program, `representation` may be a tuple: a lane has one of them.
         batch_size: Where lanes of several batch sizes share no program.
         exact_depth: Whether every depth is a program of its own.
     """

@@ -25,10 +25,12 @@ class Active(NamedTuple):
     Attributes:
         layers: Number of layers: [] int32.
         units: Number of units of each layer: [] int32.
+        representation: Place of the lane's representation among those of an MLP: [] int32; None is the first.
     """
 
     layers: Array
     units: Array
+    representation: Array | None = None
 
 
 def unit_mask(active: Active | None, units: int) -> Array | None:

@@ -1,6 +1,8 @@
 """The multilayer perceptron."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -11,7 +13,16 @@ from jaxhpo.models.dropout import Dropout, drop
 from jaxhpo.models.family import NetworkFamily
 from jaxhpo.models.layers import Active, Dense, optional, output_mask, unit_mask
 from jaxhpo.models.norms import ACTIVATION, NORM, Norm, activate
-from jaxhpo.models.representations import EMBEDDED, FREQUENCIES, PERIODIC, REPRESENTATION, STANDARD, Periodic, width_of
+from jaxhpo.models.representations import (
+    EMBEDDED,
+    FREQUENCIES,
+    PERIODIC,
+    REPRESENTATION,
+    STANDARD,
+    Periodic,
+    names_of,
+    width_of,
+)
 from jaxhpo.types import Array
 
 _REPRESENTING = 8  # consecutive operations that a representation adds to a training step
@@ -30,7 +41,9 @@ class MLP(nn.Module):
         activation: One of `ACTIVATIONS`.
         norm: One of `NORMS`.
         representation: How numbers are represented: "standard", "quantile", "piecewise" or "periodic". The network
-            takes examples as `represent` returns them, and makes waves itself.
+            takes examples as `represent` returns them, and makes waves itself. Of several, "periodic" not among them,
+            a lane uses that of `active.representation`. The network then takes the inputs of all side by side, and
+            has a first layer for each.
         numbers: Places of the numbers among the features; of no effect where they are standardised.
     """
 
@@ -39,7 +52,7 @@ class MLP(nn.Module):
     classes: int
     activation: str = "relu"
     norm: str = "none"
-    representation: str = STANDARD
+    representation: str | tuple[str, ...] = STANDARD
     numbers: tuple[int, ...] = ()
 
     @nn.compact
@@ -49,14 +62,29 @@ class MLP(nn.Module):
         if self.representation == PERIODIC:
             waves, others = Periodic(name="periodic")(x[:, : len(self.numbers)]), x[:, len(self.numbers) :]
             x = jnp.concatenate([waves, others], axis=1)
-        return dense_layers(self, x, None, active, dropout, self.activation, self.norm)
+        first = None if isinstance(self.representation, str) else partial(self._first, active)
+        return dense_layers(self, x, None, active, dropout, self.activation, self.norm, first)
+
+    def _first(self, active: Active | None, x: Array, outputs: Array | None) -> Array:
+        """Return the first layer of the lane's representation, before norm and activation: [n, W] -> [n, units]."""
+        chosen = None if active is None else active.representation
+        chosen = jnp.int32(0) if chosen is None else chosen
+        names, numbers = names_of(self.representation), len(self.numbers)
+        # All have the features that are no numbers, so the widths of all leave these.
+        others = (x.shape[1] - sum(width_of(name, numbers, 0) for name in names)) // len(names)
+        end, made = 0, None
+        for i, name in enumerate(names):
+            start, end = end, end + width_of(name, numbers, others)
+            made = partial(_first_of, self, name, (start, end), output_mask(outputs, chosen == i), chosen == i, made)
+        assert made is not None
+        return made(self, x)
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the network's input for an example of a shape."""
         if self.representation == STANDARD:
             return shape
         numbers = len(self.numbers)
-        return (width_of(self.representation, numbers, shape[0] - numbers),)
+        return (sum(width_of(name, numbers, shape[0] - numbers) for name in names_of(self.representation)),)
 
     def cost(self, shape: tuple[int, ...]) -> Cost:
         """Return the cost of the network on examples of a shape."""
@@ -68,12 +96,40 @@ class MLP(nn.Module):
         if self.representation == STANDARD:
             return Cost(forward, backward, held, workspace, params, launches)
         if self.representation != PERIODIC:
+            params += self.units * (len(names_of(self.representation)) - 1)  # biases of the further first layers
             return Cost(forward, backward, held, max(workspace, inputs), params, launches + _REPRESENTING)
         ahead, _, weights = dense_cost((2 * FREQUENCIES, EMBEDDED))
         forward, params = forward + numbers * ahead, params + weights + numbers * FREQUENCIES
         held, workspace = held + width + numbers * 3 * FREQUENCIES, max(workspace, numbers * 3 * FREQUENCIES)
         # The frequencies need the gradients of the inputs of every layer.
         return Cost(forward, 2 * forward, held, workspace, params, launches + 2 * _REPRESENTING)
+
+
+def _first_of(
+    network: MLP,
+    name: str,
+    place: tuple[int, int],
+    outputs: Array | None,
+    use: Array,
+    otherwise: Callable[[nn.Module, Array], Array] | None,
+    module: nn.Module,
+    x: Array,
+) -> Array:
+    """Return the first layer of one representation if a lane uses it, else `otherwise(module, x)`."""
+
+    def layer(module: nn.Module, x: Array) -> Array:
+        del module
+        return Dense(network.units, name=f"hidden_0_{name}")(x[:, slice(*place)], None, outputs)
+
+    return layer(module, x) if otherwise is None else optional(module, use, layer, x, otherwise)
+
+
+def of_representation(params: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the weights of an MLP of one representation from those of one with several."""
+    first = "hidden_0"
+    return {first: params[f"{first}_{name}"]} | {
+        layer: weights for layer, weights in params.items() if not layer.startswith(f"{first}_")
+    }
 
 
 def dense_layers(
@@ -84,6 +140,7 @@ def dense_layers(
     dropout: Dropout | None,
     activation: str = "relu",
     norm: str = "none",
+    first: Callable[[Array, Array | None], Array] | None = None,
 ) -> Array:
     """Return the logits of a network whose last part are hidden layers: [n, in] -> [n, classes].
 
@@ -95,6 +152,7 @@ def dense_layers(
         dropout: Dropout after each layer.
         activation: One of `ACTIVATIONS`.
         norm: One of `NORMS`.
+        first: Makes the first layer from features and the mask of its outputs; None is a `Dense`.
     """
     mask = unit_mask(active, network.units)
     for i in range(network.layers):
@@ -103,7 +161,10 @@ def dense_layers(
         def layer(module: nn.Module, h: Array, i: int = i, use: Array | bool = use) -> Array:
             del module
             outputs = output_mask(mask, use)
-            h = Dense(network.units, name=f"hidden_{i}")(h, inputs if i == 0 else mask, outputs)
+            if i == 0 and first is not None:
+                h = first(h, outputs)
+            else:
+                h = Dense(network.units, name=f"hidden_{i}")(h, inputs if i == 0 else mask, outputs)
             h = Norm(norm, network.units, name=f"norm_{i}")(h, mask)
             return drop(activate(activation, h), dropout, i)
 

@@ -21,6 +21,9 @@ STANDARD, QUANTILE, PIECEWISE, PERIODIC = "standard", "quantile", "piecewise", "
 BY_QUANTILES = (QUANTILE, PIECEWISE)
 """Representations that read the quantiles of the training examples."""
 
+SHARING = (STANDARD, QUANTILE, PIECEWISE)
+"""Representations whose lanes share a program: they differ only in the input and the first layer's weights."""
+
 REPRESENTATION = Hyperparameter(
     STANDARD,
     (STANDARD, QUANTILE, PIECEWISE, PERIODIC),
@@ -35,6 +38,11 @@ _DEVIATION = 0.1  # of the initial frequencies; the standardised numbers then pa
 _LEAST = 1e-7  # share of the examples that is taken to lie beyond the ends, as scikit-learn has it
 
 
+def names_of(representation: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the representations that the lanes of a program may have."""
+    return (representation,) if isinstance(representation, str) else representation
+
+
 def width_of(name: str, numbers: int, others: int) -> int:
     """Return the width of the network's input, of so many numbers and other features."""
     return numbers * (BINS if name == PIECEWISE else 1) + others
@@ -43,6 +51,7 @@ def width_of(name: str, numbers: int, others: int) -> int:
 def represent(name: str, numbers: tuple[int, ...], x: Array, standard: Array, quantiles: Array | None) -> Array:
     """Return the network's input: [n, W], of `width_of`. What is made of the numbers comes first.
 
+    - "standard": the standardised numbers, and all features in their own order.
     - "quantile": the normal score of each number's rank among the training examples, within -5.2 .. 5.2. Equal numbers
       share the middle of their ranks. scikit-learn's QuantileTransformer does the same, but for ties at either end.
     - "piecewise": for each of 16 bins with equally many training examples, the share of it that lies below the number
@@ -50,13 +59,15 @@ def represent(name: str, numbers: tuple[int, ...], x: Array, standard: Array, qu
     - "periodic": the standardised numbers, of which the network makes waves.
 
     Args:
-        name: One of the representations, other than "standard".
+        name: One of the representations.
         numbers: Places of the numbers among the features.
         x: Examples as stored, in the dtype of the network: [n, F].
         standard: Examples as they are standardised: [n, F].
         quantiles: Values at equally spaced ranks of each number, in order: [numbers, K + 1], K a power of two from 16
-            on; None for "periodic".
+            on; None for "standard" and "periodic".
     """
+    if name == STANDARD:
+        return standard
     others = tuple(sorted(set(range(x.shape[1])) - set(numbers)))
     if name == PERIODIC:
         made = _columns(standard, numbers)

@@ -34,7 +34,8 @@ PLACES = {
     "accuracy": ["status", "accuracy", "text study", "loading"],
     "training_steps": ["ways", "matrix products"],
     "default_spaces": [
-        *("tables, winner", "tables, ensemble", "images, winner", "images, ensemble", "texts, networks"),
+        *("tables, winner", "tables, ensemble", "tables, networks", "images, winner", "images, ensemble"),
+        "texts, networks",
     ],
     "training_length": ["lengths", "stopping, cost", "stopping, saving"],
     "releases": ["releases, studies", "releases, kept"],

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import QuantileTransformer
 
-from jaxhpo.models import MLP
-from jaxhpo.models.representations import BINS, EMBEDDED, FREQUENCIES, Periodic, represent
+from jaxhpo.models import MLP, Active
+from jaxhpo.models.mlp import of_representation
+from jaxhpo.models.representations import BINS, EMBEDDED, FREQUENCIES, Periodic, represent, width_of
 from jaxhpo.training.trained.quantiles import KNOTS
 
 END = 5.1993376
@@ -122,6 +123,36 @@ def test_waves_are_those_of_numpy():
     np.testing.assert_allclose(found, wanted.reshape(5, 3 * EMBEDDED), atol=1e-12)
     drawn = jax.jit(Periodic().init)(jax.random.key(1), np.zeros((1, 400), np.float32))["params"]["frequencies"]
     assert float(drawn.std()) == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_network_of_several_representations_equals_that_of_the_one_in_use():
+    names, numbers, features = ("standard", "quantile", "piecewise"), (0, 2), 4
+    several = MLP(2, 6, 3, representation=names, numbers=numbers)
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=(5, width_of(name, 2, 2))).astype(np.float32) for name in names}
+    x = np.concatenate(list(inputs.values()), axis=1)
+    assert several.input_shape((features,)) == (x.shape[1],) == (4 + 4 + 2 * BINS + 2,)
+    for place, name in enumerate(names):
+        active = Active(jnp.int32(2), jnp.int32(6), jnp.int32(place))
+        params = jax.jit(several.init)(jax.random.key(1), x, active=active)["params"]
+        own = of_representation(params, name)
+        one = MLP(2, 6, 3, representation=name, numbers=numbers)
+
+        def outputs(params, active=active):
+            return several.apply({"params": params}, x, active=active)
+
+        np.testing.assert_allclose(
+            jax.jit(outputs)(params), jax.jit(one.apply)({"params": own}, inputs[name]), rtol=1e-5, atol=1e-6
+        )
+        kernel = np.asarray(own["hidden_0"]["kernel"])
+        assert kernel.std() == pytest.approx(np.sqrt(1 / kernel.shape[0]), rel=0.4)
+        gradients = jax.jit(jax.grad(lambda params, outputs=outputs: jnp.sum(outputs(params) ** 2)))(params)
+        for other in names:
+            if other != name:
+                for tree in (params, gradients):
+                    assert not np.any(tree[f"hidden_0_{other}"]["kernel"])
+        assert np.any(gradients[f"hidden_0_{name}"]["kernel"])
+    assert several.cost((features,)).params == sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
 @pytest.mark.parametrize("name", ["standard", "quantile", "piecewise", "periodic"])

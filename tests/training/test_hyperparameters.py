@@ -1,9 +1,11 @@
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 import jaxhpo
+from jaxhpo.data import load
 from jaxhpo.models import FAMILIES, Variant
 from jaxhpo.space import Choice, Float, Int, Space
 from jaxhpo.training import DEFAULTS, default_space
@@ -16,6 +18,8 @@ from jaxhpo.training.config.space_reader import (
     read_ranges,
     read_structure,
 )
+from jaxhpo.training.goal.scoring import read_goal
+from jaxhpo.training.networks.family_choice import make_family
 from tests.training.own_models import train as train_configs
 
 EIGHT = ["learning_rate", "batch_size", "layers", "units", "l1", "l2", "dropout", "optimizer"]
@@ -90,6 +94,32 @@ def test_the_default_spaces_are_these():
     assert {model: default_space(model).fingerprint for model in fingerprints} == fingerprints
 
 
+def test_numbers_are_represented_in_two_ways_by_default_where_an_mlp_has_up_to_32():
+    plain = default_space("mlp", (40,))
+    represented = Space({**plain, "representation": Choice(("standard", "piecewise"), default="standard")})
+    for numbers, expected in ((0, plain), (1, represented), (32, represented), (33, plain)):
+        space = default_space("mlp", (40,), numbers=numbers)
+        assert space == expected
+        assert space.default() == expected.default()
+    assert represented.default() == plain.default() | {"representation": "standard"}
+    assert read_ranges(represented).variants == (Variant((("representation", ("standard", "piecewise")),)),)
+    for model in ("cnn", "rnn", "dan"):
+        assert default_space(model, numbers=4) == default_space(model)
+
+
+def test_a_study_of_a_table_counts_its_numbers():
+    def names(features):
+        frame = pd.DataFrame({name: values * 10 for name, values in features.items()})
+        return list(
+            make_family(load((frame, ["yes", "no", "yes"] * 10)), None, None, read_goal("classification"), 1).space
+        )
+
+    words = {"word": ["a", "b", "c"], "other": ["x", "y", "y"]}
+    assert names(words) == EIGHT
+    assert names(words | {"number": [1.0, 2.0, 5.0]}) == [*EIGHT, "representation"]
+    assert names({f"number {i}": [i, 2.0, 5.0] for i in range(33)}) == EIGHT
+
+
 def test_a_cell_is_a_recurrent_networks_own():
     space = Space({"cell": Choice(("lstm", "gru"))})
     assert read_ranges(space, "rnn").variants == (Variant((("cell", "lstm"),)), Variant())
@@ -138,7 +168,7 @@ def test_structural_hyperparameters_multiply_the_variants():
 
 def test_what_a_space_lacks_is_not_in_the_program():
     hyper = read_hyper(Space({"lr": Float(0.1, 1.0)}), jnp.zeros((3, 1)))
-    lacking = {name for name, known in HYPERPARAMETERS.items() if known.default is None} | {"own"}
+    lacking = {name for name, known in HYPERPARAMETERS.items() if known.default is None} | {"own", "representation"}
     assert {name for name, value in hyper._asdict().items() if value is None} == lacking
     space = Space({"schedule": Choice(("cosine", "constant")), "crop": Int(0, 4), "flip": Float(0.0, 0.5)})
     hyper = read_hyper(space, jnp.stack([space.from_config({"schedule": "constant", "crop": 3, "flip": 0.5})]))

@@ -14,6 +14,8 @@ from jaxhpo.data.folds import Folds
 from jaxhpo.data.tables.plan import number_places
 from jaxhpo.models import represent
 from jaxhpo.training import Trainer, final_fit, load_model
+from jaxhpo.training.config.hyper_reader import read_hyper
+from jaxhpo.training.config.space_reader import read_ranges
 from jaxhpo.training.run.arguments import shapes_of_chunk
 from jaxhpo.training.run.placement import scalings, training_data
 from jaxhpo.training.step.examples import data_of, normalise
@@ -21,7 +23,8 @@ from jaxhpo.training.trained.quantiles import KNOTS, quantiles_of
 from tests.training import folded
 
 SMALL = {"batch_size": jh.Choice((8,)), "units": jh.Choice((4,)), "layers": jh.Choice((1,))}
-ALL = ("standard", "quantile", "piecewise", "periodic")
+SHARED = ("standard", "quantile", "piecewise")
+ALL = (*SHARED, "periodic")
 
 
 def trainer_of(data, *options, **more):
@@ -127,10 +130,69 @@ def test_quantiles_are_an_argument_and_no_constant(folds):
     assert not [line for line in text.splitlines() if "constant" in line and f"{KNOTS}x" in line]
 
 
-def test_each_representation_is_a_bucket_of_its_own():
-    plan = trainer_of(folded.vectors(), *ALL).plan
+@pytest.mark.parametrize(
+    ("options", "programs"),
+    [
+        (ALL, [SHARED, "periodic"]),
+        (("piecewise", "standard"), [("standard", "piecewise")]),
+        (("quantile", "periodic"), ["quantile", "periodic"]),
+        (("standard",), ["standard"]),
+    ],
+)
+def test_representations_share_a_program_but_for_waves(options, programs):
+    plan = trainer_of(folded.vectors(), *options).plan
     found = [dict(bucket.variant.built_with).get("representation", "standard") for bucket in plan.buckets]
-    assert sorted(found) == sorted(ALL)
+    assert sorted(found, key=str) == sorted(programs, key=str)
+
+
+@pytest.mark.parametrize("engine", ["threads", pytest.param("vmap", marks=pytest.mark.slow)])
+def test_each_lane_of_a_program_has_its_own_representation(engine):
+    data, folds = folded.vectors(61, 2), Folds.in_order(2, 61)
+    space = jh.Space(SMALL | {"representation": jh.Choice(("piecewise", "quantile", "standard"))})
+    trainer = folded.trainer_of(data, space=space, engine=engine, lanes=3, epochs=2, folds=2)
+    assert len(trainer.plan.buckets) == 1
+    named = ("quantile", "standard", "piecewise")
+    configs = [{"batch_size": 8, "units": 4, "layers": 1, "representation": name} for name in named]
+    state, outcome = folded.run(trainer, *((trial, config, 2) for trial, config in enumerate(configs)))
+    assert np.isfinite(outcome.score).all()
+    x = folded.pool_of(data)[0]
+    by_trial = {one.trial: one for one in state.candidates}
+    for trial, name in enumerate(named):
+        assert trainer.space.to_config(by_trial[trial].point)["representation"] == name
+        for copy, held in enumerate(folds.slices):
+            wanted = of_network(trainer, by_trial[trial], copy, x[held], np.delete(x, np.r_[held], axis=0))
+            np.testing.assert_allclose(state.outputs[trial][held], wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_trials_of_several_representations_answer_together(tmp_path):
+    data = replace(folded.vectors(61, 2), split="made")
+    space = jh.Space({**SMALL, "representation": jh.Choice(SHARED)})
+    configs = [{"batch_size": 8, "units": 4, "layers": 1, "representation": name} for name in SHARED]
+    portfolio = jh.Portfolio(space, configs)
+    study = jh.tune(
+        data, model="mlp", space=space, enqueue=portfolio, algorithm="random_search", trials=3, lanes=3, folds=2,
+        epochs=2, verbose=False,
+    )  # fmt: skip
+    ensemble, x = study.ensemble(), data.x_test
+    assert len(ensemble.networks) == 6
+    members = study.evaluate_ensemble().members
+    singles = [study.trainer.model(one.trained) for one in members]
+    shares = [one.share for one in members]
+    mean = sum(share * single.probabilities(x) for share, single in zip(shares, singles, strict=True))
+    np.testing.assert_allclose(ensemble.probabilities(x), mean, rtol=1e-4, atol=1e-5)
+    assert ensemble.parameters == sum(single.parameters for single in singles)
+    ensemble.save(tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").outputs(x), ensemble.outputs(x))
+
+
+def test_an_inactive_representation_is_standard():
+    conditional = jh.Choice(("piecewise", "quantile"), when={"units": (8,)})
+    space = jh.Space(SMALL | {"units": jh.Choice((4, 8)), "representation": conditional})
+    points = jnp.stack([space.from_config({"batch_size": 8, "layers": 1, "units": 4} | more) for more in (
+        {}, {"units": 8, "representation": "piecewise"}, {"units": 8, "representation": "quantile"})])  # fmt: skip
+    assert read_ranges(space).representations == SHARED
+    assert read_hyper(space, points).representation.tolist() == [0, 2, 1]
+    assert read_hyper(jh.Space(SMALL), points[:, :3]).representation is None
 
 
 WORDS = ["good", "bad"] * 20

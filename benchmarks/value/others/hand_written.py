@@ -24,6 +24,8 @@ FEW_ROWS = 5_000
 _CONVOLUTIONS, _EMBEDDING = (32, 64), 64
 _CHUNK = 1024  # examples of a forward pass
 
+Parts = tuple[np.ndarray, np.ndarray]
+
 
 class Settings(NamedTuple):
     """Hyperparameters of the network; of images and texts, the first of the `layers` is what comes before the rest."""
@@ -94,7 +96,9 @@ class Trained(NamedTuple):
         return odds / odds.sum(1, keepdims=True)
 
 
-def train(problem: Any, x: Any, y: np.ndarray, seed: int, deadline: float, settings: Settings) -> Trained:
+def train(
+    problem: Any, x: Any, y: np.ndarray, seed: int, deadline: float, settings: Settings, parts: Parts | None = None
+) -> Trained:
     """Train one network on four fifths of the rows, and keep it at the epoch of the lowest validation loss.
 
     Args:
@@ -104,9 +108,10 @@ def train(problem: Any, x: Any, y: np.ndarray, seed: int, deadline: float, setti
         seed: of the held-out rows, weights, order and dropout.
         deadline: `time.perf_counter()` after which no epoch begins, the first aside.
         settings: of the network.
+        parts: rows to train on and rows held out, where they are not drawn by the seed.
     """
     classify = problem.task == "classification"
-    rows, held = hold_out(y, seed, stratified=classify)
+    rows, held = parts or hold_out(y, seed, stratified=classify)
     encode = encoder(problem.kind, rows_of(x, rows))
     inputs, valid = (encode(rows_of(x, part)) for part in (rows, held))
     classes, offset, scale = None, 0.0, 1.0

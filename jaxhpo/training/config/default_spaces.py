@@ -2,15 +2,21 @@
 
 import numpy as np
 
+from jaxhpo.machine.bounds import MOST_BUDGET, check_count
 from jaxhpo.models import FAMILIES
+from jaxhpo.models.representations import PIECEWISE, STANDARD
 from jaxhpo.space import Choice, Float, Int, Space
 
 _OPTIMIZERS = ("adam", "adamw")  # named here: another one must not change a study
 _LARGEST_BATCH = 256
+_REPRESENTED = 32  # numbers of an example up to which they are represented; the first layer has 16 inputs for each
 
 
-def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None) -> Space:
+def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None, *, numbers: int = 0) -> Space:
     """Return the space that `tune` searches where the user names none: eight hyperparameters.
+
+    Of tables and vectors with 1 to 32 numbers an MLP has a ninth, `representation`: numbers are standardised, or
+    spread over 16 bins.
 
     The ranges lie around what practice writes by hand. Learning rates of Adam span a little more than a decade. An MLP
     or CNN has two or three layers, and a network for texts and sequences one or two. A CNN gets up to 64 channels on
@@ -25,9 +31,12 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
         model: "mlp", "cnn" or "dan"; or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
         shape: One example's, as `Dataset.shape`.
         examples: How many the model trains on; None is many.
+        numbers: How many features of a table or vector are numbers, and not marks of categories or of missing cells.
+            An MLP alone reads it. 0 is for images.
 
     Raises:
-        ValueError: if there is no such model, or `shape` or `examples` are no whole numbers above 0.
+        ValueError: if there is no such model, `shape` or `examples` are no whole numbers above 0, or `numbers` is no
+            whole number of at least 0.
     """
     for name, values in (("shape", shape), ("examples", () if examples is None else (examples,))):
         whole = isinstance(values, tuple) and all(isinstance(v, int | np.integer) and v > 0 for v in values)
@@ -35,6 +44,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
             given = shape if name == "shape" else examples
             wanted = "a tuple of integers" if name == "shape" else "an integer"
             raise ValueError(f"{name}={given!r} must be {wanted} above 0")
+    check_count("numbers", numbers, MOST_BUDGET, least=0)
     if not isinstance(model, str) or model not in FAMILIES:
         raise ValueError(f"model={model!r} is unknown; use one of {', '.join(FAMILIES)}")
     family = FAMILIES[model]
@@ -44,6 +54,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     most = min(8 * smallest, _LARGEST_BATCH, _LARGEST_BATCH if examples is None else examples)
     batches = tuple(size for size in (smallest, 2 * smallest, 4 * smallest, 8 * smallest) if size <= most)
     units = family.units(shape)
+    represented = {"representation": Choice((STANDARD, PIECEWISE), default=STANDARD)}
     penalties = Choice((0.0, 1e-6, 1e-5, 1e-4), default=0.0)
     return Space(
         {
@@ -57,6 +68,7 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
             "optimizer": Choice(_OPTIMIZERS, default="adam"),
         }
         | dict(family.ranges)
+        | (represented if "representation" in family.structure and 0 < numbers <= _REPRESENTED else {})
     )
 
 

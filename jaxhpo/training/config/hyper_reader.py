@@ -7,10 +7,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxhpo.models import STANDARD
 from jaxhpo.models.family import STRUCTURAL
-from jaxhpo.space import Float, Space
+from jaxhpo.space import Choice, Float, Space
 from jaxhpo.training.config.hyperparameters import KINDS, canonical_name
-from jaxhpo.training.config.space_reader import lacking, left_out_of, possible
+from jaxhpo.training.config.space_reader import lacking, left_out_of, possible, sharing
 from jaxhpo.training.step.hyper import Hyper
 from jaxhpo.training.step.optimizers import DECAYS
 from jaxhpo.types import Array
@@ -52,13 +53,29 @@ def read_hyper(
     found: dict[str, Any] = {"own": floats or None}
     for name in Hyper._fields[:-1]:
         dtype = jnp.int32 if name in _WHOLE else jnp.float32
-        if name in names:
+        if name == "representation":
+            found[name] = _representation(space, names, decoded, idle)
+        elif name in names:
             found[name] = read(names[name], dtype, partial(_lacking_number, name, space, names, found))
         elif left_out[name] is None:
             found[name] = None
         else:
             found[name] = jnp.full(lanes, 0 if name == "optimizer" else left_out[name], dtype)
     return Hyper(**found)
+
+
+def _representation(
+    space: Space, names: Mapping[str, str], decoded: Mapping[str, Array], idle: Mapping[str, Array]
+) -> Array | None:
+    """Return the place of each lane's representation among those of a program, [B] int32; None where it has one."""
+    name = names.get("representation")
+    dimension = None if name is None else space[name]
+    if name is None or not isinstance(dimension, Choice) or not (shared := sharing(dimension)):
+        return None
+    # Lanes of other representations are in other programs.
+    places = np.array([shared.index(one) if one in shared else 0 for one in dimension.options], np.int32)
+    found = jnp.asarray(places)[decoded[name]]
+    return jnp.where(idle[name], np.int32(shared.index(STANDARD)), found) if name in idle else found
 
 
 def _inactive(space: Space, point: Array) -> dict[str, Array]:
@@ -81,4 +98,4 @@ def _lacking_number(name: str, space: Space, names: Mapping[str, str], found: Ma
     return lacking(name)
 
 
-assert set(Hyper._fields) - {"own"} == {name for name, kind in KINDS.items() if kind != STRUCTURAL}
+assert set(Hyper._fields) - {"own", "representation"} == {n for n, kind in KINDS.items() if kind != STRUCTURAL}

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxhpo.models import BY_QUANTILES, FAMILIES, Variant
+from jaxhpo.models import BY_QUANTILES, FAMILIES, STANDARD, Variant, names_of
 from jaxhpo.models.family import Limits
+from jaxhpo.models.representations import REPRESENTATION, SHARING
 from jaxhpo.space import Choice, Dimension, Float, Int, Space
 from jaxhpo.training.config.hyperparameters import DEFAULTS, HYPERPARAMETERS, KINDS, canonical_name
 
@@ -30,6 +31,8 @@ class Ranges(NamedTuple):
         drops: Whether any lane may use dropout.
         variants: Variants of the network, each with a program of its own.
         quantiles: Whether any of them reads the quantiles of the training examples' numbers.
+        representations: The representations of numbers that lanes of a program may have, in order; none where that is
+            at most one.
     """
 
     micro_batch: int
@@ -41,6 +44,7 @@ class Ranges(NamedTuple):
     drops: bool
     variants: tuple[Variant, ...]
     quantiles: bool = False
+    representations: tuple[str, ...] = ()
 
 
 class Structure(NamedTuple):
@@ -51,12 +55,14 @@ class Structure(NamedTuple):
         layers: Number of layers.
         units: Number of units.
         variant: Variant of the network.
+        program: Variant of its program; None where that is the same.
     """
 
     batch_size: int
     layers: int
     units: int
     variant: Variant
+    program: Variant | None = None
 
 
 def default_batch_size(examples: int) -> int:
@@ -92,8 +98,12 @@ def read_ranges(
                 f"or use model={remedy}"
             )
     variants = _variants(by_name, model)
-    quantiles = any(dict(variant.built_with).get("representation") in BY_QUANTILES for variant in variants)
-    ranges = ranges_of(by_name, batch_size)._replace(variants=variants, quantiles=quantiles)
+    represented = [name for v in variants for name in names_of(dict(v.built_with).get("representation", STANDARD))]
+    ranges = ranges_of(by_name, batch_size)._replace(
+        variants=variants,
+        quantiles=any(name in BY_QUANTILES for name in represented),
+        representations=sharing(by_name["representation"][1]) if "representation" in by_name else (),
+    )
     micro, batches = ranges.micro_batch, by_name["batch_size"][1] if "batch_size" in by_name else None
     odd = [b for b in possible("batch_size", batches) if b % micro] if batches else []
     if isinstance(batches, Int):
@@ -163,7 +173,16 @@ def _variants(by_name: Mapping[str, tuple[str, Dimension]], model: str) -> tuple
     """Return the variants of a model of jaxhpo's that a space holds."""
     family = FAMILIES[model]
     options = {name: possible(name, by_name[name][1]) for name in family.structure if name in by_name}
+    if "representation" in options and (shared := sharing(by_name["representation"][1])):
+        options["representation"] = (shared, *(one for one in options["representation"] if one not in shared))
     return tuple(family.variant(dict(zip(options, chosen, strict=True))) for chosen in product(*options.values()))
+
+
+def sharing(dimension: Dimension) -> tuple[str, ...]:
+    """Return the representations of a dimension that share a program, in the order in which programs have them."""
+    values = possible("representation", dimension)
+    shared = tuple(name for name in REPRESENTATION.allowed if name in values and name in SHARING)
+    return shared if len(shared) > 1 else ()
 
 
 def extremes(dimension: Dimension) -> tuple[Any, ...]:
@@ -216,9 +235,16 @@ def _whole(dimension: Dimension | None, values: tuple[Any, ...]) -> tuple[int, .
     return tuple(sorted(int(value) for value in values))
 
 
-def read_structure(config: dict[str, Any], model: str | None, batch_size: int | None = None) -> Structure:
-    """Return the structure of a configuration of one of jaxhpo's models, its defaults and `batch_size` filled in."""
+def read_structure(
+    config: dict[str, Any], model: str | None, batch_size: int | None = None, representations: tuple[str, ...] = ()
+) -> Structure:
+    """Return the structure of a configuration of one of jaxhpo's models, its defaults and `batch_size` filled in.
+
+    `representations` are those that the lanes of a program may have, where these are several.
+    """
     left_out = left_out_of(batch_size)
     values = left_out | {canonical_name(name): value for name, value in config.items()}
-    variant = Variant() if model is None else FAMILIES[model].variant(values)
-    return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant)
+    variant, program = Variant() if model is None else FAMILIES[model].variant(values), None
+    if model is not None and values["representation"] in representations:
+        program = FAMILIES[model].variant(values | {"representation": representations})
+    return Structure(int(values["batch_size"]), int(values["layers"]), int(values["units"]), variant, program)

@@ -8,8 +8,9 @@ import numpy as np
 
 from jaxhpo.data import Dataset
 from jaxhpo.data.tables.plan import number_places
-from jaxhpo.models import FAMILIES, Variant, narrow
+from jaxhpo.models import FAMILIES, STANDARD, Variant, narrow
 from jaxhpo.models.family import STRUCTURAL
+from jaxhpo.models.mlp import of_representation
 from jaxhpo.space import Space
 from jaxhpo.training.config.hyper_reader import read_hyper
 from jaxhpo.training.config.hyperparameters import DEFAULTS, KINDS
@@ -133,7 +134,7 @@ class Builtin:
 
     def structure(self, config: dict[str, Any]) -> Structure:
         """Return which of them a configuration is."""
-        return read_structure(config, self.name, self.batch_size)
+        return read_structure(config, self.name, self.batch_size, self.ranges.representations)
 
     def check(self, structure: Structure) -> None:
         """Do nothing: all of them can be trained."""
@@ -142,7 +143,9 @@ class Builtin:
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
     ) -> tuple[Learner, Any, dict[str, Any]]:
         """Return the network of one configuration, its part of the params, and what `load_model` builds it from."""
-        _, layers, units, variant = self.structure(config)
+        _, layers, units, variant, program = self.structure(config)
+        if program is not None:
+            params = of_representation(params, dict(variant.built_with).get("representation", STANDARD))
         network = self.network(layers, units, variant)
         learner = Masked((network,), network, False)
         example = jax.ShapeDtypeStruct((1, *learner.input_shape(self.data.shape)), np.float32)
@@ -154,7 +157,7 @@ class Builtin:
         self, plan: Plan, bucket: int, config: dict[str, Any], params: Any
     ) -> tuple[Learner, Any, dict[str, Any], tuple[int, int]]:
         """Return the network of one configuration as a part of its bucket's, and what `load_model` builds it from."""
-        b, (_, layers, units, _) = plan.buckets[bucket], self.structure(config)
+        b, (_, layers, units, _, _) = plan.buckets[bucket], self.structure(config)
         network = self.network(b.layers, b.units, b.variant)
         return Masked((network,), network, False), params, self._made(b.layers, b.units, b.variant), (layers, units)
 

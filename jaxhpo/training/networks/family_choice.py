@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxhpo.data import Dataset
+from jaxhpo.data.tables.plan import number_places
 from jaxhpo.space import Space
 from jaxhpo.training.config.default_spaces import default_space
 from jaxhpo.training.goal.scoring import Goal
@@ -35,7 +36,9 @@ def make_family(data: Dataset, model: Any, space: Space | None, goal: Goal, epoc
     goal = goal._replace(standardised=goal.loss is not None and data.scale_targets is True)
     if model is None or isinstance(model, str):
         name = fitting_model(model, data)
-        space = default_space(name, data.shape, len(data.y_train)) if space is None else space
+        if space is None:
+            numbers = len(number_places(data.columns, data.shape[0])) if data.kind == "vector" else 0
+            space = default_space(name, data.shape, len(data.y_train), numbers=numbers)
         return Builtin(name, data, space, goal, epochs, folds=folds)
     if space is None:
         raise ValueError("space=None cannot go with a model of your own; say what varies")

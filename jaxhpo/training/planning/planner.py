@@ -139,7 +139,7 @@ class _Planner:
         depths = [(self.deepest,)] if self.engine == THREADS else _subsets(self.task.layers)
         ways = (_Classes(units, layers) for units, layers in itertools.product(_subsets(self.task.units), depths))
         best = min(ways, key=self._seconds)
-        return tuple(sorted((b for b, _ in self._cut(best)), key=lambda b: (b.units, b.layers, b.variant)))
+        return tuple(sorted((b for b, _ in self._cut(best)), key=lambda b: (b.units, b.layers, _order(b.variant))))
 
     def _cut(self, classes: _Classes) -> Iterator[tuple[Bucket, float]]:
         """Yield the buckets of some classes, with the share of lanes that each gets."""
@@ -194,6 +194,12 @@ class _Planner:
     def _epoch(self, cost: Cost, lanes: int) -> float:
         task = self.task
         return epoch_seconds(self.device, cost, lanes, task.micro_batch, task.train, task.valid)
+
+
+def _order(variant: Variant) -> Variant:
+    """Return a variant by which variants are sorted: those of one option among those of several."""
+    several = tuple((name, value if isinstance(value, tuple) else (value,)) for name, value in variant.built_with)
+    return variant._replace(built_with=several)
 
 
 def _subsets(values: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

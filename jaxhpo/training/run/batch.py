@@ -51,7 +51,7 @@ def cut(
     """
     groups: dict[int, list[int]] = {}
     for lane, s in structures.items():
-        groups.setdefault(plan.bucket_of(s.units, s.layers, s.variant), []).append(lane)
+        groups.setdefault(plan.bucket_of(s.units, s.layers, s.program or s.variant), []).append(lane)
     launches = []
     for bucket, lanes in groups.items():
         size = plan.buckets[bucket].size

@@ -125,11 +125,13 @@ class Meter:
     def executed(self, plan: Plan, bucket: int, structure: Structure) -> float:
         """Return the floating-point operations of one epoch of a lane in its bucket."""
         b, micro = plan.buckets[bucket], plan.batch_of(bucket)
-        layers = structure.layers if plan.engine == THREADS else b.layers
+        # A lane alone takes real branches.
+        alone = plan.engine == THREADS
+        layers, variant = (structure.layers, structure.variant) if alone else (b.layers, b.variant)
         width = next(w for w in b.widths if w >= structure.units)
         train = self._train // micro * micro
         batch = min(plan.evaluation_batch, self._valid)
-        return training_flops(self._cost(layers, width, b.variant), train, -(-self._valid // batch) * batch)
+        return training_flops(self._cost(layers, width, variant), train, -(-self._valid // batch) * batch)
 
     def cost(self, structure: Structure) -> Cost:
         """Return the mean cost of an example in the network of a configuration."""

@@ -29,6 +29,7 @@ class Hyper(NamedTuple):
         flip: Probability of a mirror image, float32.
         cutout: Side of the blanked square in pixels, int32.
         embedding_dropout: Dropout rate of the embedding, float32.
+        representation: Place of the representation among those of a program, int32.
         own: Arguments of a user's model by name, float32 each.
     """
 
@@ -50,4 +51,5 @@ class Hyper(NamedTuple):
     flip: Array | None = None
     cutout: Array | None = None
     embedding_dropout: Array | None = None
+    representation: Array | None = None
     own: dict[str, Array] | None = None

@@ -9,7 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhpo.models import BY_QUANTILES, MLP, STANDARD, Active, Dropout, init_together, narrow, represent, widen
+from jaxhpo.models import (
+    BY_QUANTILES,
+    MLP,
+    STANDARD,
+    Active,
+    Dropout,
+    init_together,
+    names_of,
+    narrow,
+    represent,
+    widen,
+)
 from jaxhpo.training.goal.scoring import Goal, cross_entropy, mean_loss, squared_error, wide
 from jaxhpo.training.step.examples import TrainingData, normalise
 from jaxhpo.training.step.hyper import Hyper
@@ -94,7 +105,8 @@ class Masked(NamedTuple):
     @property
     def reads_quantiles(self) -> bool:
         """Whether the network's input is made with the quantiles of the training examples."""
-        return isinstance(self.model, MLP) and self.model.representation in BY_QUANTILES
+        names = names_of(self.model.representation) if isinstance(self.model, MLP) else ()
+        return any(name in BY_QUANTILES for name in names)
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the network's input for an example of a shape."""
@@ -105,11 +117,15 @@ class Masked(NamedTuple):
         standard, model = normalise(data, x), self.model
         if not isinstance(model, MLP) or model.representation == STANDARD:
             return standard
-        return represent(model.representation, model.numbers, x.astype(standard.dtype), standard, data.quantiles)
+        stored = x.astype(standard.dtype)
+        made = [
+            represent(name, model.numbers, stored, standard, data.quantiles) for name in names_of(model.representation)
+        ]
+        return made[0] if len(made) == 1 else jnp.concatenate(made, axis=1)
 
     def start(self, key: Key, example: Array, hyper: Hyper) -> tuple[Any, Any]:
         """Return the initial weights of a trial, which do not depend on its bucket."""
-        active = Active(hyper.layers, hyper.units)
+        active = Active(hyper.layers, hyper.units, hyper.representation)
         full = init_together(self.full, jax.random.fold_in(key, 0), example, active=active)
         if self.full == self.model:
             return full, ()
@@ -122,7 +138,7 @@ class Masked(NamedTuple):
         """Return the loss of a batch, its gradients, and empty statistics."""
         drops = self.drops or hyper.embedding_dropout is not None
         dropout = Dropout(hyper.dropout, batch.key, batch.position, hyper.embedding_dropout) if drops else None
-        active = Active(hyper.layers, hyper.units)
+        active = Active(hyper.layers, hyper.units, hyper.representation)
 
         def compute(model: nn.Module) -> tuple[Array, Any]:
             def loss(params: Any) -> Array:
@@ -141,7 +157,7 @@ class Masked(NamedTuple):
         self, data: TrainingData, hyper: Hyper, params: Any, statistics: Any, use: Callable[[Callable], Any]
     ) -> Any:
         """Return `use(network)` for the network with these weights."""
-        active = Active(hyper.layers, hyper.units)
+        active = Active(hyper.layers, hyper.units, hyper.representation)
 
         def compute(model: nn.Module) -> Any:
             shapes = self._shapes(model, self.prepare(data, data.train.x[:1]), active)

@@ -127,7 +127,10 @@ class Model:
     def parameters(self) -> int:
         """The number of weights of all networks."""
         found: dict[Any, int] = {}
-        kinds = [(same, network.size) for same, network in zip(self._same, self.networks, strict=True)]
+        kinds = [
+            (same, network.size, network.representation)
+            for same, network in zip(self._same, self.networks, strict=True)
+        ]
         for kind, network in zip(kinds, self.networks, strict=True):
             if kind not in found:
                 found[kind] = network.parameters(self.data_spec)

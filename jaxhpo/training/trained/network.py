@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from jaxhpo.data import Dataset
+from jaxhpo.models import MLP, STANDARD, names_of
 from jaxhpo.training.networks.user import UserModel
 from jaxhpo.training.step.examples import Split, TrainingData
 from jaxhpo.training.step.hyper import Hyper
@@ -46,20 +47,30 @@ class Network:
         """The hyperparameters that a network reads in evaluation: its size, and floats of a user's model."""
         none, (layers, units) = np.float32(0), map(np.int32, self.size)
         own = {name: np.float32(value) for name, value in self.made.get("floats", {}).items()}
-        return Hyper(none, np.int32(1), layers, units, none, none, none, np.int32(0), own=own or None)
+        names = representations_of(self.learner)
+        chosen = np.int32(names.index(self.representation)) if len(names) > 1 else None
+        size = np.int32(1), layers, units, none, none, none, np.int32(0)
+        return Hyper(none, *size, representation=chosen, own=own or None)
+
+    @property
+    def representation(self) -> str:
+        """The representation of numbers in use, of those that `learner` has."""
+        return self.config.get("representation", STANDARD)
 
     @property
     def is_whole(self) -> bool:
-        """Whether all layers and units of its learner are in use."""
-        return self.size == size_of(self.learner)
+        """Whether all layers and units of its learner are in use, and its representation is the only one."""
+        return self.size == size_of(self.learner) and len(representations_of(self.learner)) < 2
 
     def parameters(self, spec: DataSpec) -> int:
         """Return the number of weights in use."""
         params, learner = self.params, self.learner
         if isinstance(learner, Masked) and not self.is_whole:
             layers, units = self.size
-            own = learner.model.clone(layers=layers, units=units)
-            example = jax.ShapeDtypeStruct((1, *learner.input_shape(spec.shape)), np.float32)
+            one = {"representation": self.representation} if representations_of(learner) else {}
+            own = learner.model.clone(layers=layers, units=units, **one)
+            shape = Masked((own,), own, False).input_shape(spec.shape)
+            example = jax.ShapeDtypeStruct((1, *shape), np.float32)
             params = jax.eval_shape(own.init, _key(), example)["params"]
         return sum(leaf.size for leaf in jax.tree.leaves(params))
 
@@ -67,6 +78,12 @@ class Network:
 def size_of(learner: Learner) -> tuple[int, int]:
     """Return the layers and units of a learner; zeros for a user's model."""
     return (learner.model.layers, learner.model.units) if isinstance(learner, Masked) else (0, 0)
+
+
+def representations_of(learner: Learner) -> tuple[str, ...]:
+    """Return the representations of numbers that a learner's lanes may have; none of a network without."""
+    model = learner.model if isinstance(learner, Masked) else None
+    return names_of(model.representation) if isinstance(model, MLP) else ()
 
 
 def scaling_of(data: Dataset, quantiles: bool = False) -> dict[str, np.ndarray]:

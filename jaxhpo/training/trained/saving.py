@@ -166,7 +166,8 @@ def _read_row(row: dict[str, Any], spec: DataSpec) -> _Row:
     made.get("floats", {}).items()
     if "own" in made:
         return _Row(config, made, (0, 0), None)
-    variant = FAMILIES[made["builtin"]].variant(made)
+    several = {name: tuple(value) for name, value in made.items() if isinstance(value, list)}
+    variant = FAMILIES[made["builtin"]].variant(made | several)
     whole = made["layers"], made["units"]
     network = build_network(made["builtin"], *whole, variant, spec)
     layers, units = row.get("size", whole)

@@ -49,7 +49,7 @@ def test_the_table_has_every_hyperparameter_and_option(name):
 def test_the_hyperparameters_that_vary_are_those_of_the_default_spaces():
     told = {name for cells in table("hyperparameter | what it is") if cells[2] for name in cells[0].split(", ")}
     rnn, dan = jh.default_space("rnn", (50,)), jh.default_space("dan", (50,))
-    assert told == {f"`{name}`" for name in {*rnn, *dan}}
+    assert told == {f"`{name}`" for name in {*rnn, *dan, *jh.default_space("mlp", (4,), numbers=4)}}
     mlp, (small, large) = jh.default_space("mlp"), [jh.default_space("cnn", (n, n, 1)) for n in (16, 17)]
     assert row("learning_rate")[2] == "3e-4 to 5e-3, logarithmic"
     assert (mlp["learning_rate"].low, mlp["learning_rate"].high, mlp["learning_rate"].log) == (3e-4, 5e-3, True)
@@ -75,6 +75,13 @@ def test_what_the_page_says_of_the_default_space():
     assert f"has {math.prod(space.level_counts):,} configurations" in WORDS
     assert len(space) == 8
     assert "Eight hyperparameters vary" in WORDS
+    represented = jh.default_space("mlp", (4,), 256, numbers=4)
+    assert {**represented} == {**space, "representation": represented["representation"]}
+    assert row("representation")[2] == ", ".join(f"`{name}`" for name in represented["representation"].options)
+    assert "With 1 to 32 of them an MLP's `representation` varies too" in WORDS
+    assert len(jh.default_space("mlp", (32,), numbers=32)) == 9
+    assert len(jh.default_space("mlp", (33,), numbers=33)) == 8
+    assert jh.default_space("cnn", (8, 8, 1), numbers=4) == jh.default_space("cnn", (8, 8, 1))
     assert jh.default_space("mlp", (4,), 256) == space
     assert jh.default_space("mlp", (4,), 255)["batch_size"].options == (16, 32, 64, 128)
     assert jh.default_space("mlp", (4,), 40)["batch_size"].options == (4, 8, 16, 32)
