@@ -21,7 +21,7 @@ QUICK = {"cache": False, "epochs": 1}
 @pytest.fixture(autouse=True)
 def eight_lanes(monkeypatch):
     """Have a CPU of two cores, whatever there is."""
-    monkeypatch.setattr(options, "default_lanes", lambda: 8)
+    monkeypatch.setattr(options, "default_lanes", lambda *_: 8)
 
 
 def workload(data, **given):
@@ -156,7 +156,7 @@ def test_folds_are_said_and_written():
     tuning = Tuning(OWN, Options(model="mlp", **QUICK))
     assert tuning.overview[:2] == [
         "arrays: 100 rows of 3 numbers, 2 classes (50.0% to 50.0%); 80 examples in 5 folds, 20 test",
-        "mlp, trained up to 1 epoch; 8 hyperparameters; 16 trials of 5 folds, 2 at a time",
+        "mlp, trained up to 1 epoch; 9 hyperparameters; 16 trials of 5 folds, 2 at a time",
     ]
     header = tuning._header()
     assert (header["folds"], header["repeats"], header["train_examples"]) == (5, 1, 64)

@@ -7,8 +7,8 @@ from sklearn.datasets import load_digits
 import jaxhpo as jh
 from jaxhpo.tuning.training_length import training_length
 
-# Training examples, epochs: 16,000 updates of batches of 64, between 20 and 300 epochs.
-LENGTHS = [(150, 300), (3455, 300), (3456, 296), (5000, 205), (10_000, 102), (20_000, 51), (48_768, 20), (60_000, 20)]
+# Training examples, epochs: 48,000 updates of batches of 64, between 20 and 300 epochs.
+LENGTHS = [(150, 300), (10_303, 300), (10_304, 298), (20_000, 153), (60_000, 51), (150_000, 20), (200_000, 20)]
 SCHEDULED = {"schedule": jh.Choice(("constant", "cosine")), "learning_rate": jh.Float(1e-3, 1e-1, log=True)}
 
 

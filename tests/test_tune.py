@@ -14,6 +14,7 @@ import pytest
 import jaxhpo as jh
 from jaxhpo import tuning
 from jaxhpo.study import Journal
+from jaxhpo.training.planning import resources
 from jaxhpo.tuning import TrainingStudy
 from jaxhpo.tuning.ensemble import Member
 
@@ -300,6 +301,16 @@ def test_lanes_and_trials_fit_each_other():
     assert tuning.Options(trials=20, lanes=20).sizes(64) == (20, 20)
 
 
+@pytest.mark.parametrize(("there", "large"), [(1, 2), (2, 2), (4, 4), (16, 16)])
+def test_a_round_of_large_data_has_no_more_trials_than_train_at_a_time(there, large, monkeypatch):
+    monkeypatch.setattr(resources, "cores", lambda: there)
+    assert tuning.Options().sizes(32, 1, 8_000) == (max(32, 4 * max(8, there)), max(8, there))
+    assert tuning.Options().sizes(32, 1, 8_001) == (max(32, 4 * large), large)
+    assert tuning.Options(trials=100).sizes(32, 1, 8_001) == (100, large)
+    assert tuning.Options(lanes=8).sizes(32, 1, 8_001) == (32, 8)
+    assert tuning.Options().sizes(16, 5, 8_001) == (16, max(2, large // 5))
+
+
 @pytest.mark.parametrize(
     ("machine", "each", "given", "sizes"),
     [
@@ -320,7 +331,7 @@ def test_lanes_and_trials_fit_each_other():
     ],
 )
 def test_trials_of_several_trainings_have_fewer_lanes_and_more_rounds(machine, each, given, sizes, monkeypatch):
-    monkeypatch.setattr(tuning.options, "default_lanes", lambda: machine)
+    monkeypatch.setattr(tuning.options, "default_lanes", lambda *_: machine)
     assert tuning.Options(**given).sizes(tuning.options.DEFAULT_FOLDED, each) == sizes
 
 
@@ -329,7 +340,7 @@ def test_trials_of_several_trainings_have_fewer_lanes_and_more_rounds(machine, e
     [(None, (256, 64)), (1000, (1000, 64)), (64, (64, 16)), (40, (40, 10)), (20, (20, 8)), (3, (3, 3))],
 )
 def test_free_lanes_leave_the_algorithm_four_batches(trials, sizes, monkeypatch):
-    monkeypatch.setattr(tuning.options, "default_lanes", lambda: 64)
+    monkeypatch.setattr(tuning.options, "default_lanes", lambda *_: 64)
     assert tuning.Options(trials=trials).sizes(64) == sizes
 
 

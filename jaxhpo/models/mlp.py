@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from jaxhpo.models.cost import Cost, dense_cost
 from jaxhpo.models.dropout import Dropout, drop
@@ -67,16 +68,26 @@ class MLP(nn.Module):
 
     def _first(self, active: Active | None, x: Array, outputs: Array | None) -> Array:
         """Return the first layer of the lane's representation, before norm and activation: [n, W] -> [n, units]."""
-        chosen = None if active is None else active.representation
-        chosen = jnp.int32(0) if chosen is None else chosen
         names, numbers = names_of(self.representation), len(self.numbers)
-        # All have the features that are no numbers, so the widths of all leave these.
+        chosen = jnp.int32(0) if active is None or active.representation is None else active.representation
+        # Each has the features that are no numbers, beside what it makes of the numbers.
         others = (x.shape[1] - sum(width_of(name, numbers, 0) for name in names)) // len(names)
-        end, made = 0, None
-        for i, name in enumerate(names):
-            start, end = end, end + width_of(name, numbers, others)
-            made = partial(_first_of, self, name, (start, end), output_mask(outputs, chosen == i), chosen == i, made)
-        assert made is not None
+        ends = np.cumsum([width_of(name, numbers, others) for name in names]).tolist()
+
+        def layer(i: int) -> Callable[[nn.Module, Array], Array]:
+            def compute(module: nn.Module, x: Array) -> Array:
+                del module
+                own = x[:, ends[i - 1] if i else 0 : ends[i]]
+                return Dense(self.units, name=f"hidden_0_{names[i]}")(own, None, output_mask(outputs, chosen == i))
+
+            return compute
+
+        made = layer(0)
+        for i in range(1, len(names)):
+
+            def made(module: nn.Module, x: Array, i: int = i, otherwise: Any = made) -> Array:
+                return optional(module, chosen == i, layer(i), x, otherwise)
+
         return made(self, x)
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -103,25 +114,6 @@ class MLP(nn.Module):
         held, workspace = held + width + numbers * 3 * FREQUENCIES, max(workspace, numbers * 3 * FREQUENCIES)
         # The frequencies need the gradients of the inputs of every layer.
         return Cost(forward, 2 * forward, held, workspace, params, launches + 2 * _REPRESENTING)
-
-
-def _first_of(
-    network: MLP,
-    name: str,
-    place: tuple[int, int],
-    outputs: Array | None,
-    use: Array,
-    otherwise: Callable[[nn.Module, Array], Array] | None,
-    module: nn.Module,
-    x: Array,
-) -> Array:
-    """Return the first layer of one representation if a lane uses it, else `otherwise(module, x)`."""
-
-    def layer(module: nn.Module, x: Array) -> Array:
-        del module
-        return Dense(network.units, name=f"hidden_0_{name}")(x[:, slice(*place)], None, outputs)
-
-    return layer(module, x) if otherwise is None else optional(module, use, layer, x, otherwise)
 
 
 def of_representation(params: dict[str, Any], name: str) -> dict[str, Any]:

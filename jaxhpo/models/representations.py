@@ -22,7 +22,7 @@ BY_QUANTILES = (QUANTILE, PIECEWISE)
 """Representations that read the quantiles of the training examples."""
 
 SHARING = (STANDARD, QUANTILE, PIECEWISE)
-"""Representations whose lanes share a program: they differ only in the input and the first layer's weights."""
+"""Representations whose lanes share a program: they differ in the input and the first layer alone."""
 
 REPRESENTATION = Hyperparameter(
     STANDARD,

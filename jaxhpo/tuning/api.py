@@ -40,10 +40,11 @@ def tune(data: Any, **options: Unpack[TuneOptions]) -> Study:
         space: What varies; unless given, the model's default hyperparameters and ranges.
         trials: How many configurations to train; unless given 32, or 16 with folds or repeats, or four rounds where
             that is more. In Python 64 of a function.
-        lanes: Trials of a round; unless given 8 on a CPU (more where it has more cores), 64 on an accelerator, but
-            not more than a quarter of the trials where that is 8 or more. With folds or repeats that is how many
+        lanes: Trials of a round; unless given 8 on a CPU, or one a core if it has more (one a core, and at least 2,
+            beyond 8,000 training examples), 64 on an accelerator, but not more than a quarter of the trials where that
+            is 8 or more. With folds or repeats that is how many
             trainings run at a time, but a round has at least two trials.
-        epochs: The most that a trial trains; unless given, as many as make 16,000 updates with batches of 64, but 20
+        epochs: The most that a trial trains; unless given, as many as make 48,000 updates with batches of 64, but 20
             at least and 300 at most. Where the space has a learning-rate schedule or a warm-up 20, and 5 beyond 5,000
             training examples. In Python also the budget of a function.
         patience: Epochs without a lower validation loss after which a trial ends; unless given 20, and 10 below 2,000

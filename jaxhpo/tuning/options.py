@@ -148,7 +148,7 @@ class Options:
         if self.repeats > 1 and self.folds is not None and self.folds > 1:
             raise ValueError(f"folds={self.folds} cannot go with repeats={self.repeats}; leave out one of them")
 
-    def sizes(self, usual: int, each: int = 1) -> tuple[int, int]:
+    def sizes(self, usual: int, each: int = 1, examples: int = 0) -> tuple[int, int]:
         """Return how many trials there are, and how many lanes.
 
         Unless the number of trials is given, it is `usual`, or four rounds where that is more.
@@ -162,10 +162,11 @@ class Options:
         Args:
             usual: Trials unless given.
             each: Trainings of a trial: folds or repeats.
+            examples: Number of training examples; 0 for functions.
         """
         trials, lanes = self.trials, self.lanes
         if lanes is None:
-            lanes = max(_LEAST_LANES, default_lanes() // each)
+            lanes = max(_LEAST_LANES, default_lanes(examples) // each)
             if trials is not None:
                 lanes = min(lanes, max(_LEAST_LANES, _FEW_LANES // each, trials // _ROUNDS), trials)
         return max(usual, _ROUNDS * lanes) if trials is None else trials, lanes

@@ -8,10 +8,10 @@ from jaxhpo.training.config.hyperparameters import ALIASES
 from jaxhpo.training.config.space_reader import default_batch_size
 from jaxhpo.training.step.stopping import Stopping, read_stopping
 
-UPDATES = 16_000
+UPDATES = 48_000
 """Updates of the weights that a trial may make at most, in batches of the default size.
 
-On most tables of the tuning half patience ends trials before. On large ones more would be better, and take longer
+On most tables of the tuning half patience ends trials before. The largest gains up to about as many
 (`python -m benchmarks.value.lengths`).
 """
 

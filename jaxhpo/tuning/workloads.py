@@ -119,7 +119,9 @@ class TrainingWorkload:
         dataset, self.folds = _folded(dataset, options)
         self.repeats = options.repeats
         each = max(self.folds, self.repeats)
-        self.trials, self.lanes = options.sizes(DEFAULT_TRAININGS if each == 1 else DEFAULT_FOLDED, each)
+        self.trials, self.lanes = options.sizes(
+            DEFAULT_TRAININGS if each == 1 else DEFAULT_FOLDED, each, len(dataset.y_train)
+        )
         self._length = training_length(
             len(dataset.y_train),
             options.space,

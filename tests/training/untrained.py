@@ -45,6 +45,11 @@ CASES = {
         SIZES | {"representation": jh.Choice(("piecewise",))},
         [c | {"representation": "piecewise"} for c in CONFIGS],
     ),
+    "represented": Case(
+        "mlp",
+        SIZES | {"representation": jh.Choice(("standard", "piecewise"))},
+        [c | {"representation": ("piecewise", "standard")[i % 2]} for i, c in enumerate(CONFIGS)],
+    ),
     "periodic": Case(
         "mlp",
         SIZES | {"representation": jh.Choice(("periodic",))},
@@ -108,8 +113,8 @@ def networks_of(trainer, configs, *, alone=False):
     for seed, config in enumerate(configs):
         config = {"batch_size": 8} | config
         hyper = family.hyper(trainer.space.from_config(config))
-        _, layers, units, variant = family.structure(config)
-        bucket = plan.bucket_of(units, layers, variant)
+        structure = family.structure(config)
+        bucket = plan.bucket_of(structure.units, structure.layers, structure.program or structure.variant)
         params, statistics = first_weights(trainer, bucket)(jax.random.key(seed), hyper)
         part = family.alone if alone else family.member
         learner, params, made, *size = part(plan, bucket, config, params)

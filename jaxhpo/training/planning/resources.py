@@ -17,6 +17,7 @@ from jaxhpo.training.step.stopping import DEFAULT_STOPPING, Stopping
 
 _GIB = 2.0**30
 _MOST_GIB = 2**20
+_LARGE = 8_000  # training examples beyond which a round trains for long on a processor
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -123,10 +124,19 @@ class Resources(NamedTuple):
         return plan
 
 
-def default_lanes() -> int:
-    """Return this machine's number of lanes: 8 on a CPU, or one a core where it has more; 64 on an accelerator."""
+def default_lanes(examples: int = 0) -> int:
+    """Return this machine's number of lanes: 8 on a CPU, or one a core where it has more; 64 on an accelerator.
+
+    On a CPU a round of large data is long. So it has no more trials than train at a time, one a core, but two at least:
+    the algorithm decides more often, and a timeout is kept better.
+
+    Args:
+        examples: Number of training examples; more than 8,000 are large data.
+    """
     known = device_costs()
-    return max(known.lanes, cores()) if known.engine == THREADS else known.lanes
+    if known.engine != THREADS:
+        return known.lanes
+    return max(2, cores()) if examples > _LARGE else max(known.lanes, cores())
 
 
 def read_resources(

@@ -3,7 +3,7 @@
 import tomllib
 
 from benchmarks.tables.committed import load
-from jaxhpo.training.planning import costs
+from jaxhpo.training.planning import costs, resources
 from tests.docs import pages
 
 PAGE = pages.read("docs/guides/accelerators.md")
@@ -20,7 +20,8 @@ def test_the_extras_exist():
 def test_the_defaults_are_the_code_s():
     known = costs._KNOWN
     assert (known["cpu"].lanes, known["gpu"].lanes, known["tpu"].lanes) == (8, 64, 64)
-    assert "| default lanes | 8, or one for each core if it has more | 64, but" in PAGE
+    large = f"beyond {resources._LARGE:,} training examples one for each core, and two at least"
+    assert f"| default lanes | 8, or one for each core if it has more; {large} | 64, but" in PAGE
 
 
 def test_the_studies_are_what_was_measured():

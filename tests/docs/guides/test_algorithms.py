@@ -127,7 +127,7 @@ def test_the_methods_that_need_levels_are_named():
 
 @pytest.mark.parametrize(("given", "trials", "lanes"), [({}, 32, 8), ({"trials": 30}, 30, 8), ({"trials": 16}, 16, 8)])
 def test_the_default_sizes_are_the_code_s(monkeypatch, given, trials, lanes):
-    monkeypatch.setattr(options, "default_lanes", lambda: 8)
+    monkeypatch.setattr(options, "default_lanes", lambda *_: 8)
     assert options.Options(**given).sizes(32) == (trials, lanes)
 
 
@@ -136,7 +136,7 @@ def test_epochs_may_be_so_many():
 
 
 def test_an_accelerator_has_a_quarter_of_the_trials(monkeypatch):
-    monkeypatch.setattr(options, "default_lanes", lambda: 64)
+    monkeypatch.setattr(options, "default_lanes", lambda *_: 64)
     assert options.Options(trials=128).sizes(32) == (128, 32)
     assert options.Options(trials=30).sizes(32) == (30, 8)
     assert "at most a quarter of them, or 8 if that is more" in WORDS

@@ -11,9 +11,10 @@ from jaxhpo.cli import app
 from jaxhpo.cli.options import read_names, read_size
 from jaxhpo.data.folds import DEFAULT_FOLDS, MOST_EXAMPLES
 from jaxhpo.models import FAMILIES
+from jaxhpo.training.planning import resources
 from jaxhpo.training.step.engines import ENGINES
 from jaxhpo.tuning import DEFAULTS, training_length
-from jaxhpo.tuning.options import _FEW_LANES, _ROUNDS, DEFAULT_FOLDED, DEFAULT_TRAININGS
+from jaxhpo.tuning.options import _FEW_LANES, _LEAST_LANES, _ROUNDS, DEFAULT_FOLDED, DEFAULT_TRAININGS
 from tests.docs import pages
 
 PAGE = pages.read("docs/guides/command_line.md")
@@ -48,7 +49,8 @@ def test_the_sizes_are_the_code_s():
         f"{DEFAULT_FOLDS} for up to {MOST_EXAMPLES:,} training and validation examples"
     )
     assert _ROUNDS == 4
-    assert ROWS["--lanes"][2].startswith(f"{_FEW_LANES} on a CPU")
+    large = f"one a core, and at least {_LEAST_LANES}, beyond {resources._LARGE:,} training examples"
+    assert ROWS["--lanes"][2].startswith(f"on a CPU {_FEW_LANES}, or one a core if it has more; {large}; on an")
     epochs = f"{training_length.FEWEST} to {training_length.MOST}, by the number of training examples"
     assert ROWS["--epochs"][2].startswith(epochs)
     few, many = training_length.PATIENCE_FEW, training_length.PATIENCE

@@ -4,6 +4,7 @@ import re
 
 from jaxhpo.models import FAMILIES
 from jaxhpo.models.family import STRUCTURAL
+from jaxhpo.models.representations import REPRESENTATION, SHARING
 from jaxhpo.training.config.hyperparameters import HYPERPARAMETERS
 from jaxhpo.training.planning.costs import tile_of
 from jaxhpo.training.step.engines import ENGINES
@@ -24,6 +25,9 @@ def test_what_has_programs_of_its_own_is_named():
     own = ["activation", "norm", "representation", "growth", "cell", "bidirectional", "bigrams"]
     assert sorted(structural) == sorted(own)
     assert f"| {', '.join(f'`{name}`' for name in own)} |" in PAGE
+    alone = set(REPRESENTATION.allowed) - set(SHARING)
+    assert (alone, len(SHARING)) == ({"periodic"}, 3)
+    assert "Of `representation` only `periodic` has a program of its own. Lanes with the other three share one" in WORDS
     assert FAMILIES["cnn"].exact_depth({"growth": 2})
     assert "With `growth` 2 each depth is a program too." in WORDS
 
