@@ -119,6 +119,22 @@ def chosen(algorithm, **options):
     return choose(Options(algorithm=algorithm, **options), SPACE, lanes=2, budget=1)
 
 
+@pytest.mark.parametrize(
+    ("given", "lanes", "population"),
+    [
+        ({}, 2, 8),
+        ({}, 3, 9),
+        ({"trials": 16}, 2, 8),
+        ({"trials": 15}, 2, None),
+        ({"lanes": 2}, 2, None),
+        ({}, 8, None),
+    ],
+)
+def test_a_population_is_no_smaller_because_rounds_are(given, lanes, population):
+    chosen = choose(Options(algorithm="pbt", **given), SPACE, lanes=lanes, budget=10)
+    assert chosen.options == ({} if population is None else {"population": population})
+
+
 def test_the_journal_names_the_algorithm_with_its_options(tmp_path):
     path = tmp_path / "study.jsonl"
     algorithm = functools.partial(functools.partial(jh.algorithms.tpe, startup=3), candidates=8)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.folds [--quick] [--no-save]
 
-The data are 1,000 of scikit-learn's digits as a table of 64 numbers. A study has 16 trials, two at a time, each of five
+The data are 1,000 of scikit-learn's digits as a table of 32 numbers. A study has 16 trials, two at a time, each of five
 folds; everything else is at its default. Every study runs in a process of its own.
 
 - `cold`: `q_learning` with an empty compilation cache. Seconds are from the start of the process until `tune` returns.

@@ -53,14 +53,17 @@ def networks_table(result: dict[str, Any]) -> str:
     """Return the validation loss in plain Flax, and how far jaxhpo's is from it, table by table, as Markdown."""
     rows = []
     for name, there in result["tables"].items():
-        cells = [f"{one['mean']:+.4f} ± {one['standard_error']:.4f}" for one in there["differences"].values()]
+        cells = [
+            f"{one['mean']:+.4f}" + ("" if one["standard_error"] is None else f" ± {one['standard_error']:.4f}")
+            for one in there["differences"].values()
+        ]
         rows.append([name, f"{there['rows']:,}", f"{fmean(there['losses']['flax']):.4f}", *cells])
-    seeds = {len(each) for there in result["tables"].values() for each in there["losses"].values()}
+    seeds = [len(each) for there in result["tables"].values() for each in there["losses"].values()]
     titles = [f"difference of `{name}`" for name in next(iter(result["tables"].values()))["differences"]]
     note = (
         "Loss of the rows that are held out by five folds: log loss, or squared error over the variance of the "
         f"targets. Lower is better. Means of {max(seeds)} seeds; differences are paired, with one standard error. "
-        f"Measured on {machine(result)}."
+        f"Tables without a standard error have one seed. Measured on {machine(result)}."
     )
     return "\n\n".join([markdown(["table", "rows", "plain Flax", *titles], rows), note])
 

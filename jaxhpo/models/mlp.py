@@ -82,13 +82,13 @@ class MLP(nn.Module):
 
             return compute
 
-        made = layer(0)
-        for i in range(1, len(names)):
+        def one_of_first(count: int) -> Callable[[nn.Module, Array], Array]:
+            last = layer(count - 1)
+            if count == 1:
+                return last
+            return lambda module, x: optional(module, chosen == count - 1, last, x, one_of_first(count - 1))
 
-            def made(module: nn.Module, x: Array, i: int = i, otherwise: Any = made) -> Array:
-                return optional(module, chosen == i, layer(i), x, otherwise)
-
-        return made(self, x)
+        return one_of_first(len(names))(self, x)
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape of the network's input for an example of a shape."""

@@ -11,6 +11,8 @@ from jaxhpo.priors import LearnedPrior
 from jaxhpo.space import Space
 from jaxhpo.tuning.options import SHIPPED, Options
 
+_POPULATION = 8  # of pbt at least, where the lanes are not given: its own default is a round
+
 
 class Chosen(NamedTuple):
     """An algorithm and what it is called.
@@ -18,7 +20,7 @@ class Chosen(NamedTuple):
     Attributes:
         algorithm: What the factory returned: an Algorithm, as the study checks.
         name: A registered name, else the factory's.
-        options: Those that were given, as plain data.
+        options: Those that were given or follow from the lanes, as plain data.
     """
 
     algorithm: Any
@@ -51,6 +53,9 @@ def choose(options: Options, space: Space, *, lanes: int, budget: int) -> Chosen
         chosen = {}
     else:
         chosen = _prior_option(options.prior, algorithm, "prior" in algorithms.options(algorithm))
+    enough = options.trials is None or options.trials >= 2 * _POPULATION
+    if algorithm == "pbt" and options.lanes is None and lanes < _POPULATION and enough:
+        chosen["population"] = -(-_POPULATION // lanes) * lanes
     made = algorithms.make(algorithm, space, lanes=lanes, budget=budget, **chosen)
     return Chosen(made, algorithm, _plain(chosen))
 

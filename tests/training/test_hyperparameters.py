@@ -96,12 +96,14 @@ def test_the_default_spaces_are_these():
 
 def test_numbers_are_represented_in_two_ways_by_default_where_an_mlp_has_up_to_32():
     plain = default_space("mlp", (40,))
-    represented = Space({**plain, "representation": Choice(("standard", "piecewise"), default="standard")})
+    represented = Space({**plain, "representation": Choice(("standard", "piecewise"), default="piecewise")})
     for numbers, expected in ((0, plain), (1, represented), (32, represented), (33, plain)):
         space = default_space("mlp", (40,), numbers=numbers)
         assert space == expected
         assert space.default() == expected.default()
-    assert represented.default() == plain.default() | {"representation": "standard"}
+    for examples, usual in ((1999, "standard"), (2000, "piecewise"), (None, "piecewise")):
+        default = default_space("mlp", (40,), examples, numbers=4).default()
+        assert default == plain.default() | {"representation": usual}
     assert read_ranges(represented).variants == (Variant((("representation", ("standard", "piecewise")),)),)
     for model in ("cnn", "rnn", "dan"):
         assert default_space(model, numbers=4) == default_space(model)

@@ -10,6 +10,7 @@ from jaxhpo.space import Choice, Float, Int, Space
 _OPTIMIZERS = ("adam", "adamw")  # named here: another one must not change a study
 _LARGEST_BATCH = 256
 _REPRESENTED = 32  # numbers of an example up to which they are represented; the first layer has 16 inputs for each
+_MANY = 2_000  # examples from which bins are the default; on fewer they are as often worse
 
 
 def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None, *, numbers: int = 0) -> Space:
@@ -25,7 +26,8 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     the largest at most eight times as large as the smallest.
 
     Its `Space.default()` is Adam at 1e-3 in batches of 64, two layers of 128 units, dropout of 0.2, and no penalties.
-    Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU. A DAN has one layer.
+    Where the space lacks a number, the nearest takes its place. An RNN's cell is GRU. A DAN has one layer. Numbers are
+    standardised below 2,000 training examples, and spread over bins from there on.
 
     Args:
         model: "mlp", "cnn" or "dan"; or "rnn", whose space has its cell, GRU or LSTM, as a ninth.
@@ -54,7 +56,8 @@ def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None 
     most = min(8 * smallest, _LARGEST_BATCH, _LARGEST_BATCH if examples is None else examples)
     batches = tuple(size for size in (smallest, 2 * smallest, 4 * smallest, 8 * smallest) if size <= most)
     units = family.units(shape)
-    represented = {"representation": Choice((STANDARD, PIECEWISE), default=STANDARD)}
+    usual = PIECEWISE if examples is None or examples >= _MANY else STANDARD
+    represented = {"representation": Choice((STANDARD, PIECEWISE), default=usual)}
     penalties = Choice((0.0, 1e-6, 1e-5, 1e-4), default=0.0)
     return Space(
         {
