@@ -38,9 +38,13 @@ def test_what_is_said_of_how_numbers_reach_the_network():
     tables = load("value/networks")["value/networks"]["tables"]
     losses = {name: {who: fmean(each) for who, each in row["losses"].items()} for name, row in tables.items()}
     far = {name: one["standard"] - one["flax"] for name, one in losses.items()}
-    says("With `standard` the loss is within 0.006 of that of plain Flax on every table but `houses_windsor`")
-    assert {name for name, difference in far.items() if abs(difference) >= 0.006} == {"houses_windsor"}
-    assert far["houses_windsor"] < 0
+    says(
+        "With `standard` the loss is within 0.006 of that of plain Flax on every table but `houses_windsor` and "
+        "`rodents`, where it is lower"
+    )
+    lower = {"houses_windsor", "rodents"}
+    assert {name for name, difference in far.items() if abs(difference) >= 0.006} == lower
+    assert max(far[name] for name in lower) < 0
     gains = {name: 1 - one["piecewise"] / one["standard"] for name, one in losses.items()}
     large = ("computers", "houses_saratoga", "rodents")
     assert sorted(gains, key=gains.__getitem__)[-3:] == sorted(large, key=gains.__getitem__)
@@ -49,8 +53,8 @@ def test_what_is_said_of_how_numbers_reach_the_network():
     many = {name: gain for name, gain in gains.items() if tables[name]["rows"] * 4 / 5 >= spaces._MANY}
     says(f"From 2,000 training examples on the most that it raises it is {-min(many.values()):.1%}")
     few = {name: gain for name, gain in gains.items() if name not in many}
-    assert sum(gain < 0 for gain in few.values()) >= len(few) / 2
-    says("Below, it raises the loss as often as not")
+    assert (sum(gain < 0 for gain in few.values()), len(few)) == (4, 6)
+    says("Below, it raises the loss of four of six tables")
 
 
 def test_what_is_said_of_images():

@@ -10,7 +10,7 @@ from jaxhpo.space import Choice, Float, Int, Space
 _OPTIMIZERS = ("adam", "adamw")  # named here: another one must not change a study
 _LARGEST_BATCH = 256
 _REPRESENTED = 32  # numbers of an example up to which they are represented; the first layer has 16 inputs for each
-_MANY = 2_000  # examples from which bins are the default; on fewer they are as often worse
+_MANY = 2_000  # examples from which bins are the default; on fewer they are more often worse
 
 
 def default_space(model: str, shape: tuple[int, ...] = (), examples: int | None = None, *, numbers: int = 0) -> Space:

@@ -166,7 +166,9 @@ class Builtin:
         built_with = dict(variant.built_with)
         names = [name for name, kind in KINDS.items() if kind == STRUCTURAL]
         written = [name for name in names if name in built_with or self.name not in _ADDED.get(name, ())]
-        structural = {name: built_with.get(name, DEFAULTS[name]) for name in written}
+        values = {name: built_with.get(name, DEFAULTS[name]) for name in written}
+        # As JSON has them: a program of several representations names all of them.
+        structural = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
         return {"builtin": self.name, "layers": layers, "units": units} | structural
 
     def hyper(self, point: Array) -> Hyper:
