@@ -3,8 +3,10 @@
 import json
 import math
 import sys
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import jaxhpo as jh
@@ -14,6 +16,7 @@ from benchmarks.value.problems import PROBLEMS, Parts
 from benchmarks.value.recorded import write
 from benchmarks.value.rules.pool import pool_of
 from benchmarks.value.spaces import __main__ as command
+from benchmarks.value.spaces import networks
 from benchmarks.value.spaces.candidates import SPACES, space_of
 from tests.benchmarks.test_value_rules import PROBLEM, recorded
 
@@ -165,3 +168,52 @@ def test_what_the_command_refuses(arguments, message, studies, monkeypatch, caps
 def test_a_study_without_a_named_space_is_refused(studies):
     with pytest.raises(ValueError, match="searched no space by name; give it space=NAME"):
         command.candidate_of(PROBLEM)
+
+
+def test_networks_are_compared_seed_by_seed(monkeypatch):
+    frame = pd.DataFrame({"x": np.arange(40.0)})
+    small = PROBLEMS["credit"]._replace(load=lambda: (frame, np.arange(40) % 2))
+    monkeypatch.setitem(PROBLEMS, "credit", small)
+    asked = []
+
+    def own(problem, x, y, settings, seed, folds):
+        asked.append((len(x), len(y), settings.batch, folds))
+        return {"standard": 0.5 + 0.1 * seed, "piecewise": 0.2 + 0.1 * seed}
+
+    monkeypatch.setattr(networks, "own", own)
+    monkeypatch.setattr(networks, "plain", lambda *how: 0.4 + (0.2 if how[-2] else 0.0))
+    found = networks.compared("credit", seeds=2, folds=3)
+    assert asked == [(30, 30, 32, 3)] * 2
+    assert found["rows"] == 30
+    assert found["losses"]["flax"] == pytest.approx([0.4, 0.6])
+    # Differences are .1 and 0, and -.2 and -.3.
+    assert found["differences"]["standard"] == pytest.approx({"mean": 0.05, "standard_error": 0.05})
+    assert found["differences"]["piecewise"] == pytest.approx({"mean": -0.25, "standard_error": 0.05})
+    assert networks.compared("credit", seeds=1, folds=3)["differences"]["standard"]["standard_error"] is None
+
+
+def test_plain_flax_holds_out_every_row_once(monkeypatch):
+    held_out, y = [], np.arange(61) % 2
+
+    def train(problem, x, y, seed, deadline, settings, parts):
+        rows, held = parts
+        assert sorted([*rows, *held]) == list(range(61))
+        held_out.append(held)
+        return SimpleNamespace(loss=float(len(held_out)))  # 1 and 2
+
+    monkeypatch.setattr(networks.hand_written, "train", train)
+    settings = networks.hand_written.Settings(batch=16)
+    loss = networks.plain(PROBLEMS["credit"], None, y, settings, 0, 2)
+    assert sorted(np.concatenate(held_out)) == list(range(61))
+    assert loss == pytest.approx((len(held_out[0]) + 2 * len(held_out[1])) / 61)
+    assert networks.config(settings, "piecewise") == {
+        "learning_rate": 1e-3,
+        "batch_size": 16,
+        "layers": 2,
+        "units": 128,
+        "dropout": 0.2,
+        "l1": 0.0,
+        "l2": 0.0,
+        "optimizer": "adam",
+        "representation": "piecewise",
+    }
